@@ -1,0 +1,1 @@
+//! The composition root: builds every room from its settings, joins them, and takes them down in order.

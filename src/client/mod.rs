@@ -1,0 +1,1 @@
+//! The parent's library: verify, consume, publish; reconnects and resumes by itself.

@@ -1,0 +1,1 @@
+//! Three networks of real agents and real parents on one machine.

@@ -1,0 +1,85 @@
+//! What passes between a network's road and the links to its parents.
+
+use std::time::Instant;
+
+use super::{Envelope, Topic};
+use crate::wire::{ConsumerTerms, Cursor, Offer, Reason, Record, Ticket, Verdict, VerdictRefused, Window};
+
+/// One parent's attachment to one network, in one session. Never reused while the agent runs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct LinkId(pub u32);
+
+/// A record for one consumer.
+#[derive(Debug, Clone)]
+pub struct Shipment {
+    /// The consumer.
+    pub link: LinkId,
+    /// What it gets.
+    pub record: Record,
+}
+
+/// The room that owns every message whose verdict is pending.
+pub trait Store: Send {
+    /// Takes every live message of the batch; what finds no room is settled by the fallback.
+    fn admit(&mut self, batch: &mut super::Batch, now: Instant);
+    /// A verifier came.
+    fn attach(&mut self, link: LinkId, window: Window, now: Instant);
+    /// A verifier went; what it had in flight waits for another one.
+    fn detach(&mut self, link: LinkId, now: Instant);
+    /// A verifier's window changed.
+    fn window(&mut self, link: LinkId, window: Window);
+    /// A verifier's credit came back.
+    fn released(&mut self, link: LinkId, messages: u32, bytes: u64);
+    /// A verifier wants no further messages for now, or wants them again.
+    fn pause(&mut self, link: LinkId, paused: bool);
+    /// A verdict. What it settles is moved to `out.settled`.
+    ///
+    /// # Errors
+    /// [`VerdictRefused`] when it changes nothing.
+    fn verdict(
+        &mut self,
+        link: LinkId,
+        ticket: Ticket,
+        verdict: Verdict,
+        now: Instant,
+        out: &mut super::Batch,
+    ) -> Result<(), VerdictRefused>;
+    /// Settles by the fallback what has reached its deadline.
+    fn expire(&mut self, now: Instant, out: &mut super::Batch);
+    /// Settles everything for one reason of our own (shutdown, fault).
+    fn flush(&mut self, reason: Reason, out: &mut super::Batch);
+    /// Hands out what the verifiers' credit allows.
+    fn hand_out(&mut self, now: Instant, out: &mut Vec<(LinkId, Offer)>);
+    /// Messages whose verdict is pending.
+    fn len(&self) -> usize;
+    /// Whether none is pending.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// Payload bytes that rest here.
+    fn bytes(&self) -> u64;
+    /// Verifiers attached.
+    fn verifiers(&self) -> usize;
+}
+
+/// The last room: fans accepted messages out to consumers.
+pub trait Outlet: Send {
+    /// An accepted message.
+    fn deliver(&mut self, envelope: &Envelope, now: Instant);
+    /// Messages that never had a verdict for a cause of our own.
+    fn unverified(&mut self, topic: &Topic, cause: Reason, count: u64);
+    /// A consumer came. Answers the stream's cursor as of which it is served.
+    fn open(&mut self, link: LinkId, terms: ConsumerTerms, now: Instant) -> Cursor;
+    /// A consumer went.
+    fn close(&mut self, link: LinkId, now: Instant);
+    /// A consumer has processed everything up to `counter`.
+    fn ack(&mut self, link: LinkId, counter: u64);
+    /// A consumer's window changed.
+    fn window(&mut self, link: LinkId, window: Window);
+    /// Ships what the consumers' credit allows. Links to be cut for slowness are pushed to `cut`.
+    fn pump(&mut self, out: &mut Vec<Shipment>, cut: &mut Vec<LinkId>);
+    /// Forgets streams that nobody came back for.
+    fn tick(&mut self, now: Instant);
+    /// Records queued for all consumers.
+    fn queued(&self) -> usize;
+}

@@ -1,0 +1,17 @@
+//! The road of one network: what travels on it, the glue of its stages, the tables that own what waits, and its driver.
+
+mod batch;
+mod command;
+mod envelope;
+mod link;
+mod plan;
+mod stage;
+mod topics;
+
+pub use batch::{BATCH_BYTES, BATCH_MESSAGES, Batch, Pool};
+pub use command::{Command, CommandError, MarkAction, Order};
+pub use envelope::{Arrival, Envelope, Header, MAX_ORIGIN, Origin, Outcome, Peer, Settled, Topic};
+pub use link::{LinkId, Outlet, Shipment, Store};
+pub use plan::{OrderError, OutletBlueprint, Part, Plan, StoreBlueprint};
+pub use stage::{Blueprint, Core, Fault, Pass, Stack, Stage, StageLayer};
+pub use topics::{Claims, TooManyTopics, Topics};

@@ -1,0 +1,120 @@
+//! A network's stages in the order of its file, checked before anything is built.
+
+use super::{Blueprint, Outlet, Store};
+
+/// Settings from which the validation queue is built.
+pub trait StoreBlueprint: Send + Sync + std::fmt::Debug {
+    /// Its name in the network's file.
+    fn name(&self) -> &'static str;
+    /// Builds an empty queue.
+    fn build(&self) -> Box<dyn Store>;
+    /// Time from arrival to fallback.
+    fn deadline(&self) -> std::time::Duration;
+    /// Bytes of memory that it takes at most, at `rate` messages of `size` bytes a second.
+    fn memory(&self, rate: f64, size: u64) -> u64;
+}
+
+/// Settings from which delivery is built.
+pub trait OutletBlueprint: Send + Sync + std::fmt::Debug {
+    /// Its name in the network's file.
+    fn name(&self) -> &'static str;
+    /// Builds delivery without consumers. `stream` names the delivery stream that starts here.
+    fn build(&self, stream: u64) -> Box<dyn Outlet>;
+    /// Bytes of memory that it takes at most.
+    fn memory(&self) -> u64;
+}
+
+/// One entry of a network's list of stages.
+#[derive(Debug)]
+pub enum Part {
+    /// A stage before or after the queue.
+    Stage(Box<dyn Blueprint>),
+    /// The validation queue.
+    Store(Box<dyn StoreBlueprint>),
+    /// Delivery.
+    Outlet(Box<dyn OutletBlueprint>),
+}
+
+impl Part {
+    /// Its name in the network's file.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Stage(part) => part.name(),
+            Self::Store(part) => part.name(),
+            Self::Outlet(part) => part.name(),
+        }
+    }
+}
+
+/// An order of stages that cannot work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}; {mend}")]
+pub struct OrderError {
+    /// Index into the list of stages, or its length where something is missing at the end.
+    pub index: usize,
+    /// What is wrong.
+    pub what: String,
+    /// What would be right.
+    pub mend: String,
+}
+
+/// A checked list of stages: those in front of the queue, the queue, those behind it, delivery.
+#[derive(Debug)]
+pub struct Plan {
+    /// Before the queue, outermost first.
+    pub front: Vec<Box<dyn Blueprint>>,
+    /// The queue.
+    pub store: Box<dyn StoreBlueprint>,
+    /// Between the queue and delivery, in order.
+    pub tail: Vec<Box<dyn Blueprint>>,
+    /// Delivery.
+    pub outlet: Box<dyn OutletBlueprint>,
+}
+
+impl Plan {
+    /// Sorts the parts and checks their order.
+    ///
+    /// # Errors
+    /// [`OrderError`] when a part is missing, doubled, or stands where it cannot work.
+    pub fn new(parts: Vec<Part>) -> Result<Self, OrderError> {
+        let count = parts.len();
+        let wrong = |index, what: String, mend: &str| OrderError { index, what, mend: mend.to_owned() };
+        let (mut front, mut tail, mut store, mut outlet) = (Vec::new(), Vec::new(), None, None);
+        let mut header = false;
+        for (index, part) in parts.into_iter().enumerate() {
+            let name = part.name();
+            if outlet.is_some() {
+                return Err(wrong(index, format!("stage {name:?} stands behind delivery"), "delivery is the last stage: move it up"));
+            }
+            match part {
+                Part::Stage(stage) => {
+                    if stage.needs_header() && !header {
+                        return Err(wrong(
+                            index,
+                            format!("stage {name:?} needs an origin and a sequence number, and no stage before it reads them"),
+                            "put a decode stage before it, with codec \"fixed\" or \"pmq\" (codec \"raw\" reads neither)",
+                        ));
+                    }
+                    header |= stage.reads_header();
+                    if store.is_none() { front.push(stage) } else { tail.push(stage) }
+                }
+                Part::Store(_) if store.is_some() => {
+                    return Err(wrong(index, format!("a second {name:?}"), "a network has one validation queue: delete one"));
+                }
+                Part::Store(part) => store = Some(part),
+                Part::Outlet(_) if store.is_none() => {
+                    return Err(wrong(
+                        index,
+                        format!("stage {name:?} stands before the validation queue"),
+                        "only verified messages are delivered: put validation-queue before it",
+                    ));
+                }
+                Part::Outlet(part) => outlet = Some(part),
+            }
+        }
+        let store = store.ok_or_else(|| wrong(count, "there is no validation-queue".into(), "add [[stage]] use = \"validation-queue\""))?;
+        let outlet = outlet.ok_or_else(|| wrong(count, "there is no delivery".into(), "add [[stage]] use = \"delivery\" at the end"))?;
+        Ok(Self { front, store, tail, outlet })
+    }
+}

@@ -1,0 +1,1 @@
+//! The attach protocol as a state machine without IO, both ends.

@@ -1,0 +1,1 @@
+//! The rooms on a network's road: synchronous, without IO, the clock an argument.
