@@ -42,7 +42,7 @@ pub enum Record {
         from: u64,
         /// Last counter that is missing.
         to: u64,
-        /// How many messages were lost (unverified records in the range not counted).
+        /// How many records are missing; 0 = not known.
         count: u64,
         /// Why.
         reason: GapReason,
