@@ -1,6 +1,6 @@
 //! What passes between a network's road and the links to its parents.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Envelope, LogError, Topic};
 use crate::wire::{ConsumerTerms, Cursor, Offer, Reason, Record, Ticket, Verdict, VerdictRefused, Window};
@@ -32,7 +32,7 @@ pub trait Store: Send {
     fn released(&mut self, link: LinkId, messages: u32, bytes: u64);
     /// A verifier wants no further messages for now, or wants them again.
     fn pause(&mut self, link: LinkId, paused: bool);
-    /// A verdict. What it settles is moved to `out.settled`.
+    /// A verdict. What it settles is moved to `out.settled`. Answers the time since the message was offered.
     ///
     /// # Errors
     /// [`VerdictRefused`] when it changes nothing.
@@ -43,7 +43,7 @@ pub trait Store: Send {
         verdict: Verdict,
         now: Instant,
         out: &mut super::Batch,
-    ) -> Result<(), VerdictRefused>;
+    ) -> Result<Duration, VerdictRefused>;
     /// Settles by the fallback what has reached its deadline.
     fn expire(&mut self, now: Instant, out: &mut super::Batch);
     /// Settles everything for one reason of our own (shutdown, fault).

@@ -132,3 +132,16 @@ pub enum VerdictRefused {
     #[error("ticket of another session")]
     StaleSession = 4,
 }
+
+impl GapReason {
+    /// Name in metrics, logs and files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DropOldest => "drop-oldest",
+            Self::DropNewest => "drop-newest",
+            Self::Retention => "retention",
+            Self::Restart => "restart",
+        }
+    }
+}
