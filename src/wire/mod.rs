@@ -12,6 +12,11 @@ mod items;
 pub mod message;
 mod verdict;
 
+#[cfg(test)]
+mod frame_tests;
+#[cfg(test)]
+mod golden_tests;
+
 pub use codes::{AllowOp, MarkOp, PublishStatus, RefuseCode, Roles};
 pub use credit::{Outstanding, Window};
 pub use encode::Encoder;
