@@ -18,7 +18,7 @@ mod ring;
 mod settings;
 
 pub use ring::MemoryRing;
-pub use settings::{Policy, Settings, SettingsError};
+pub use settings::{Policy, Settings};
 
 use self::consumer::Consumer;
 use self::names::Names;

@@ -4,7 +4,8 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::{Delivery, MemoryRing};
-use crate::pipeline::{Outlet, OutletBlueprint};
+use crate::pipeline::{Outlet, OutletBlueprint, Part};
+use crate::stages::{NetworkContext, SettingError, StageSettings};
 use crate::wire::Overflow;
 
 /// What happens to a slow consumer, by name.
@@ -52,28 +53,8 @@ impl Default for Settings {
     }
 }
 
-/// Settings that cannot work.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SettingsError {
-    /// Nothing could be delivered.
-    #[error("{0} = 0: nothing could be delivered; use at least 1")]
-    NoRoom(&'static str),
-    /// The ring would overtake the lag.
-    #[error("max_lag = {lag} is above ring_messages = {ring}: a consumer would lose records before its policy applies; lower it")]
-    Lag {
-        /// As set.
-        lag: u32,
-        /// As set.
-        ring: u32,
-    },
-}
-
-impl Settings {
-    /// Checks what the types cannot.
-    ///
-    /// # Errors
-    /// [`SettingsError`] names the key.
-    pub fn check(&self) -> Result<(), SettingsError> {
+impl StageSettings for Settings {
+    fn into_part(self, _: &NetworkContext) -> Result<Part, SettingError> {
         for (key, value) in [
             ("ring_messages", u64::from(self.ring_messages)),
             ("ring_bytes", self.ring_bytes.as_u64()),
@@ -81,13 +62,14 @@ impl Settings {
             ("max_names", u64::from(self.max_names)),
         ] {
             if value == 0 {
-                return Err(SettingsError::NoRoom(key));
+                return Err(SettingError::new(key, value, "nothing could be delivered; use at least 1"));
             }
         }
         if self.max_lag > self.ring_messages {
-            return Err(SettingsError::Lag { lag: self.max_lag, ring: self.ring_messages });
+            let mend = format!("a consumer would lose records before its policy applies; at most ring_messages = {}", self.ring_messages);
+            return Err(SettingError::new("max_lag", self.max_lag, mend));
         }
-        Ok(())
+        Ok(Part::Outlet(Box::new(self)))
     }
 }
 

@@ -20,7 +20,7 @@ mod verifiers;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-pub use settings::{Fallback, Fallbacks, Settings, SettingsError};
+pub use settings::{Fallback, Fallbacks, Settings};
 
 use self::verifiers::Verifiers;
 use crate::pipeline::{Batch, End, Envelope, Known, LinkId, Outcome, Settled, Store, Tickets, Wheel};

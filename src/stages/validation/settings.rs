@@ -6,7 +6,8 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::ValidationQueue;
-use crate::pipeline::{Store, StoreBlueprint};
+use crate::pipeline::{Part, Store, StoreBlueprint};
+use crate::stages::{NetworkContext, SettingError, StageSettings};
 use crate::wire::Reason;
 
 /// What takes the place of a verdict that does not come.
@@ -57,33 +58,22 @@ impl Default for Settings {
     }
 }
 
-/// Settings that cannot work.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SettingsError {
-    /// Nothing would ever be verified.
-    #[error("deadline = \"0s\": every message would be dropped at once; use for example \"4s\"")]
-    NoDeadline,
-    /// Nothing would ever be kept.
-    #[error("{0} = 0: every message would be dropped at once; use at least 1")]
-    NoRoom(&'static str),
-}
-
-impl Settings {
-    /// Checks what the types cannot.
-    ///
-    /// # Errors
-    /// [`SettingsError`] names the key.
-    pub fn check(&self) -> Result<(), SettingsError> {
+impl StageSettings for Settings {
+    fn into_part(self, _: &NetworkContext) -> Result<Part, SettingError> {
         if self.deadline.is_zero() {
-            return Err(SettingsError::NoDeadline);
+            return Err(SettingError::new("deadline", "\"0s\"", "every message would be dropped at once; use for example \"4s\""));
         }
         if self.max_messages == 0 {
-            return Err(SettingsError::NoRoom("max_messages"));
+            return Err(SettingError::new("max_messages", 0, "every message would be dropped at once; use at least 1"));
         }
         if self.max_bytes.as_u64() == 0 {
-            return Err(SettingsError::NoRoom("max_bytes"));
+            return Err(SettingError::new(
+                "max_bytes",
+                "\"0B\"",
+                "every message would be dropped at once; use at least the largest message",
+            ));
         }
-        Ok(())
+        Ok(Part::Store(Box::new(self)))
     }
 }
 
