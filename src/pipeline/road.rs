@@ -105,7 +105,7 @@ impl Road {
     /// # Errors
     /// [`Fault`] when a layer has failed for good.
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        if let Poll::Pending = self.front.poll_ready(cx)? {
+        if self.front.poll_ready(cx)?.is_pending() {
             return Poll::Pending;
         }
         self.tail.poll_ready(cx)
