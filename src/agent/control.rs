@@ -103,7 +103,9 @@ pub fn control(directory: Arc<Directory>, patience: Duration) -> Control {
 pub fn publish_status(error: &BoxError) -> PublishStatus {
     let Some(ControlError::Topic(topic)) = error.downcast_ref::<ControlError>() else { return PublishStatus::Unavailable };
     match topic {
-        TopicError::Unclaimed { .. } | TopicError::TooMany(_) | TopicError::Publish(PublishError::Unclaimed(_)) => PublishStatus::TopicUnknown,
+        TopicError::Unclaimed { .. } | TopicError::TooMany(_) | TopicError::Publish(PublishError::Unclaimed(_)) => {
+            PublishStatus::TopicUnknown
+        }
         TopicError::Publish(PublishError::NoPeers(_) | PublishError::TooManyWaiting(_)) => PublishStatus::NoPeers,
         TopicError::Publish(PublishError::TooLarge { .. }) => PublishStatus::TooLarge,
         TopicError::Publish(PublishError::QueueFull(_)) => PublishStatus::QueueFull,

@@ -87,11 +87,7 @@ impl Directory {
     pub fn topic(&self, network: &Network, name: &str) -> Result<Topic, TopicError> {
         let owner = self.networks.iter().find(|candidate| candidate.claims.matches(name));
         if owner.is_none_or(|owner| owner.name != network.name) {
-            return Err(TopicError::Unclaimed {
-                network: network.name.clone(),
-                topic: name.to_owned(),
-                claims: network.claims.0.clone(),
-            });
+            return Err(TopicError::Unclaimed { network: network.name.clone(), topic: name.to_owned(), claims: network.claims.0.clone() });
         }
         // A panic while the table was held cannot have left it half-changed: it has one insertion.
         Ok(self.topics.lock().unwrap_or_else(PoisonError::into_inner).intern(name)?)
