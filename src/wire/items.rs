@@ -74,6 +74,14 @@ pub enum GapReason {
     Restart = 4,
 }
 
+impl GapReason {
+    /// Reads the number used on the wire.
+    #[must_use]
+    pub fn from_code(code: u8) -> Option<Self> {
+        [Self::DropOldest, Self::DropNewest, Self::Retention, Self::Restart].into_iter().find(|v| *v as u8 == code)
+    }
+}
+
 /// What a consumer asks for when it attaches.
 #[derive(Debug, Clone)]
 pub struct ConsumerTerms {
@@ -97,6 +105,14 @@ pub enum Overflow {
     DropNewest = 2,
     /// The consumer is disconnected; its stream is kept as far as the ring reaches.
     Disconnect = 3,
+}
+
+impl Overflow {
+    /// Reads the number used on the wire.
+    #[must_use]
+    pub fn from_code(code: u8) -> Option<Self> {
+        [Self::DropOldest, Self::DropNewest, Self::Disconnect].into_iter().find(|v| *v as u8 == code)
+    }
 }
 
 /// Why a verdict changed nothing (CONTRACTS 1.4). The numbers are part of the wire format.
