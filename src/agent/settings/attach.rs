@@ -4,6 +4,8 @@ use bytesize::ByteSize;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::transports::UnixSettings;
+
 /// Bounds of all attach sessions together and of each of them, and who may open one.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -16,6 +18,8 @@ pub struct Attach {
     pub max_window_bytes: ByteSize,
     /// Payload bytes of one frame, checked before anything is allocated.
     pub max_frame_payload: ByteSize,
+    /// The Unix socket.
+    pub unix: UnixSettings,
     /// Who may attach, as what. Without any grant: the user that runs the agent, as everything.
     pub grant: Vec<Grant>,
 }
@@ -27,6 +31,7 @@ impl Default for Attach {
             max_window_messages: 65_536,
             max_window_bytes: ByteSize::mib(64),
             max_frame_payload: ByteSize::mib(16),
+            unix: UnixSettings::default(),
             grant: vec![Grant::default()],
         }
     }
