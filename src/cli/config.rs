@@ -78,7 +78,8 @@ fn checked_json(config: &Config) -> String {
         .memory()
         .iter()
         .map(|estimate| {
-            let items: Vec<_> = estimate.items.iter().map(|item| json!({ "what": item.what, "bytes": item.bytes, "basis": item.basis })).collect();
+            let items: Vec<_> =
+                estimate.items.iter().map(|item| json!({ "what": item.what, "bytes": item.bytes, "basis": item.basis })).collect();
             json!({ "network": (!estimate.network.is_empty()).then_some(&estimate.network), "bytes": estimate.total(), "items": items })
         })
         .collect();

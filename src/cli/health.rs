@@ -29,12 +29,17 @@ pub(super) fn run(arguments: &Args, globals: &Globals) -> Result<(), Failure> {
         None => {
             let ops = globals.load()?.ops;
             if !ops.enabled {
-                return Err(Failure::new(Exit::Config, "ops.enabled = false: the agent has no HTTP address to ask; set it to true, or give --address"));
+                return Err(Failure::new(
+                    Exit::Config,
+                    "ops.enabled = false: the agent has no HTTP address to ask; set it to true, or give --address",
+                ));
             }
             ops.listen
         }
     };
-    let unavailable = |what: String| Failure::new(Exit::Unavailable, format!("no health from the agent at {address}: {what}; is it running, with this ops.listen?"));
+    let unavailable = |what: String| {
+        Failure::new(Exit::Unavailable, format!("no health from the agent at {address}: {what}; is it running, with this ops.listen?"))
+    };
     let answer = ask(address, arguments.timeout).map_err(|wrong| unavailable(wrong.to_string()))?;
     let body = answer.split_once("\r\n\r\n").map(|(_, body)| body).ok_or_else(|| unavailable("not an HTTP answer".to_owned()))?;
     let health: Value = serde_json::from_str(body).map_err(|_| unavailable("not the answer of a PMQ agent".to_owned()))?;

@@ -92,7 +92,9 @@ pub(super) fn print(data: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(data.as_bytes()).and_then(|()| if data.ends_with('\n') { Ok(()) } else { stdout.write_all(b"\n") });
     match written.and_then(|()| stdout.flush()) {
-        Err(wrong) if wrong.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(Exit::Unavailable, format!("cannot write to stdout: {wrong}"))),
+        Err(wrong) if wrong.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Unavailable, format!("cannot write to stdout: {wrong}")))
+        }
         _ => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde_spanned::Spanned;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, span_of};
@@ -98,7 +98,10 @@ pub(super) fn load(path: &Path, all: &[Override], registry: &Registry) -> Result
 /// Takes `version` out of a file's table.
 pub(super) fn take_version(document: &Document, root: &mut DeTable<'_>) -> Result<(), ConfigError> {
     let Some(version) = root.get("version") else {
-        return Err(ConfigError { key: Some("version".to_owned()), ..document.at(document.span(), "`version` is missing", "add version = 1 at the top") });
+        return Err(ConfigError {
+            key: Some("version".to_owned()),
+            ..document.at(document.span(), "`version` is missing", "add version = 1 at the top")
+        });
     };
     if version.get_ref().as_integer().is_none_or(|number| number.as_str() != VERSION) {
         return Err(document.found(root, version.span(), "this version of the file format is not known", "write version = 1"));
@@ -115,7 +118,7 @@ pub(super) struct Complaints<'d> {
 
 impl Complaints<'_> {
     /// A complaint whose text names the key, in front of " = " or in backticks, below `section`.
-    pub fn about(&self, section: &str, wrong: &dyn Display) -> ConfigError {
+    pub(super) fn about(&self, section: &str, wrong: &dyn Display) -> ConfigError {
         let advice = advise(&wrong.to_string(), &[]);
         let key = advice.key.map_or_else(|| section.to_owned(), |key| join(section, &key));
         let mut error = self.at(&key, &advice.what, &advice.mend);
@@ -126,7 +129,7 @@ impl Complaints<'_> {
     }
 
     /// A complaint about a dotted key; where it was not written, about the nearest section that was.
-    pub fn at(&self, key: &str, what: &str, mend: &str) -> ConfigError {
+    pub(super) fn at(&self, key: &str, what: &str, mend: &str) -> ConfigError {
         let keys: Vec<&str> = key.split('.').collect();
         let (span, exact) = span_of(self.root, &keys).unwrap_or_else(|| (self.document.span(), false));
         let mut error = self.document.found(self.root, span, what, mend);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use toml::de::DeValue;
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
 
 use super::agent_file::{AgentFile, Complaints};
 use super::document::Node;
@@ -13,6 +14,7 @@ use super::network_file::Read;
 use super::overrides::{self, Override};
 use crate::agent::settings::Head;
 use crate::gossip::{MessageIdFunction, NetworkSettings};
+use crate::stages::window::WindowSettings;
 
 /// Something that works, but probably not as it is meant: shaped like an error.
 pub type Warning = ConfigError;
@@ -83,7 +85,13 @@ fn apart(this: &Read, other: &Read) -> Result<(), ConfigError> {
     };
     if overrides::plain(&a.name) == overrides::plain(&b.name) {
         let what = format!("the network in {} is called {:?}", b.file.display(), b.name);
-        return Err(error(this.name_at.clone(), "name", &a.name, what, "give each its own name; capitals, - and _ do not tell names apart"));
+        return Err(error(
+            this.name_at.clone(),
+            "name",
+            &a.name,
+            what,
+            "give each its own name; capitals, - and _ do not tell names apart",
+        ));
     }
     for mine in &a.claims.0 {
         if let Some(theirs) = b.claims.0.iter().find(|theirs| overlap(mine.as_bytes(), theirs.as_bytes())) {
@@ -126,59 +134,42 @@ pub(super) fn network<'a>(
     let several = head.topics.len() > 1 || head.topics.iter().any(|topic| topic.contains('*'));
     if several && matches!(overlay.message_id, MessageIdFunction::Content { .. }) {
         let what = "ids are made of the content alone and there is more than one topic: whoever sends a message on another topic first suppresses it on this one";
-        warnings.push(complain.at("gossip.message_id", what, "take function = \"topic-content\" unless the overlay is shared with nodes that cannot"));
+        warnings.push(complain.at(
+            "gossip.message_id",
+            what,
+            "take function = \"topic-content\" unless the overlay is shared with nodes that cannot",
+        ));
     }
     if let Some((index, window)) = settings("sequence-window") {
         let within = head.expected_rate * deadline.as_secs_f64();
-        for key in ["skip", "validity"] {
-            if let Some(count) = number(&window, key).filter(|count| *count < within) {
-                let rate = head.expected_rate;
-                let what = format!("at {rate} messages a second from one origin {count} numbers pass within {:.1?}, before the verdict's deadline of {deadline:?}", Duration::from_secs_f64(count / rate));
-                warnings.push(complain.at(&format!("stage.{index}.{key}"), &what, &format!("take at least {within:.0}, or lower expected_rate if no single origin sends that much")));
-            }
+        // It was read before; defaults count too.
+        let window = WindowSettings::deserialize(window.into_deserializer()).unwrap_or_default();
+        let count = [("skip", window.skip), ("validity", window.validity)];
+        for (key, count) in count.into_iter().filter(|(_, count)| (*count as f64) < within) {
+            let rate = head.expected_rate;
+            let passed = Duration::from_secs_f64(count as f64 / rate);
+            let what = format!(
+                "at {rate} messages a second from one origin {count} numbers pass in {passed:.1?}, before the verdict's deadline of {deadline:?}"
+            );
+            let mend = format!("take at least {within:.0}, or lower expected_rate if no single origin sends that much");
+            warnings.push(complain.at(&format!("stage.{index}.{key}"), &what, &mend));
         }
     }
     if let Some((index, queue)) = settings("validation-queue") {
         for (cause, fallback) in queue.get_ref().get("fallback").and_then(|fallback| fallback.get_ref().as_table()).into_iter().flatten() {
             if fallback.get_ref().as_str() == Some("accept-unverified") {
                 let what = "messages that nobody has verified are forwarded and delivered".to_owned();
-                warnings.push(complain.at(&format!("stage.{index}.fallback.{}", cause.get_ref()), &what, "take \"ignore\" unless that is what is meant"));
+                warnings.push(complain.at(
+                    &format!("stage.{index}.fallback.{}", cause.get_ref()),
+                    &what,
+                    "take \"ignore\" unless that is what is meant",
+                ));
             }
         }
     }
     warnings
 }
 
-/// A whole number of a stage's settings.
-fn number(settings: &Node<'_>, key: &str) -> Option<f64> {
-    match settings.get_ref().get(key)?.get_ref() {
-        DeValue::Integer(number) => number.as_str().parse().ok(),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::overlap;
-
-    #[test]
-    fn patterns_overlap_exactly_when_a_topic_matches_both() {
-        for (a, b, expected) in [
-            ("a", "a", true),
-            ("a", "b", false),
-            ("weather.*", "weather.v2.reports", true),
-            ("weather.*", "quakes.*", false),
-            ("*.reports", "weather.*", true),
-            ("a*c", "ab", false),
-            ("a*c", "a*b*", true),
-            ("*", "anything", true),
-            ("a*", "a", true),
-            ("a*b", "b*a", false),
-            ("**", "", true),
-            ("a", "", false),
-        ] {
-            assert_eq!(overlap(a.as_bytes(), b.as_bytes()), expected, "{a} and {b}");
-            assert_eq!(overlap(b.as_bytes(), a.as_bytes()), expected, "{b} and {a}");
-        }
-    }
-}
+#[path = "check_tests.rs"]
+mod tests;

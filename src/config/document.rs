@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::de::IntoDeserializer;
-use serde_spanned::Spanned;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::error::{ConfigError, Place};
@@ -180,7 +180,9 @@ fn enter<'t, 'a>(table: &'t mut DeTable<'a>, path: &'a [String], span: &Span) ->
         DeValue::Table(inner) => enter(inner, rest, span),
         DeValue::Array(list) => {
             let (name, rest) = rest.split_first().ok_or(section.as_str())?;
-            let uses = |item: &Node<'_>| item.get_ref().get("use").and_then(|stage| stage.get_ref().as_str()).is_some_and(|stage| plain(stage) == plain(name));
+            let uses = |item: &Node<'_>| {
+                item.get_ref().get("use").and_then(|stage| stage.get_ref().as_str()).is_some_and(|stage| plain(stage) == plain(name))
+            };
             let index = name.parse().ok().or_else(|| list.iter().position(uses));
             match index.and_then(|index: usize| list.get_mut(index)).map(Spanned::get_mut) {
                 Some(DeValue::Table(inner)) => enter(inner, rest, span),

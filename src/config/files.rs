@@ -24,7 +24,8 @@ impl Request {
     /// With this process's environment. Names and values that are not UTF-8 are left out: no setting has such a name.
     #[must_use]
     pub fn from_process(file: Option<PathBuf>, flags: Vec<String>) -> Self {
-        let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+        let environment =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
         Self { file, flags, environment }
     }
 
@@ -73,15 +74,11 @@ pub(super) fn find(request: &Request) -> Result<PathBuf, ConfigError> {
 
 /// A file's text.
 pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
-    let refuse = |what: String, mend: &str| ConfigError {
-        place: Place::Path(path.to_owned()),
-        key: None,
-        value: None,
-        what,
-        mend: mend.to_owned(),
-    };
+    let refuse =
+        |what: String, mend: &str| ConfigError { place: Place::Path(path.to_owned()), key: None, value: None, what, mend: mend.to_owned() };
     let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(|wrong| refuse(format!("cannot be read: {wrong}"), "name a file that exists and may be read"))?;
+    let file =
+        std::fs::File::open(path).map_err(|wrong| refuse(format!("cannot be read: {wrong}"), "name a file that exists and may be read"))?;
     let read = file.take(MAX_FILE + 1).read_to_string(&mut text);
     let read = read.map_err(|wrong| refuse(format!("cannot be read: {wrong}"), "it must be a text in UTF-8"))?;
     if read as u64 > MAX_FILE {

@@ -41,13 +41,22 @@ impl Config {
         let queue = self.gossip.mesh.send_queue_len(frame) as u64;
         let peers = u64::from(self.gossip.connections.total);
         // What waits for a peer is shared with no other room.
-        let (rate, size) = self.networks.iter().fold((0.0, 0), |(rate, size), network| (rate + network.expected_rate, network.expected_size.max(size)));
+        let (rate, size) =
+            self.networks.iter().fold((0.0, 0), |(rate, size), network| (rate + network.expected_rate, network.expected_size.max(size)));
         let waiting = bytes(rate.min(queue as f64) * size as f64).saturating_mul(peers);
         let agent = Estimate {
             network: String::new(),
             items: vec![
-                item("windows of parents", sessions.saturating_mul(window), format!("bound: {sessions} sessions x {window} bytes; shares payloads with the queue and the ring")),
-                item("send queues of peers", waiting, format!("one second of traffic for each of {peers} connections; {queue} messages each at most")),
+                item(
+                    "windows of parents",
+                    sessions.saturating_mul(window),
+                    format!("bound: {sessions} sessions x {window} bytes; shares payloads with the queue and the ring"),
+                ),
+                item(
+                    "send queues of peers",
+                    waiting,
+                    format!("one second of traffic for each of {peers} connections; {queue} messages each at most"),
+                ),
             ],
         };
         std::iter::once(agent).chain(self.networks.iter().map(|network| self.network_memory(network))).collect()
@@ -66,7 +75,11 @@ impl Config {
             item("duplicate cache", caches.ids, format!("{} ids in {remembered:?}", caches.id_count)),
         ];
         items.extend(network.plan.front.iter().map(|part| stage(&**part)));
-        items.push(item(network.plan.store.name(), network.plan.store.memory(rate, size), format!("{rate} messages/s x {size} bytes for {deadline:?}")));
+        items.push(item(
+            network.plan.store.name(),
+            network.plan.store.memory(rate, size),
+            format!("{rate} messages/s x {size} bytes for {deadline:?}"),
+        ));
         items.extend(network.plan.tail.iter().map(|part| stage(&**part)));
         items.push(item(network.plan.outlet.name(), network.plan.outlet.memory(), "bound of its ring".to_owned()));
         Estimate { network: network.name.clone(), items }

@@ -40,7 +40,9 @@ pub(super) fn advise(message: &str, also: &[&str]) -> Advice {
 
 /// A room's own text: `key = value: what; mend`, or a text that names the key in backticks.
 fn complaint(message: &str) -> Advice {
-    let assigned = message.split_once(" = ").filter(|(key, _)| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b)));
+    let assigned = message
+        .split_once(" = ")
+        .filter(|(key, _)| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b)));
     let (key, value, text) = match assigned {
         Some((key, rest)) => {
             let end = [": ", " is ", " has "].iter().filter_map(|mark| rest.find(mark)).min().unwrap_or(rest.len());
@@ -78,7 +80,9 @@ fn kind(message: &str) -> Option<String> {
         Some("a string" | "path string") => "write a text in quotes",
         Some("a sequence") => "write a list in brackets, such as [\"a\", \"b\"]",
         Some(wanted) if wanted.starts_with("struct ") => "write a section of keys and values",
-        Some(wanted) if message.starts_with("invalid type") || message.starts_with("invalid value") => return Some(format!("write {wanted}")),
+        Some(wanted) if message.starts_with("invalid type") || message.starts_with("invalid value") => {
+            return Some(format!("write {wanted}"));
+        }
         _ if message.contains("duplicate key") => "a key stands only once in its section: delete one",
         Some(_) => "TOML wants `key = value`, texts in quotes, sections as [name]",
         None if message.starts_with("invalid ") || message.starts_with("unclosed") || message.contains("missing") => {

@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_spanned::Spanned;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::Network;
 use super::agent_file::{Complaints, take_version};
 use super::check::{self, Warning};
 use super::document::{Document, Node, Span};
 use super::error::{ConfigError, Place};
 use super::overrides::{self, Override};
-use super::Network;
 use crate::agent::settings::Head;
 use crate::gossip::{Mesh, NetworkSettings};
 use crate::pipeline::{Claims, Part, Plan};
@@ -68,7 +68,7 @@ pub(super) fn load(path: &Path, text: String, context: &Context<'_>) -> Result<R
     let mut parts: Vec<Part> = Vec::with_capacity(entries.len());
     for entry in &entries {
         let name = Spanned::new(entry.name.span(), entry.name.get_ref().as_str());
-        let read = context.registry.parse(name, entry.settings.clone(), &network);
+        let read = context.registry.parse(&name, entry.settings.clone(), &network);
         parts.push(read.map_err(|wrong| document.explain(&root, wrong.message(), wrong.span().unwrap_or(entry.span.clone())))?);
     }
     let plan = Plan::new(parts).map_err(|wrong| {
@@ -82,7 +82,8 @@ pub(super) fn load(path: &Path, text: String, context: &Context<'_>) -> Result<R
         let error = complain.about(&format!("stage.{queue}.deadline"), &wrong);
         ConfigError { value: error.value.or_else(|| Some(format!("{deadline:?} (default)"))), ..error }
     })?;
-    let settings = |name: &str| entries.iter().position(|entry| entry.name.get_ref() == name).map(|index| (index, entries[index].settings.clone()));
+    let settings =
+        |name: &str| entries.iter().position(|entry| entry.name.get_ref() == name).map(|index| (index, entries[index].settings.clone()));
     let warnings = check::network(&head, &overlay, deadline, &settings, &complain);
     let place = |key| complain.at(key, "", "").place;
     Ok(Read {
@@ -127,7 +128,12 @@ fn own(path: &Path, context: &Context<'_>) -> Result<Vec<Override>, ConfigError>
 fn read_overlay(document: &Document, root: &DeTable<'_>, node: Option<Node<'_>>, head: &Head) -> Result<NetworkSettings, ConfigError> {
     let node = node.unwrap_or_else(|| Spanned::new(document.span(), DeValue::Table(DeTable::new())));
     if let Some(twice) = node.get_ref().get("max_message") {
-        return Err(document.found(root, twice.span(), "the largest message is set once for the whole network", "set max_message at the top of the file"));
+        return Err(document.found(
+            root,
+            twice.span(),
+            "the largest message is set once for the whole network",
+            "set max_message at the top of the file",
+        ));
     }
     let overlay = document.read(root, node, &[], NetworkSettings::deserialize)?;
     Ok(NetworkSettings { max_message: head.max_message, ..overlay })

@@ -3,14 +3,14 @@
 use super::error::{ConfigError, Place};
 
 /// What an environment variable starts with.
-pub const PREFIX: &str = "PMQ__";
+pub(super) const PREFIX: &str = "PMQ__";
 
 /// Last parts of keys that name secrets. They are read from files only: an environment is inherited, listed and logged.
 const SECRETS: [&str; 8] = ["secret", "secret_key", "private_key", "identity_key", "key", "password", "token", "psk"];
 
 /// One setting that goes over the file's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Override {
+pub(super) struct Override {
     /// Where it comes from.
     pub place: Place,
     /// Sections and key.
@@ -23,7 +23,7 @@ pub struct Override {
 ///
 /// # Errors
 /// [`ConfigError`] for a secret, whose value is not shown.
-pub fn from_environment(variables: impl IntoIterator<Item = (String, String)>) -> Result<Vec<Override>, ConfigError> {
+pub(super) fn from_environment(variables: impl IntoIterator<Item = (String, String)>) -> Result<Vec<Override>, ConfigError> {
     let mut ours: Vec<_> = variables.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
     ours.sort();
     ours.into_iter()
@@ -44,7 +44,7 @@ pub fn from_environment(variables: impl IntoIterator<Item = (String, String)>) -
 ///
 /// # Errors
 /// [`ConfigError`] without a key or an equals sign, or for a secret.
-pub fn from_flag(text: &str) -> Result<Override, ConfigError> {
+pub(super) fn from_flag(text: &str) -> Result<Override, ConfigError> {
     let (key, value) = text.split_once('=').unwrap_or((text, ""));
     let place = Place::Flag(key.trim().to_owned());
     let keys: Vec<String> = key.split('.').map(|part| part.trim().to_owned()).collect();

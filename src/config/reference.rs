@@ -7,7 +7,7 @@ pub const REFERENCE_NETWORK: &str = include_str!("../../configs/reference-networ
 
 /// A reference file with every option in force.
 #[must_use]
-pub fn uncommented(reference: &str) -> String {
+pub(super) fn uncommented(reference: &str) -> String {
     let line = |line: &str| match line.strip_prefix('#') {
         Some(option) if option.starts_with(|first: char| first.is_ascii_lowercase() || first == '[') => option.to_owned(),
         _ => line.to_owned(),

@@ -29,7 +29,8 @@ pub struct Setting {
 /// As [`load`](super::load).
 pub fn show(request: &Request) -> Result<Vec<Setting>, ConfigError> {
     let config = super::load(request)?;
-    let (of_networks, own): (Vec<_>, Vec<_>) = request.overrides()?.into_iter().partition(|setting| overrides::network_of(setting).is_some());
+    let (of_networks, own): (Vec<_>, Vec<_>) =
+        request.overrides()?.into_iter().partition(|setting| overrides::network_of(setting).is_some());
     let mut all = merge("", &config.file, &own, REFERENCE)?;
     for network in &config.networks {
         all.extend(merge(&network.name, &network.file, &overrides::for_network(&of_networks, &network.name), REFERENCE_NETWORK)?);
@@ -63,7 +64,10 @@ fn walk(to: &mut Walk<'_>, prefix: &str, own: Option<&DeTable<'_>>, reference: O
         let path = if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") };
         let (mine, default) = (own.and_then(|table| table.get(key)), reference.and_then(|table| table.get(key)));
         // A network has one name, one list of topics and so on: what the reference writes there is no default.
-        let optional = default.filter(|_| !(to.network.is_empty() && key == "networks") && !(prefix.is_empty() && matches!(key, "name" | "topics" | "subscribe" | "version")));
+        let optional = default.filter(|_| {
+            !(to.network.is_empty() && key == "networks")
+                && !(prefix.is_empty() && matches!(key, "name" | "topics" | "subscribe" | "version"))
+        });
         visit(to, &path, mine, optional);
     }
 }
@@ -73,12 +77,19 @@ fn visit(to: &mut Walk<'_>, path: &str, mine: Option<&Node<'_>>, default: Option
         (Some(DeValue::Table(own)), other) => walk(to, path, Some(own), other.and_then(DeValue::as_table)),
         (None, Some(DeValue::Table(reference))) => walk(to, path, None, Some(reference)),
         (Some(DeValue::Array(own)), other) if own.iter().any(|item| item.get_ref().is_table()) => {
-            let like: Vec<&DeTable<'_>> = other.and_then(DeValue::as_array).into_iter().flat_map(|list| list.iter()).filter_map(|item| item.get_ref().as_table()).collect();
+            let like: Vec<&DeTable<'_>> = other
+                .and_then(DeValue::as_array)
+                .into_iter()
+                .flat_map(|list| list.iter())
+                .filter_map(|item| item.get_ref().as_table())
+                .collect();
             for (index, entry) in own.iter().filter_map(|item| item.get_ref().as_table()).enumerate() {
                 let name = word(entry, "use");
                 let reference = match name {
                     // The reference has one decode, whose other codecs have no options.
-                    Some(name) => like.iter().find(|other| word(other, "use") == Some(name) && (name != "decode" || word(other, "codec") == word(entry, "codec"))),
+                    Some(name) => like.iter().find(|other| {
+                        word(other, "use") == Some(name) && (name != "decode" || word(other, "codec") == word(entry, "codec"))
+                    }),
                     None => like.first(),
                 };
                 let label = name.map_or_else(String::new, |name| format!(" {name}"));

@@ -22,7 +22,6 @@ pub fn install() -> Result<PrometheusHandle, MetricsError> {
     if let Some(handle) = &*installed {
         return Ok(handle.clone());
     }
-    let handle =
-        PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?.install_recorder()?;
+    let handle = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?.install_recorder()?;
     Ok(installed.insert(handle).clone())
 }

@@ -36,7 +36,9 @@ impl Log {
     /// A text that names the key in backticks.
     pub fn check(&self) -> Result<(), String> {
         self.filter.parse::<tracing_subscriber::EnvFilter>().map(drop).map_err(|wrong| {
-            format!("`filter` is no list of log directives: {wrong}; take error, warn, info, debug, trace, or module=level, separated by commas")
+            format!(
+                "`filter` is no list of log directives: {wrong}; take error, warn, info, debug, trace, or module=level, separated by commas"
+            )
         })
     }
 }
