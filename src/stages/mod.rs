@@ -10,6 +10,8 @@
 
 pub mod admission;
 pub mod decode;
+#[cfg(test)]
+mod fixture;
 mod registry;
 mod settings;
 mod table;
@@ -17,3 +19,6 @@ pub mod window;
 
 pub use registry::Registry;
 pub use settings::{NetworkContext, SettingError, StageSettings};
+
+#[cfg(test)]
+mod stack_tests;
