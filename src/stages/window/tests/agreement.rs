@@ -87,6 +87,7 @@ impl Pair {
         }
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "a step is used up")]
     fn step(&mut self, step: Step) -> Result<(), TestCaseError> {
         let now = self.now;
         match step {
