@@ -144,3 +144,7 @@ pub(super) fn complaint(span: Range<usize>, text: String) -> Error {
     let Err(error) = ValueDeserializer::from(Spanned::new(span, DeValue::Boolean(true))).deserialize_any(Complaint(text));
     error
 }
+
+#[cfg(test)]
+#[path = "registry_tests.rs"]
+mod tests;

@@ -269,3 +269,6 @@ impl Stage for AdmissionStage {
         self.show();
     }
 }
+
+#[cfg(test)]
+mod tests;
