@@ -105,8 +105,8 @@ impl World {
             }
             Step::Produce(count, kind) => (0..count).for_each(|_| self.produce(kind)),
             Step::Ship(count) => self.ship(count),
-            Step::ToAgent(count) => (0..count).for_each(|_| self.to_agent()),
-            Step::ToParent(count) => (0..count).for_each(|_| self.to_parent()),
+            Step::ToAgent(count) => (0..count).for_each(|_| self.reach_agent()),
+            Step::ToParent(count) => (0..count).for_each(|_| self.reach_parent()),
             Step::Judge(count) => self.judge(count),
             Step::Ack(back) => {
                 let counter = self.received.saturating_sub(back as u64);
@@ -179,7 +179,7 @@ impl World {
         }
     }
 
-    fn to_agent(&mut self) {
+    fn reach_agent(&mut self) {
         let Some(frame) = self.to_agent.pop_front() else { return };
         if frame.prefix.kind == Kind::Verdict {
             self.stale = Some(frame.clone());
@@ -217,7 +217,7 @@ impl World {
         assert_eq!((self.agent.unverified(0), self.agent.counts().stale_frames), (owed, counts.stale_frames + 1));
     }
 
-    fn to_parent(&mut self) {
+    fn reach_parent(&mut self) {
         let Some(frame) = self.to_parent.pop_front() else { return };
         self.parent.receive(streamed(frame), self.now).unwrap();
         while let Some(event) = self.parent.poll_event() {
