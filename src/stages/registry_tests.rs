@@ -30,7 +30,7 @@ fn refused(text: &str) -> (String, String) {
 #[test]
 fn stages_by_name() {
     let registry = Registry::standard();
-    assert_eq!(registry.names().collect::<Vec<_>>(), ["admission", "decode", "sequence-window"]);
+    assert_eq!(registry.names().collect::<Vec<_>>(), ["admission", "decode", "delivery", "sequence-window", "validation-queue"]);
     for text in ["use = \"admission\"", "use = \"decode\"\ncodec = \"pmq\"", "use = \"sequence-window\"\ngrace = \"5s\""] {
         let part = parse(&registry, text).unwrap();
         assert!(text.contains(part.name()));
