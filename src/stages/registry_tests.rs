@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
-use toml::de::DeTable;
 
 use super::*;
 use crate::pipeline::{Batch, Blueprint, Header, Plan, Stage};
@@ -149,4 +148,15 @@ fn a_user_adds_his_own() {
         panic!("decode is a stage");
     };
     assert!(decode.reads_header());
+}
+
+#[test]
+fn a_list_of_stages_is_read_in_its_order() {
+    let list = |text: &str| Registry::standard().parse_list(text, &network());
+    let parts = list("[[stage]]\nuse = \"validation-queue\"\n[[stage]]\nuse = \"admission\"\nrate = 5\n").unwrap();
+    assert_eq!(parts.iter().map(Part::name).collect::<Vec<_>>(), ["validation-queue", "admission"]);
+    let error = list("[[stage]]\nuse = \"admission\"\n\n[[stage]]\nuse = \"admission\"\nrate = 0\n").unwrap_err();
+    assert!(error.to_string().contains("line 6, column 8"), "{error}");
+    assert!(list("[[stage]]\nrate = 5\n").unwrap_err().to_string().contains("named by `use`"));
+    assert!(list("stages = 5").unwrap_err().to_string().contains("no list of stages"));
 }
