@@ -92,6 +92,10 @@ fn an_order_that_cannot_work_is_named() {
     assert_eq!(index(&[window, pmq]), 0);
     assert_eq!(index(&[by_origin, pmq]), 0);
     assert_eq!(index(&[pmq, by_origin, window]), 3, "only the queue is missing");
+    let (queue, admission) = ("use = \"validation-queue\"", "use = \"admission\"");
+    assert_eq!(index(&[queue, admission]), 1, "no outcome would ever come out to it");
+    assert_eq!(index(&[pmq, queue, window]), 2);
+    assert_eq!(index(&[queue, pmq]), 2, "decode may stand there; only delivery is missing");
 }
 
 /// A stage and a codec of a user's own.
