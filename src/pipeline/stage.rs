@@ -14,7 +14,7 @@
 
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tower::{BoxError, Layer, Service};
 
@@ -101,12 +101,6 @@ pub trait Blueprint: Send + Sync + std::fmt::Debug {
     fn memory(&self, rate: f64) -> u64 {
         let _ = rate;
         0
-    }
-
-    /// What a check of the configuration should warn of, at `rate` messages a second and with that verdict deadline.
-    fn warnings(&self, rate: f64, deadline: Duration) -> Vec<String> {
-        let _ = (rate, deadline);
-        Vec::new()
     }
 }
 
