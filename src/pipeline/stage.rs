@@ -14,7 +14,7 @@
 
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tower::{BoxError, Layer, Service};
 
@@ -92,16 +92,15 @@ pub trait Blueprint: Send + Sync + std::fmt::Debug {
         false
     }
 
+    /// Whether it acts on outcomes (gives back, commits), which only the stages before the validation queue see.
+    fn needs_outcome(&self) -> bool {
+        false
+    }
+
     /// Bytes of memory that the stage takes at most, at `rate` messages a second.
     fn memory(&self, rate: f64) -> u64 {
         let _ = rate;
         0
-    }
-
-    /// What a check of the configuration should warn of, at `rate` messages a second and with that verdict deadline.
-    fn warnings(&self, rate: f64, deadline: Duration) -> Vec<String> {
-        let _ = (rate, deadline);
-        Vec::new()
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
-use toml::de::DeTable;
 
 use super::*;
 use crate::pipeline::{Batch, Blueprint, Header, Plan, Stage};
@@ -30,7 +29,7 @@ fn refused(text: &str) -> (String, String) {
 #[test]
 fn stages_by_name() {
     let registry = Registry::standard();
-    assert_eq!(registry.names().collect::<Vec<_>>(), ["admission", "decode", "sequence-window"]);
+    assert_eq!(registry.names().collect::<Vec<_>>(), ["admission", "decode", "delivery", "sequence-window", "validation-queue"]);
     for text in ["use = \"admission\"", "use = \"decode\"\ncodec = \"pmq\"", "use = \"sequence-window\"\ngrace = \"5s\""] {
         let part = parse(&registry, text).unwrap();
         assert!(text.contains(part.name()));
@@ -93,6 +92,10 @@ fn an_order_that_cannot_work_is_named() {
     assert_eq!(index(&[window, pmq]), 0);
     assert_eq!(index(&[by_origin, pmq]), 0);
     assert_eq!(index(&[pmq, by_origin, window]), 3, "only the queue is missing");
+    let (queue, admission) = ("use = \"validation-queue\"", "use = \"admission\"");
+    assert_eq!(index(&[queue, admission]), 1, "no outcome would ever come out to it");
+    assert_eq!(index(&[pmq, queue, window]), 2);
+    assert_eq!(index(&[queue, pmq]), 2, "decode may stand there; only delivery is missing");
 }
 
 /// A stage and a codec of a user's own.
@@ -149,4 +152,15 @@ fn a_user_adds_his_own() {
         panic!("decode is a stage");
     };
     assert!(decode.reads_header());
+}
+
+#[test]
+fn a_list_of_stages_is_read_in_its_order() {
+    let list = |text: &str| Registry::standard().parse_list(text, &network());
+    let parts = list("[[stage]]\nuse = \"validation-queue\"\n[[stage]]\nuse = \"admission\"\nrate = 5\n").unwrap();
+    assert_eq!(parts.iter().map(Part::name).collect::<Vec<_>>(), ["validation-queue", "admission"]);
+    let error = list("[[stage]]\nuse = \"admission\"\n\n[[stage]]\nuse = \"admission\"\nrate = 0\n").unwrap_err();
+    assert!(error.to_string().contains("line 6, column 8"), "{error}");
+    assert!(list("[[stage]]\nrate = 5\n").unwrap_err().to_string().contains("named by `use`"));
+    assert!(list("stages = 5").unwrap_err().to_string().contains("no list of stages"));
 }

@@ -175,14 +175,6 @@ fn settings_are_checked() {
 }
 
 #[test]
-fn a_check_of_the_file_warns_of_short_thresholds() {
-    let blueprint = SequenceWindow::new(small(), network());
-    assert!(blueprint.warnings(2.0, Duration::from_secs(4)).is_empty());
-    let warnings = blueprint.warnings(20.0, Duration::from_secs(4));
-    assert!(matches!(&warnings[..], [one] if one.contains("skip = 10")), "{warnings:?}");
-}
-
-#[test]
 fn memory_covers_the_rings() {
     // 4 topics, each with 4 rings of 2 blocks: 65 words a block.
     assert!(SequenceWindow::new(small(), network()).memory(1.0) > 4 * 4 * 2 * 65 * 8);
