@@ -16,6 +16,8 @@ pub mod delivery;
 mod registry;
 mod settings;
 mod table;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod validation;
 pub mod window;
 

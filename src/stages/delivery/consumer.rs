@@ -82,11 +82,13 @@ impl Consumer {
     pub(super) fn pump(&mut self, log: &mut dyn Log, out: &mut Vec<Shipment>) {
         while self.sent + 1 < log.next() {
             let position = self.sent + 1;
+            // Whatever is missing later is missing for its own slowness.
+            let missing = std::mem::replace(&mut self.missing, GapReason::DropOldest);
             let record = if self.skip.is_some_and(|skip| skip <= position) {
                 self.skip = None;
                 self.gap(log.next() - 1, GapReason::DropNewest)
             } else if position < log.first() {
-                self.gap(log.first() - 1, self.missing)
+                self.gap(log.first() - 1, missing)
             } else {
                 let Some(entry) = log.read(position) else { return };
                 let bytes = entry.bytes();
@@ -102,8 +104,6 @@ impl Consumer {
                 Record::Gap { to, .. } => *to,
                 _ => position,
             };
-            // From here on only its own slowness can make it miss records.
-            self.missing = GapReason::DropOldest;
             out.push(Shipment { link: self.link, record });
         }
         // It stands where the log ends: whatever it misses later, it misses for being slow.
