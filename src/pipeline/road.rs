@@ -40,6 +40,14 @@ pub struct Report {
     pub arrived: Instant,
 }
 
+impl Report {
+    /// The end of one arrival.
+    #[must_use]
+    pub fn of(arrival: &Arrival, outcome: Outcome) -> Self {
+        Self { peer: arrival.peer, id: arrival.id, topic: arrival.topic.clone(), outcome, arrived: arrival.arrived }
+    }
+}
+
 /// A road that cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum RoadError {
@@ -206,13 +214,7 @@ impl Road {
             let arrival = &envelope.arrival;
             // CONTRACTS 1.2 holds whatever a stage of the library's user says.
             let outcome = if outcome.verdict == Verdict::Reject { Outcome::reject(outcome.reason) } else { outcome };
-            self.reports.push(Report {
-                peer: arrival.peer,
-                id: arrival.id,
-                topic: arrival.topic.clone(),
-                outcome,
-                arrived: arrival.arrived,
-            });
+            self.reports.push(Report::of(arrival, outcome));
             if outcome.verdict == Verdict::Accept {
                 accepted.live.push(envelope);
             } else if outcome.reason.lost_by_us() {
@@ -300,7 +302,7 @@ impl Road {
         for Settled { envelope: Envelope { arrival, .. }, outcome } in rest.settled {
             self.tally.settle(&arrival.topic, outcome);
             self.outlet.unverified(&arrival.topic, outcome.reason, 1);
-            self.reports.push(Report { peer: arrival.peer, id: arrival.id, topic: arrival.topic, outcome, arrived: arrival.arrived });
+            self.reports.push(Report::of(&arrival, outcome));
         }
     }
 

@@ -14,6 +14,8 @@ pub mod message;
 mod verdict;
 
 #[cfg(test)]
+mod docs_tests;
+#[cfg(test)]
 mod frame_tests;
 #[cfg(test)]
 mod golden_tests;
