@@ -64,7 +64,7 @@ impl World {
         (!self.seats.is_empty()).then(|| *index.get(&self.seats.keys().copied().collect::<Vec<_>>()))
     }
 
-    fn attach(&mut self, name: u8, window: u32, policy: u8, cursor: u8) -> Result<(), TestCaseError> {
+    fn attach(&mut self, name: u8, credit: u32, policy: u8, cursor: u8) -> Result<(), TestCaseError> {
         self.links += 1;
         let newest = self.next() - 1;
         let cursor = match cursor {
@@ -75,7 +75,7 @@ impl World {
         };
         let policy = [Overflow::DropOldest, Overflow::DropNewest, Overflow::Disconnect][usize::from(policy)];
         let label = ["", "a", "b"][usize::from(name)];
-        let terms = terms(label, cursor, window(window), policy);
+        let terms = terms(label, cursor, window(credit), policy);
         let opened = self.bench.delivery.open(LinkId(self.links), &terms);
         let held = self.seats.iter().find(|(_, seat)| name != 0 && seat.name == name).map(|(link, _)| *link);
         prop_assert_eq!(opened.replaced, held.map(LinkId), "a name has one consumer");
@@ -86,7 +86,7 @@ impl World {
         prop_assert!(opened.cursor.counter <= newest);
         let start = opened.cursor.counter;
         self.seats.insert(self.links, Seat { name, start, at: start, delivered: Vec::new(), unverified: 0, in_flight: Vec::new() });
-        self.windows.insert(self.links, window);
+        self.windows.insert(self.links, credit);
         Ok(())
     }
 
