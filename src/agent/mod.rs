@@ -2,3 +2,6 @@
 
 pub mod control;
 pub mod directory;
+pub mod ops;
+pub mod parents;
+pub mod settings;
