@@ -389,3 +389,6 @@ async fn down(shutdown: &mut watch::Receiver<bool>) {
 fn stream() -> u64 {
     rand::random::<u64>().max(1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Arrival, Batch, Envelope, Peer, Topic};
+use super::{Arrival, Batch, Envelope, Part, Peer, Plan, Topic};
+use crate::stages::{delivery, validation};
 use crate::wire::MessageId;
 
 /// A message id that carries a number.
@@ -32,4 +33,14 @@ pub(crate) fn arrival(number: u64, payload: impl Into<Bytes>, arrived: Instant) 
 pub(crate) fn batch(numbers: impl IntoIterator<Item = u64>, size: usize, arrived: Instant) -> Batch {
     let live = numbers.into_iter().map(|number| Envelope { arrival: arrival(number, vec![0; size], arrived), header: None }).collect();
     Batch { live, settled: Vec::new() }
+}
+
+/// A queue of this deadline with delivery behind it, and nothing in front.
+pub(crate) fn network_plan(deadline: &str) -> Plan {
+    let settings = validation::Settings {
+        deadline: humantime::parse_duration(deadline).unwrap(),
+        max_bytes: bytesize::ByteSize::mib(1),
+        ..validation::Settings::default()
+    };
+    Plan::new(vec![Part::Store(Box::new(settings)), Part::Outlet(Box::new(delivery::Settings::default()))]).unwrap()
 }
