@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::StreamExt;
+use libp2p::swarm::SwarmEvent;
 use libp2p::{PeerId, Swarm};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Interval, MissedTickBehavior, Sleep};
@@ -20,7 +21,7 @@ use tokio::time::{Interval, MissedTickBehavior, Sleep};
 use super::error::{GossipError, PublishError, SubscribeError};
 use super::face::{AllowChange, NetworkOverlay, PeerView, Published, Report};
 use super::metrics::Metrics;
-use super::net::{Dialler, Router, Shared, target};
+use super::net::{Dialler, Router, Shared, listen_address, probe, target};
 use super::peers::Peers;
 use super::settings::{Settings, SettingsError};
 use crate::pipeline::{Arrival, Topic};
@@ -118,14 +119,16 @@ impl<R: Router> Task<R> {
         let failed = |address: &str, reason: String| GossipError::Listen { address: address.to_owned(), reason };
         let deadline = tokio::time::Instant::now() + LISTEN_WAIT;
         for text in addresses {
-            let id = self.swarm.listen_on(super::net::listen_address(text)?).map_err(|error| failed(text, error.to_string()))?;
+            let address = listen_address(text)?;
+            probe(&address).map_err(|error| failed(text, error.to_string()))?;
+            let id = self.swarm.listen_on(address).map_err(|error| failed(text, error.to_string()))?;
             loop {
                 let Ok(event) = tokio::time::timeout_at(deadline, self.swarm.select_next_some()).await else {
                     return Err(failed(text, format!("not open after {LISTEN_WAIT:?}")));
                 };
                 match &event {
-                    libp2p::swarm::SwarmEvent::NewListenAddr { listener_id, .. } if *listener_id == id => break,
-                    libp2p::swarm::SwarmEvent::ListenerClosed { listener_id, reason, .. } if *listener_id == id => {
+                    SwarmEvent::NewListenAddr { listener_id, .. } if *listener_id == id => break,
+                    SwarmEvent::ListenerClosed { listener_id, reason, .. } if *listener_id == id => {
                         return Err(failed(text, format!("closed: {reason:?}")));
                     }
                     _ => self.on_swarm(event, Instant::now()),
