@@ -166,7 +166,8 @@ impl<R: Router> Task<R> {
         if self.end.is_some_and(|end| end <= now) {
             return Poll::Ready(());
         }
-        self.on_time(now);
+        // What a dial set off is polled in another turn.
+        again |= self.on_time(now);
         again |= self.set_alarm(cx);
         if again {
             // One more turn, after the runtime's other tasks.
