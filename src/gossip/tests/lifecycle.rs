@@ -81,13 +81,16 @@ async fn a_full_sink_ignores() {
     let (sink, mut narrow) = mpsc::channel(1);
     b.gossip.subscribe(topic("test/t"), sink).await.unwrap();
     a.publish("test/t", "first").await;
-    a.publish("test/t", "second").await;
+    let second = a.publish("test/t", "second").await;
     meter.reaches("pmq_gossip_ingress_dropped_total", 1).await;
     assert_eq!(meter.value("pmq_gossip_reports_total{verdict=\"ignore\"}"), 1);
     assert_eq!(meter.value("pmq_gossip_report_missed_total"), 0);
     let first = narrow.recv().await.unwrap();
     b.report(&first, Verdict::Accept).await;
     c.expect("first").await;
+    // The ignored one is gone from the router: no verdict finds it any more.
+    b.report(&Arrival { id: second.id, ..first }, Verdict::Ignore).await;
+    meter.reaches("pmq_gossip_report_missed_total", 1).await;
     // A sink whose road is gone ignores as well.
     drop(narrow);
     a.publish("test/t", "third").await;
