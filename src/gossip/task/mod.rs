@@ -91,7 +91,7 @@ impl<R: Router> Task<R> {
         let targets = settings.peers.iter().map(|text| target(text)).collect::<Result<Vec<_>, SettingsError>>()?;
         // An agent that finds itself among its peers (one list for all nodes of a network) does not dial itself.
         let targets = targets.into_iter().filter(|target| target.peer != *swarm.local_peer_id());
-        let mut tick = tokio::time::interval(settings.mesh.heartbeat.min(Duration::from_secs(1)));
+        let mut tick = tokio::time::interval(settings.mesh.heartbeat);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
             dialler: Dialler::new(targets, settings.redial.clone(), now),

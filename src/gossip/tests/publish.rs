@@ -30,7 +30,10 @@ async fn without_peers_it_waits_then_errs() {
 
 #[tokio::test]
 async fn without_peers_it_waits_for_the_first() {
-    let a = Node::new(Settings { publish_wait: BOUND, ..settings() }).await;
+    let mut of_a = Settings { publish_wait: BOUND, ..settings() };
+    // Heartbeats also try again what waits; here none comes before the peer does.
+    of_a.mesh.heartbeat = BOUND * 10;
+    let a = Node::new(of_a).await;
     a.join("test/t").await;
     let mut b = Node::dialling(&[&a]).await;
     let publish = a.gossip.publish(topic("test/t"), "early".into());
