@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::admit::{Admission, Place};
+use super::admit::Admission;
 use super::session::{Ended, Session};
 use super::writer::Writer;
 use crate::agent::control::Control;
@@ -26,7 +26,7 @@ pub struct Parents {
     /// Who may attach as what.
     pub admission: Arc<Admission>,
     /// What sessions are offered.
-    pub terms: AgentTerms,
+    pub terms: Arc<AgentTerms>,
     /// The bound on sessions, for its error's text.
     pub max_sessions: u32,
     /// Turns true when the agent shuts down.
@@ -68,10 +68,10 @@ async fn attach(link: Link, parents: Parents) {
             tracing::warn!(%peer, %refusal, "a parent was refused");
             refuse(link, parents.terms, refusal.code(), &refusal.to_string()).await;
         }
-        Ok(Place { grants, .. }) => {
+        Ok(place) => {
             let session = SessionId(rand::random::<u64>().max(1));
             let max_window = parents.terms.max_window;
-            let end = AgentEnd::new(grants, parents.terms, session, Instant::now());
+            let end = AgentEnd::new(place.grants.clone(), parents.terms, session, Instant::now());
             let ended = Session::new(end, parents.directory, parents.control, max_window).run(link, parents.shutdown).await;
             match ended {
                 Ended::Left | Ended::Cut(_) | Ended::Shutdown => tracing::info!(%peer, reason = %ended, "parent detached"),
@@ -82,9 +82,9 @@ async fn attach(link: Link, parents: Parents) {
 }
 
 /// Says no before any frame is read.
-async fn refuse(link: Link, terms: AgentTerms, code: crate::wire::RefuseCode, text: &str) {
+async fn refuse(link: Link, terms: Arc<AgentTerms>, code: crate::wire::RefuseCode, text: &str) {
     let mut end = AgentEnd::new(Vec::new(), terms, SessionId(0), Instant::now());
-    end.refuse(0, code, true, 0, text);
+    end.close(0, code, text);
     let mut writer = Writer::new(link.outgoing);
     // A peer that does not read does without the reason.
     let _ = tokio::time::timeout(Duration::from_millis(500), poll_fn(|cx| writer.poll_write(&mut end, cx))).await;

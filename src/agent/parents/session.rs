@@ -78,7 +78,7 @@ impl Session {
             attached: Vec::new(),
             // Replaced at the hello, when the windows are known.
             down: mpsc::channel(1),
-            pub(super) requests: FuturesUnordered::new(),
+            requests: FuturesUnordered::new(),
             offers: Vec::new(),
             records: Vec::new(),
         }
@@ -129,7 +129,7 @@ impl Session {
                     self.answer(answered)?;
                     writer.pending = true;
                 }
-                () = tokio::time::sleep_until(self.end.next_tick().into()) => {
+                () = wake(self.end.next_tick()) => {
                     let alive = self.end.tick(Instant::now());
                     writer.pending = true;
                     alive?;
@@ -156,7 +156,7 @@ impl Session {
                 Down::Offer(offer) => self.offers.push(offer),
                 Down::Record(record) => self.records.push(record),
                 Down::VerdictRefused(ticket, why) => {
-                    self.end.refuse(index, refusal(why), false, ticket.0, "");
+                    self.end.refuse(index, refusal(why), ticket.0, &why.to_string())?;
                 }
                 Down::Cut(cut) => return Err(Ended::Cut(cut)),
             }
@@ -172,7 +172,7 @@ impl Session {
             sent?;
         }
         if !self.records.is_empty() {
-            let sent = self.end.records(index, &self.records, now);
+            let sent = self.end.records(index, &self.records);
             self.records.clear();
             sent?;
         }
@@ -180,19 +180,19 @@ impl Session {
     }
 
     fn answer(&mut self, (index, request, publish, result): Answered) -> Result<(), Ended> {
-        match result {
+        let said = match result {
             Ok(Reply::Published(published)) => {
                 let status = if published.duplicate { PublishStatus::Duplicate } else { PublishStatus::Ok };
                 let peers = u32::try_from(published.eligible).unwrap_or(u32::MAX);
-                self.end.published(request, status, published.id, peers, "");
+                self.end.published(index, request, status, published.id, peers, "")
             }
-            Ok(Reply::Done) => self.end.done(request),
+            Ok(Reply::Done) => self.end.done(index, request),
             Err(error) if publish => {
-                self.end.published(request, publish_status(&error), MessageId::default(), 0, &error.to_string());
+                self.end.published(index, request, publish_status(&error), MessageId::EMPTY, 0, &error.to_string())
             }
-            Err(error) => self.end.refuse(index, RefuseCode::RequestFailed, false, request, &error.to_string()),
-        }
-        Ok(())
+            Err(error) => self.end.failed(index, request, &error.to_string()),
+        };
+        Ok(said?)
     }
 
     /// Says why, as far as the parent does not know already.
@@ -205,7 +205,7 @@ impl Session {
             // A violation has queued its own refusal; the others have nobody to talk to.
             Ended::Violation(_) | Ended::Dead(_) | Ended::Left | Ended::Link(_) | Ended::Refused(_) => return,
         };
-        self.end.refuse(0, code, true, 0, &ended.to_string());
+        self.end.close(0, code, &ended.to_string());
     }
 }
 
@@ -215,6 +215,14 @@ fn refusal(why: VerdictRefused) -> RefuseCode {
         VerdictRefused::Duplicate => RefuseCode::DuplicateVerdict,
         VerdictRefused::Late => RefuseCode::LateVerdict,
         VerdictRefused::StaleSession => RefuseCode::StaleSession,
+    }
+}
+
+/// Returns at that time; never, if there is none.
+async fn wake(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }
 
