@@ -136,24 +136,24 @@ impl<'a> Session<'a> {
         end: &mut ParentEnd,
         peer: &Credential,
     ) -> Result<(), ClientError> {
-        let mut next: Option<Result<Frame, LinkError>> = Some(Ok(first));
+        let mut next = Some(Ok(first));
         let mut result = Ok(());
-        for _ in 0..TURN {
-            let Some(frame) = next else { break };
+        let mut left = TURN;
+        while let Some(frame) = next.take() {
             let now = Instant::now();
             let received = match frame {
                 Ok(frame) => end.receive(frame, now).map_err(violated),
-                Err(error) => Err(error.into()),
+                Err(error) => Err(ClientError::from(error)),
             };
-            while let (Some(event), true) = (end.poll_event(), result.is_ok()) {
+            while let (true, Some(event)) = (result.is_ok(), end.poll_event()) {
                 result = self.event(event, peer, now);
             }
             result = result.and(received);
-            if result.is_err() {
-                break;
+            left -= 1;
+            // A frame that is read here is dealt with here. The end of the stream is met again by the caller's next read.
+            if result.is_ok() && left > 0 {
+                next = incoming.next().now_or_never().flatten();
             }
-            // The end of the stream is met again by the caller's next read.
-            next = incoming.next().now_or_never().flatten();
         }
         self.bursts.deliver(&mut self.of.slots);
         result
