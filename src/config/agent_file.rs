@@ -134,11 +134,19 @@ impl Complaints<'_> {
         let (span, exact) = span_of(self.root, &keys).unwrap_or_else(|| (self.document.span(), false));
         let mut error = self.document.found(self.root, span, what, mend);
         if !exact {
-            error.key = Some(key.to_owned());
+            error.key = Some(shown(&keys));
             error.value = None;
         }
         error
     }
+}
+
+/// A path of keys and indices as it is shown: `stage[0].deadline`.
+fn shown(keys: &[&str]) -> String {
+    keys.iter().fold(String::new(), |shown, key| match key.parse::<usize>() {
+        Ok(index) => format!("{shown}[{index}]"),
+        Err(_) => join(&shown, key),
+    })
 }
 
 fn join(section: &str, key: &str) -> String {
