@@ -85,7 +85,7 @@ impl Document {
         let section = before.lines().rev().map(str::trim).find(|line| line.starts_with('['));
         if let Some((key, value)) = line.split_once('=') {
             let section = section.map(|header| header.trim_matches(['[', ']']).to_owned() + ".").unwrap_or_default();
-            error.key = Some(section + key.trim());
+            error.key = Some((section + key.trim()).into());
             error.value = Some(value.trim().chars().take(SHOWN).collect());
         }
         error
@@ -115,8 +115,8 @@ impl Document {
         if let Some(key) = advice.key {
             let last = key.rsplit('.').next().unwrap_or_default();
             if error.key.as_deref().is_none_or(|found| found.rsplit('.').next() != Some(last)) {
-                error.key = Some(error.key.map_or_else(|| key.clone(), |section| format!("{section}.{key}")));
-                error.value = advice.value;
+                error.key = Some(error.key.map_or_else(|| key.clone(), |section| format!("{section}.{key}")).into());
+                error.value = advice.value.map(Into::into);
             }
         }
         if advice.what.starts_with("unknown key") && !matches!(error.place, Place::File { .. }) {
@@ -130,8 +130,8 @@ impl Document {
     pub(super) fn found(&self, root: &DeTable<'_>, span: Span, what: &str, mend: &str) -> ConfigError {
         let mut error = self.at(span.clone(), what, mend);
         if let Some((key, value)) = path_of(root, &span) {
-            error.key = Some(key);
-            error.value = value.and_then(|value| self.shown(&value));
+            error.key = Some(key.into());
+            error.value = value.and_then(|value| self.shown(&value)).map(Into::into);
         }
         error
     }

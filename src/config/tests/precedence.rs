@@ -113,5 +113,7 @@ fn show_tells_where_each_setting_comes_from() {
     assert_eq!(from("weather", "loopback"), ("false".to_owned(), Some("--set network.weather.loopback".to_owned())));
     assert_eq!(from("", "gossip.mesh.heartbeat"), ("\"1s\"".to_owned(), None));
     assert_eq!(from("weather", "stage[0 validation-queue].deadline"), ("\"4s\"".to_owned(), None));
+    assert_eq!(from("weather", "subscribe"), ("[]".to_owned(), None));
+    assert_eq!(from("", "attach.grant[0].networks"), ("[\"*\"]".to_owned(), None));
     assert!(!all.iter().any(|setting| setting.key.contains("sequence-window")));
 }
