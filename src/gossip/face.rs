@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::settings::{MessageIdFunction, NetworkSettings, TopicScore};
 use crate::pipeline::{Claims, Peer};
-use crate::wire::{MessageId, Verdict};
+use crate::wire::MessageId;
 
 /// One network as the overlay sees it.
 #[derive(Debug, Clone)]
@@ -40,17 +40,6 @@ impl NetworkOverlay {
             score: settings.score.clone(),
         }
     }
-}
-
-/// A message's verdict, on its way to the router. One per message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Report {
-    /// The neighbour that sent the message first, as its [`Arrival`](crate::pipeline::Arrival) named it.
-    pub peer: Peer,
-    /// The message.
-    pub id: MessageId,
-    /// What becomes of it.
-    pub verdict: Verdict,
 }
 
 /// A message went out.

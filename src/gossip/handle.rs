@@ -8,13 +8,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::error::{GossipError, PeerError, PublishError, Stopped, SubscribeError};
-use super::face::{AllowChange, NetworkOverlay, PeerView, Published, Report};
+use super::face::{AllowChange, NetworkOverlay, PeerView, Published};
 use super::identity::Identity;
 use super::settings::Settings;
 use super::stock::Stock;
 use super::task::{Command, Task};
 use super::{net, settings::SettingsError};
-use crate::pipeline::{Arrival, Topic};
+use crate::pipeline::{Arrival, Report, Topic};
 
 /// Orders under way. A sender waits when it is full: publishing is slowed, nothing is lost.
 const COMMANDS: usize = 256;

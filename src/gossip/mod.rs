@@ -26,7 +26,7 @@ mod stock;
 mod task;
 
 pub use error::{GossipError, PeerError, PublishError, Stopped, SubscribeError};
-pub use face::{AllowChange, NetworkOverlay, PeerView, Published, Report};
+pub use face::{AllowChange, NetworkOverlay, PeerView, Published};
 pub use handle::{Gossip, Running, check, start};
 pub use identity::{Identity, IdentityError};
 pub use settings::{

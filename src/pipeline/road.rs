@@ -38,6 +38,14 @@ pub struct Report {
     pub arrived: Instant,
 }
 
+impl Report {
+    /// The end of one arrival.
+    #[must_use]
+    pub fn of(arrival: &Arrival, outcome: Outcome) -> Self {
+        Self { peer: arrival.peer, id: arrival.id, topic: arrival.topic.clone(), outcome, arrived: arrival.arrived }
+    }
+}
+
 /// A road that cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum RoadError {
@@ -105,7 +113,7 @@ impl Road {
     /// # Errors
     /// [`Fault`] when a layer has failed for good.
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        if let Poll::Pending = self.front.poll_ready(cx)? {
+        if self.front.poll_ready(cx)?.is_pending() {
             return Poll::Pending;
         }
         self.tail.poll_ready(cx)
@@ -162,13 +170,7 @@ impl Road {
         for Settled { envelope, outcome } in batch.settled.drain(..) {
             let arrival = &envelope.arrival;
             self.tally.settle(&arrival.topic, outcome);
-            self.reports.push(Report {
-                peer: arrival.peer,
-                id: arrival.id,
-                topic: arrival.topic.clone(),
-                outcome,
-                arrived: arrival.arrived,
-            });
+            self.reports.push(Report::of(arrival, outcome));
             if outcome.verdict == Verdict::Accept {
                 accepted.live.push(envelope);
             } else if outcome.reason.lost_by_us() {
@@ -248,7 +250,7 @@ impl Road {
         for Settled { envelope: Envelope { arrival, .. }, outcome } in rest.settled {
             self.tally.settle(&arrival.topic, outcome);
             self.outlet.unverified(&arrival.topic, outcome.reason, 1);
-            self.reports.push(Report { peer: arrival.peer, id: arrival.id, topic: arrival.topic, outcome, arrived: arrival.arrived });
+            self.reports.push(Report::of(&arrival, outcome));
         }
     }
 

@@ -8,9 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::waiting::Parked;
 use super::{Command, Sink, Task};
 use crate::gossip::error::{PublishError, SubscribeError};
-use crate::gossip::face::{PeerView, Published, Report};
+use crate::gossip::face::{PeerView, Published};
 use crate::gossip::net::{Router, RouterError};
-use crate::pipeline::{Arrival, Topic};
+use crate::pipeline::{Arrival, Report, Topic};
 use crate::wire::Verdict;
 
 /// Sends an answer; nobody waiting for it any more is no error.
@@ -131,16 +131,16 @@ impl<R: Router> Task<R> {
     pub(super) fn on_report(&mut self, report: &Report, now: Instant) {
         // A peer that was forgotten meanwhile: it excludes nobody from forwarding and takes no penalty, the router's other records stand.
         let source = self.peers.id(report.peer).unwrap_or(*self.swarm.local_peer_id());
-        self.metrics.reported(report.verdict);
+        self.metrics.reported(report.outcome.verdict);
         let router = &mut self.swarm.behaviour_mut().router;
-        let known = router.report(&report.id, &source, report.verdict);
-        match (report.verdict, known) {
+        let known = router.report(&report.id, &source, report.outcome.verdict);
+        match (report.outcome.verdict, known) {
             (Verdict::Accept, true) => self.metrics.forwarded.increment(1),
             (Verdict::Accept, false) => self.metrics.forward_missed.increment(1),
             (_, true) => {}
             (_, false) => self.metrics.report_missed.increment(1),
         }
-        if report.verdict == Verdict::Reject {
+        if report.outcome.verdict == Verdict::Reject {
             self.observe(&source, now);
         }
     }

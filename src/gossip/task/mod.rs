@@ -18,12 +18,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Interval, MissedTickBehavior, Sleep};
 
 use super::error::{GossipError, PublishError, SubscribeError};
-use super::face::{AllowChange, NetworkOverlay, PeerView, Published, Report};
+use super::face::{AllowChange, NetworkOverlay, PeerView, Published};
 use super::metrics::Metrics;
 use super::net::{Dialler, Router, Shared, target};
 use super::peers::Peers;
 use super::settings::{Settings, SettingsError};
-use crate::pipeline::{Arrival, Topic};
+use crate::pipeline::{Arrival, Report, Topic};
 use waiting::Waiting;
 
 /// Verdicts of one turn.

@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::*;
-use crate::pipeline::{Arrival, Claims, Peer, Topic, Topics};
-use crate::wire::Verdict;
+use crate::pipeline::{Arrival, Claims, Outcome, Report, Topic, Topics};
+use crate::wire::{Reason, Verdict};
 
 /// Nothing in these tests takes longer.
 pub(super) const BOUND: Duration = Duration::from_secs(20);
@@ -84,7 +84,7 @@ impl Node {
     }
 
     pub(super) async fn report(&self, arrival: &Arrival, verdict: Verdict) {
-        self.gossip.reports().send(Report { peer: arrival.peer, id: arrival.id, verdict }).await.unwrap();
+        self.gossip.reports().send(Report::of(arrival, Outcome { verdict, reason: Reason::Verified })).await.unwrap();
     }
 
     pub(super) async fn view(&self, of: &Self) -> Option<PeerView> {
