@@ -1,7 +1,7 @@
 //! The commands from outside: exit codes, what goes to stdout and what to stderr.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -182,10 +182,13 @@ fn answer_once(answer: &'static str) -> (std::net::SocketAddr, std::thread::Join
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        let mut request = [0; 1024];
-        let read = stream.read(&mut request).unwrap();
+        let mut request = String::new();
+        let mut lines = BufReader::new(&stream);
+        while !request.ends_with("\r\n\r\n") {
+            assert_ne!(lines.read_line(&mut request).unwrap(), 0, "the request ends early: {request}");
+        }
         stream.write_all(answer.as_bytes()).unwrap();
-        String::from_utf8_lossy(&request[..read]).into_owned()
+        request
     });
     (address, server)
 }
