@@ -30,7 +30,7 @@ pub(super) fn strays(of_networks: &[Override], read: &[Read]) -> Result<(), Conf
     match of_networks.iter().find(|setting| !known(*setting)) {
         Some(stray) => Err(ConfigError {
             place: stray.place.clone(),
-            key: Some(stray.keys.join(".")),
+            key: Some(stray.keys.join(".").into()),
             value: None,
             what: format!("no network is called {:?}", asked(stray)),
             mend: choose(asked(stray), &names),
@@ -78,8 +78,8 @@ fn apart(this: &Read, other: &Read) -> Result<(), ConfigError> {
     let (a, b) = (&this.network, &other.network);
     let error = |place, key: &str, value: &str, what, mend: &str| ConfigError {
         place,
-        key: Some(key.to_owned()),
-        value: Some(format!("{value:?}")),
+        key: Some(key.into()),
+        value: Some(format!("{value:?}").into()),
         what,
         mend: mend.to_owned(),
     };

@@ -95,3 +95,6 @@ pub fn load_with(request: &Request, registry: &Registry) -> Result<Config, Confi
     let overrides = request.overrides()?;
     agent_file::load(&files::find(request)?, &overrides, registry)
 }
+
+#[cfg(test)]
+mod tests;
