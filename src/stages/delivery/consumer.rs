@@ -82,6 +82,10 @@ impl Consumer {
     pub(super) fn pump(&mut self, log: &mut dyn Log, out: &mut Vec<Shipment>) {
         while self.sent + 1 < log.next() {
             let position = self.sent + 1;
+            if position >= log.first() {
+                // Nothing was missing when it came: whatever is missing later is missing for its own slowness.
+                self.missing = GapReason::DropOldest;
+            }
             let (record, last, bytes) = if self.skip.is_some_and(|skip| skip <= position) {
                 (self.gap(log.next() - 1, GapReason::DropNewest), log.next() - 1, 0)
             } else if position < log.first() {
