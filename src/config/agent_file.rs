@@ -11,6 +11,7 @@ use super::document::{Document, span_of};
 use super::error::ConfigError;
 use super::mend::advise;
 use super::overrides::{self, Override};
+use super::places::Places;
 use super::{Config, check, files, network_file};
 use crate::agent::{ops, settings};
 use crate::gossip;
@@ -92,6 +93,7 @@ pub(super) fn load(path: &Path, all: &[Override], registry: &Registry) -> Result
         log: file.log,
         unclaimed: file.network.default.take,
         warnings,
+        places: Places::new(&document, &root),
     })
 }
 

@@ -15,6 +15,7 @@ mod memory;
 mod mend;
 mod network_file;
 mod overrides;
+mod places;
 mod reference;
 mod show;
 
@@ -52,6 +53,7 @@ pub struct Config {
     pub networks: Vec<Network>,
     /// What works, but probably not as it is meant.
     pub warnings: Vec<Warning>,
+    places: places::Places,
 }
 
 /// One network, from its pipeline file.

@@ -154,8 +154,8 @@ fn mistakes() -> Vec<Mistake> {
             (4, 21),
             "gossip.mesh.max_transmit_size",
             "\"1MiB\"",
-            "max_message",
-            "at least 1064960",
+            "too small for network \"weather\": must be at least 1064960B",
+            "leave it unset",
         ),
         agent(
             "[attach]\nmax_frame_payload = \"64KiB\"\n",

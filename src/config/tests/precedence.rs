@@ -117,3 +117,18 @@ fn show_tells_where_each_setting_comes_from() {
     assert_eq!(from("", "attach.grant[0].networks"), ("[\"*\"]".to_owned(), None));
     assert!(!all.iter().any(|setting| setting.key.contains("sequence-window")));
 }
+
+#[test]
+fn what_shows_only_at_start_names_where_the_setting_was_written() {
+    let setup = files(LISTEN);
+    let taken = "ops.listen = \"127.0.0.1:1111\": cannot bind: Address already in use; choose another port";
+    let told = |environment: &[_], key| setup.load(environment, &[]).unwrap().refuse(key, &taken).to_string();
+    let told_end = "cannot bind: Address already in use; choose another port";
+    let file = setup.agent().display().to_string();
+    assert_eq!(told(&[], "ops.listen"), format!("{file}:4:10: ops.listen = \"127.0.0.1:1111\": {told_end}"));
+    let variable = [("PMQ__OPS__LISTEN", "127.0.0.1:2")];
+    assert_eq!(told(&variable, "ops.listen"), format!("environment variable PMQ__OPS__LISTEN: ops.listen = 127.0.0.1:2: {told_end}"));
+    // What nobody wrote is a default of the file.
+    let error = setup.load(&[], &[]).unwrap().refuse("attach.unix.path", &"somebody listens there; stop it");
+    assert_eq!(error.to_string(), format!("{file}: attach.unix.path = default: somebody listens there; stop it"));
+}
