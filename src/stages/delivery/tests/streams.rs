@@ -7,7 +7,7 @@ use proptest::sample::Index;
 
 use super::*;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Step {
     Deliver(u64),
     Unverified(u8, u64),
