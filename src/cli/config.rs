@@ -51,7 +51,8 @@ pub(super) fn run(command: &Command, globals: &Globals) -> Result<(), Failure> {
 }
 
 fn checked(config: &Config) -> String {
-    let mut text = format!("{}: ok, {} networks\n", config.file.display(), config.networks.len());
+    let mut text =
+        format!("{}: ok, {} network{}\n", config.file.display(), config.networks.len(), if config.networks.len() == 1 { "" } else { "s" });
     for warning in &config.warnings {
         text += &format!("warning: {warning}\n");
     }

@@ -108,9 +108,10 @@ impl Document {
         self.explain_with(root, message, span, &[])
     }
 
-    /// A message of serde at a span, where keys beyond those that it names are allowed too.
+    /// A message of serde at a span. At the top of the file keys beyond those that it names are allowed too.
     fn explain_with(&self, root: &DeTable<'_>, message: &str, span: Span, also: &[&str]) -> ConfigError {
-        let advice = advise(message, also);
+        let nested = path_of(root, &span).is_some_and(|(key, _)| key.contains(['.', '[']));
+        let advice = advise(message, if nested { &[] } else { also });
         let mut error = self.found(root, span, &advice.what, &advice.mend);
         if let Some(key) = advice.key {
             let last = key.rsplit('.').next().unwrap_or_default();
