@@ -73,15 +73,15 @@ pub enum RunError {
     Overdue(Duration),
 }
 
-/// Runs an agent until `leave` is ready, then takes it down in order.
+/// Runs an agent until `leave` is ready, then takes it down in order. Takes the networks out of `config`.
 ///
 /// # Errors
 /// [`RunError`].
-pub async fn run(config: Config, leave: impl Future<Output = ()>) -> Result<(), RunError> {
+pub async fn run(config: &mut Config, leave: impl Future<Output = ()>) -> Result<(), RunError> {
     let within = config.agent.shutdown_within;
     let board = HealthBoard::new();
     board.expect([health::GOSSIP, health::NETWORKS, health::ATTACH]);
-    let (ops_down, ops) = start_ops(&config, &board).await?;
+    let (ops_down, ops) = start_ops(config, &board).await?;
     let agent = Running::start(config, &board).await?;
     let result = agent.until(leave, &board, within).await;
     drop(ops_down);
@@ -117,7 +117,7 @@ struct Running {
 }
 
 impl Running {
-    async fn start(mut config: Config, board: &HealthBoard) -> Result<Self, RunError> {
+    async fn start(config: &mut Config, board: &HealthBoard) -> Result<Self, RunError> {
         for network in &config.networks {
             for cause in network.plan.store.accepts_unverified() {
                 tracing::warn!(
@@ -149,7 +149,7 @@ impl Running {
         let parents = Parents {
             control: control(directory.clone(), config.gossip.publish_wait + PATIENCE),
             admission: Arc::new(Admission::new(&config.attach, rustix::process::geteuid().as_raw())),
-            terms: Arc::new(terms(&config, &directory, limits)),
+            terms: Arc::new(terms(config, &directory, limits)),
             max_sessions: config.attach.max_sessions,
             shutdown: parting,
             directory: directory.clone(),

@@ -5,7 +5,10 @@ use std::io::Read as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, Failure, Globals};
+use crate::agent::ops::OpsError;
 use crate::agent::{self, RunError};
+use crate::config::Config;
+use crate::gossip::GossipError;
 use crate::transports::LinkError;
 
 /// Arguments of `pmq run`.
@@ -17,7 +20,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(arguments: &Args, globals: &Globals) -> Result<(), Failure> {
-    let config = globals.load()?;
+    let mut config = globals.load()?;
     globals.init_logging(&config.log).map_err(|wrong| Failure::new(Exit::Config, wrong.to_string()))?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -35,7 +38,7 @@ pub(super) fn run(arguments: &Args, globals: &Globals) -> Result<(), Failure> {
     let with_stdin = arguments.with_stdin;
     runtime.block_on(async {
         let leave = leave(with_stdin).map_err(|wrong| internal("signals cannot be handled", wrong))?;
-        agent::run(config, leave).await.map_err(|error| failure(&error))
+        agent::run(&mut config, leave).await.map_err(|error| failure(&config, &error))
     })
 }
 
@@ -62,11 +65,16 @@ fn leave(with_stdin: bool) -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-fn failure(error: &RunError) -> Failure {
-    let exit = match error {
-        RunError::Ops(_) | RunError::Gossip(_) | RunError::Attach(LinkError::AddressInUse(_)) => Exit::Unavailable,
-        RunError::Identity(_) | RunError::Topic { .. } | RunError::Attach(_) => Exit::Config,
-        _ => Exit::Internal,
+/// An error at start that one setting is behind names where that setting was written.
+fn failure(config: &Config, error: &RunError) -> Failure {
+    let (exit, key) = match error {
+        RunError::Ops(OpsError::Bind { .. }) => (Exit::Unavailable, "ops.listen"),
+        RunError::Gossip(GossipError::Listen { .. }) => (Exit::Unavailable, "gossip.listen"),
+        RunError::Attach(LinkError::AddressInUse(_)) => (Exit::Unavailable, "attach.unix.path"),
+        RunError::Attach(_) => (Exit::Config, "attach.unix.path"),
+        RunError::Identity(_) => (Exit::Config, "gossip.identity"),
+        RunError::Gossip(GossipError::Settings(_)) | RunError::Topic { .. } => return Failure::new(Exit::Config, error.to_string()),
+        _ => return Failure::new(Exit::Internal, error.to_string()),
     };
-    Failure::new(exit, error.to_string())
+    Failure { exit, ..config.refuse(key, error).into() }
 }
