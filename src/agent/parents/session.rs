@@ -104,7 +104,12 @@ impl Session {
         ended
     }
 
-    async fn turns(&mut self, incoming: &mut FrameStream, writer: &mut Writer, mut shutdown: watch::Receiver<bool>) -> Result<Infallible, Ended> {
+    async fn turns(
+        &mut self,
+        incoming: &mut FrameStream,
+        writer: &mut Writer,
+        mut shutdown: watch::Receiver<bool>,
+    ) -> Result<Infallible, Ended> {
         let mut downs = Vec::with_capacity(TURN);
         loop {
             // CORRECTNESS: every future below is cancel-safe. Writing goes on beside reading, so that a parent that does not read is still seen
@@ -187,9 +192,7 @@ impl Session {
                 self.end.published(index, request, status, published.id, peers, "")
             }
             Ok(Reply::Done) => self.end.done(index, request),
-            Err(error) if publish => {
-                self.end.published(index, request, publish_status(&error), MessageId::EMPTY, 0, &error.to_string())
-            }
+            Err(error) if publish => self.end.published(index, request, publish_status(&error), MessageId::EMPTY, 0, &error.to_string()),
             Err(error) => self.end.failed(index, request, &error.to_string()),
         };
         Ok(said?)
