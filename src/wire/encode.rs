@@ -59,14 +59,15 @@ impl Encoder {
         session: SessionId,
         items: &mut Peekable<impl Iterator<Item = I>>,
     ) -> Result<Option<Frame>, FrameError> {
-        if items.peek().is_none() {
-            return Ok(None);
-        }
+        let Some(first) = items.peek() else { return Ok(None) };
+        // One list in one piece: it is as long as the burst, or of no use to items without payload.
+        let expected = if first.payload().is_some() { items.size_hint().0.min(usize::from(u16::MAX)) } else { 0 };
         let content = |what: &str| FrameError::Content { kind: I::KIND, what: what.to_owned() };
         let mut names = NamesOut::new(&mut self.names);
         let heads = I::Head::scratch(&mut self.scratch);
         heads.clear();
         let mut payloads = self.spare.pop().unwrap_or_default();
+        payloads.reserve(expected);
         let mut payload_bytes = 0_usize;
         while let Some(item) = items.peek() {
             let mark = names.mark();
