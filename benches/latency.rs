@@ -42,37 +42,48 @@ async fn open_loop(harness: &mut harness::Harness, first: u64, count: u64, rate:
     histogram
 }
 
+struct Figures {
+    p50: f64,
+    p99: f64,
+    p999: f64,
+    throughput: f64,
+}
+
+/// Latency under a constant rate, then throughput with a full window, of one stack of stages.
+async fn measure(stages: &'static str, name: &str, rate: f64, seconds: f64, burst: u64) -> Figures {
+    let mut harness = harness::Harness::start(stages, name).await;
+    let count = (rate * seconds) as u64;
+    let warm_up = (count / 10).max(1_000);
+    open_loop(&mut harness, 1, warm_up, rate).await;
+    let histogram = open_loop(&mut harness, 1 + warm_up, count, rate).await;
+    let messages = harness::messages(&harness::topic(), 1 + warm_up + count, burst, SIZE);
+    let start = Instant::now();
+    harness.pass(messages).await;
+    let throughput = burst as f64 / start.elapsed().as_secs_f64();
+    let us = |quantile| histogram.value_at_quantile(quantile) as f64 / 1_000.0;
+    let figures = Figures { p50: us(0.5), p99: us(0.99), p999: us(0.999), throughput };
+    let Figures { p50, p99, p999, throughput } = figures;
+    println!("{name:12} p50 {p50:7.0} us   p99 {p99:7.0} us   p99.9 {p999:7.0} us   {throughput:9.0} msg/s in a closed loop");
+    figures
+}
+
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let quick = args.iter().any(|arg| arg == "--quick" || arg == "--test") || std::env::var_os("PMQ_BENCH_QUICK").is_some();
     let asked = args.iter().position(|arg| arg == "--rate").and_then(|at| args.get(at + 1)?.parse().ok());
     let rate: f64 = asked.unwrap_or(20_000.0);
-    let seconds = if quick { 1.0 } else { 10.0 };
+    let (seconds, burst) = if quick { (1.0, 20_000) } else { (10.0, 500_000) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut harness = harness::Harness::start(harness::FULL, "latency").await;
-        let count = (rate * seconds) as u64;
-        let warm_up = (count / 10).max(1_000);
-        open_loop(&mut harness, 1, warm_up, rate).await;
-        let histogram = open_loop(&mut harness, 1 + warm_up, count, rate).await;
-        let us = |quantile| histogram.value_at_quantile(quantile) as f64 / 1_000.0;
         println!("due to report, {SIZE} B, {rate:.0} msg/s for {seconds} s, one thread, memory link");
+        let empty = measure(harness::EMPTY, "empty stack", rate, seconds, burst).await;
+        let full = measure(harness::FULL, "full stack", rate, seconds, burst).await;
         println!(
-            "p50 {:.0} us   p99 {:.0} us   p99.9 {:.0} us   max {:.0} us",
-            us(0.5),
-            us(0.99),
-            us(0.999),
-            histogram.max() as f64 / 1_000.0
-        );
-
-        let burst = if quick { 20_000 } else { 500_000 };
-        let messages = harness::messages(&harness::topic(), 1 + warm_up + count, burst, SIZE);
-        let start = Instant::now();
-        harness.pass(messages).await;
-        println!(
-            "throughput, closed loop of {} messages: {:.0} msg/s",
-            harness::WINDOW.messages,
-            burst as f64 / start.elapsed().as_secs_f64()
+            "full / empty p50 {:7.2}      p99 {:7.2}      p99.9 {:7.2}      {:9.2}",
+            full.p50 / empty.p50,
+            full.p99 / empty.p99,
+            full.p999 / empty.p999,
+            full.throughput / empty.throughput
         );
     });
 }
