@@ -1,1 +1,19 @@
 //! The rooms on a network's road: synchronous, without IO, the clock an argument.
+//!
+//! | name in a network's file | going in | coming out |
+//! |---|---|---|
+//! | `admission` | topic, size, rates, quotas | gives the quotas back |
+//! | `decode` | reads origin, epoch, sequence number, content tag | |
+//! | `sequence-window` | refuses what is old or known | commits what was accepted |
+//!
+//! A stage is one folder and one line in [`Registry::standard`].
+
+pub mod admission;
+pub mod decode;
+mod registry;
+mod settings;
+mod table;
+pub mod window;
+
+pub use registry::Registry;
+pub use settings::{NetworkContext, SettingError, StageSettings};

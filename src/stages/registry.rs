@@ -1,0 +1,142 @@
+//! Stages by the names that a network's file gives them.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::ops::Range;
+
+use serde::Deserializer;
+use serde::de::Visitor;
+use toml::Spanned;
+use toml::de::{DeValue, Error, ValueDeserializer};
+
+use super::admission::AdmissionSettings;
+use super::decode::{self, Codec, CodecSettings, Codecs};
+use super::window::WindowSettings;
+use super::{NetworkContext, SettingError, StageSettings};
+use crate::pipeline::Part;
+
+type Parser = Box<dyn Fn(&Registry, Spanned<DeValue<'_>>, &NetworkContext) -> Result<Part, Error> + Send + Sync>;
+
+/// Stages and codecs by name.
+pub struct Registry {
+    stages: BTreeMap<String, Parser>,
+    codecs: Codecs,
+}
+
+impl Registry {
+    /// Without any stage or codec.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { stages: BTreeMap::new(), codecs: Codecs::empty() }
+    }
+
+    /// The stages and codecs of this library.
+    #[must_use]
+    pub fn standard() -> Self {
+        let mut registry = Self::empty().with::<AdmissionSettings>("admission").with::<WindowSettings>("sequence-window");
+        registry.stages.insert(
+            "decode".to_owned(),
+            Box::new(|registry, table, _| Ok(Part::Stage(Box::new(decode::Decode::new(registry.codecs.parse_selected(table)?))))),
+        );
+        registry.codecs = Codecs::standard();
+        registry
+    }
+
+    /// Adds a stage by its settings. A name that is taken is replaced.
+    #[must_use]
+    pub fn with<S: StageSettings + 'static>(self, name: &str) -> Self {
+        self.with_stage(name, |table, network| settle(table, |settings: S| settings.into_part(network)))
+    }
+
+    /// Adds a stage with a parser of its own. A name that is taken is replaced.
+    #[must_use]
+    pub fn with_stage<F>(mut self, name: &str, parser: F) -> Self
+    where
+        F: Fn(Spanned<DeValue<'_>>, &NetworkContext) -> Result<Part, Error> + Send + Sync + 'static,
+    {
+        self.stages.insert(name.to_owned(), Box::new(move |_, table, network| parser(table, network)));
+        self
+    }
+
+    /// Adds a codec for `decode`. A name that is taken is replaced.
+    #[must_use]
+    pub fn with_codec<S: CodecSettings + 'static>(mut self, name: &str) -> Self {
+        self.codecs = self.codecs.with::<S>(name);
+        self
+    }
+
+    /// The stages' names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.stages.keys().map(String::as_str)
+    }
+
+    /// Reads one stage of a network's list: the name behind `use`, and the table without that key.
+    ///
+    /// # Errors
+    /// With the span of the name when it is unknown, of the offending key or value otherwise.
+    pub fn parse(&self, name: &Spanned<&str>, table: Spanned<DeValue<'_>>, network: &NetworkContext) -> Result<Part, Error> {
+        match self.stages.get(*name.get_ref()) {
+            Some(parser) => parser(self, table, network),
+            None => Err(unknown("stage", name.get_ref(), name.span(), self.names())),
+        }
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("stages", &self.stages.keys()).field("codecs", &self.codecs).finish()
+    }
+}
+
+/// A shared handle to a codec.
+pub(super) type SharedCodec = std::sync::Arc<dyn Codec>;
+
+/// Deserializes settings and makes something of them; a complaint about a key gets that key's span.
+pub(super) fn settle<S, T>(table: Spanned<DeValue<'_>>, make: impl FnOnce(S) -> Result<T, SettingError>) -> Result<T, Error>
+where
+    S: serde::de::DeserializeOwned,
+{
+    // A copy to look spans up in; files are read once, and short.
+    let spans = table.clone();
+    let settings = S::deserialize(ValueDeserializer::from(table))?;
+    make(settings).map_err(|error| complaint(span_of(&spans, error.key), error.to_string()))
+}
+
+/// What to say about a name that nobody registered.
+pub(super) fn unknown<'a>(what: &str, name: &str, span: Range<usize>, known: impl Iterator<Item = &'a str>) -> Error {
+    let known = known.map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+    complaint(span, format!("unknown {what} {name:?}; known are {known}"))
+}
+
+/// The span of a dotted key's value, or of the innermost table on the way to it that is there.
+fn span_of(table: &Spanned<DeValue<'_>>, key: &str) -> Range<usize> {
+    let mut at = table;
+    for step in key.split('.') {
+        match at.get_ref() {
+            DeValue::Table(table) if table.contains_key(step) => at = &table[step],
+            _ => break,
+        }
+    }
+    at.span()
+}
+
+/// An error with a span, which only a deserializer can make.
+pub(super) fn complaint(span: Range<usize>, text: String) -> Error {
+    struct Complaint(String);
+
+    impl Visitor<'_> for Complaint {
+        type Value = Infallible;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(&self.0)
+        }
+
+        fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<Infallible, E> {
+            Err(E::custom(self.0))
+        }
+    }
+
+    let Err(error) = ValueDeserializer::from(Spanned::new(span, DeValue::Boolean(true))).deserialize_any(Complaint(text));
+    error
+}

@@ -1,0 +1,58 @@
+//! What every stage's settings have in common.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use crate::pipeline::{Claims, Part};
+
+/// What a stage's settings may need to know about the network that they belong to.
+#[derive(Debug, Clone)]
+pub struct NetworkContext {
+    /// The network's name, for logs and as a label of metrics.
+    pub name: Arc<str>,
+    /// The topics that it claims.
+    pub claims: Claims,
+    /// Largest message that it allows, in bytes.
+    pub max_message: usize,
+    /// Most topics that the agent knows at a time (the bound of [`Topics`](crate::pipeline::Topics)).
+    pub max_topics: usize,
+}
+
+impl NetworkContext {
+    /// Most topics on which this network can have messages, for estimates of memory.
+    #[must_use]
+    pub fn topics_at_most(&self) -> usize {
+        let named = !self.claims.0.iter().any(|claim| claim.contains('*'));
+        if named { self.claims.0.len().min(self.max_topics) } else { self.max_topics }
+    }
+}
+
+/// A setting that is well-formed and makes no sense. The text names the key, its value and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key} = {value}: {mend}")]
+pub struct SettingError {
+    /// The key, relative to the stage's table; dots lead into inner tables.
+    pub key: &'static str,
+    /// Its value.
+    pub value: String,
+    /// What would be right.
+    pub mend: String,
+}
+
+impl SettingError {
+    /// A complaint about one key.
+    #[must_use]
+    pub fn new(key: &'static str, value: impl std::fmt::Display, mend: impl Into<String>) -> Self {
+        Self { key, value: value.to_string(), mend: mend.into() }
+    }
+}
+
+/// Settings under a name of their own in a network's list of stages: what one line in the [`Registry`](super::Registry) needs.
+pub trait StageSettings: DeserializeOwned {
+    /// Checks the settings and makes the part that they describe.
+    ///
+    /// # Errors
+    /// [`SettingError`] for values that make no sense.
+    fn into_part(self, network: &NetworkContext) -> Result<Part, SettingError>;
+}

@@ -1,0 +1,188 @@
+//! The windows of one topic: a bounded table of origins, and the floors of those that were evicted.
+
+use super::judge::{Age, Judgement, Thresholds};
+use super::ring::{Ring, Seen};
+use crate::pipeline::{CommandError, Header, MarkAction, Origin};
+use crate::stages::table::Table;
+
+/// One numbering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Numbering {
+    pub(super) origin: Origin,
+    pub(super) epoch: u64,
+}
+
+impl From<&Header> for Numbering {
+    fn from(header: &Header) -> Self {
+        Self { origin: header.origin, epoch: header.epoch }
+    }
+}
+
+#[derive(Debug)]
+struct Window {
+    ring: Ring,
+    /// The mark that the origin had when it was evicted before: what was seen up to it is not known.
+    floor: Option<u64>,
+    accepted: u32,
+    seeded: bool,
+}
+
+/// Bounds, from the settings.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) window: u64,
+    pub(super) origins: usize,
+    pub(super) floors: usize,
+    pub(super) warm_after: u32,
+}
+
+/// What making room has cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Losses {
+    pub(super) origins: u64,
+    pub(super) floors: u64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Origins {
+    bounds: Bounds,
+    windows: Table<Numbering, Window>,
+    floors: Table<Numbering, u64>,
+    pub(super) losses: Losses,
+}
+
+impl Origins {
+    pub(super) fn new(bounds: Bounds) -> Self {
+        let (windows, floors) = (Table::new(bounds.origins), Table::new(bounds.floors));
+        Self { bounds, windows, floors, losses: Losses::default() }
+    }
+
+    /// Bytes for full tables.
+    pub(super) fn memory(bounds: Bounds) -> u64 {
+        let window = Table::<Numbering, Window>::OVERHEAD + size_of::<Window>() as u64 + Ring::memory(bounds.window);
+        let floor = Table::<Numbering, u64>::OVERHEAD + 8;
+        bounds.origins as u64 * window + bounds.floors as u64 * floor
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// High marks of all windows and floors.
+    pub(super) fn marks(&self) -> impl Iterator<Item = (Numbering, u64)> {
+        let windows = self.windows.iter().map(|(key, window)| (*key, window.ring.high()));
+        windows.chain(self.floors.iter().map(|(key, floor)| (*key, *floor)))
+    }
+
+    /// What becomes of a message before the parent has seen it. Changes nothing.
+    pub(super) fn check(&self, header: &Header, thresholds: Thresholds) -> Judgement {
+        let key = Numbering::from(header);
+        match self.windows.get(&key) {
+            Some(window) => window.judge(header, thresholds, self.bounds.warm_after),
+            None => match self.floors.get(&key) {
+                Some(floor) if header.seq <= *floor => Judgement::Old(Age::Unknown),
+                _ => Judgement::Welcome,
+            },
+        }
+    }
+
+    /// Marks an accepted message as seen; whatever does not answer [`Judgement::Welcome`] has changed nothing.
+    pub(super) fn commit(&mut self, header: &Header, thresholds: Thresholds) -> Judgement {
+        let judgement = self.check(header, thresholds);
+        if judgement == Judgement::Welcome {
+            let key = Numbering::from(header);
+            let slot = match self.windows.find(&key) {
+                Some(slot) => slot,
+                None => self.open(key, header.seq),
+            };
+            self.windows.touch(slot);
+            let window = self.windows.value_mut(slot);
+            window.accepted = window.accepted.saturating_add(1);
+            window.ring.raise(header.seq);
+            window.ring.mark(header.seq, header.tag);
+        }
+        judgement
+    }
+
+    /// Moves a high mark.
+    pub(super) fn mark(&mut self, key: Numbering, action: MarkAction) -> Result<(), CommandError> {
+        let mark = match action {
+            MarkAction::Seed(mark) | MarkAction::Raise(mark) | MarkAction::Reset(mark) => mark,
+            MarkAction::Retire => {
+                let window = self.windows.remove(&key).is_some();
+                let floor = self.floors.remove(&key).is_some();
+                return if window || floor { Ok(()) } else { Err(CommandError::NoWindow) };
+            }
+        };
+        if matches!(action, MarkAction::Reset(_)) {
+            self.floors.remove(&key);
+        }
+        let slot = match (self.windows.find(&key), self.floors.get(&key).copied()) {
+            (Some(slot), _) => slot,
+            // The floor is the mark that there is, and it stays a floor.
+            (None, Some(floor)) => self.open(key, floor),
+            (None, None) => self.open(key, mark),
+        };
+        self.windows.touch(slot);
+        let window = self.windows.value_mut(slot);
+        window.seeded = true;
+        match action {
+            MarkAction::Raise(mark) => window.ring.raise(mark),
+            MarkAction::Reset(mark) => {
+                window.ring.restart(mark);
+                window.floor = None;
+                window.accepted = 0;
+            }
+            MarkAction::Seed(_) | MarkAction::Retire => {}
+        }
+        Ok(())
+    }
+
+    /// A window for a numbering that has none. Overflow policy: the window whose last accept is oldest leaves only its mark, in the floors;
+    /// there the oldest floor makes room and is lost.
+    fn open(&mut self, key: Numbering, high: u64) -> u32 {
+        let floor = self.floors.remove(&key);
+        let spare = if self.windows.is_full() { self.windows.pop_oldest() } else { None };
+        let ring = match spare {
+            Some((evicted, mut window)) => {
+                self.losses.origins += 1;
+                self.lay_floor(evicted, window.ring.high());
+                window.ring.restart(high);
+                window.ring
+            }
+            None => Ring::new(self.bounds.window, high),
+        };
+        self.windows.insert(key, Window { ring, floor, accepted: 0, seeded: false })
+    }
+
+    fn lay_floor(&mut self, key: Numbering, mark: u64) {
+        if self.floors.is_full() && self.floors.pop_oldest().is_some() {
+            self.losses.floors += 1;
+        }
+        self.floors.insert(key, mark);
+    }
+}
+
+impl Window {
+    fn judge(&self, header: &Header, thresholds: Thresholds, warm_after: u32) -> Judgement {
+        let Some(behind) = self.ring.high().checked_sub(header.seq) else {
+            return Judgement::Welcome;
+        };
+        if behind > thresholds.validity {
+            let sure = self.seeded || self.accepted >= warm_after;
+            return Judgement::Old(if sure { Age::Expired } else { Age::Unknown });
+        }
+        if behind > thresholds.skip {
+            return Judgement::Old(Age::Stale);
+        }
+        if self.floor.is_some_and(|floor| header.seq <= floor) {
+            return Judgement::Old(Age::Unknown);
+        }
+        match self.ring.look(header.seq, header.tag) {
+            Seen::Never => Judgement::Welcome,
+            Seen::Same => Judgement::Duplicate,
+            Seen::Other => Judgement::Conflict,
+        }
+    }
+}
