@@ -2,3 +2,5 @@
 
 #[allow(dead_code, unused_imports, reason = "the parents that use it follow")]
 mod oracle;
+#[allow(dead_code, unused_imports, reason = "the parents that use it follow")]
+mod report;

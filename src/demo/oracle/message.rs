@@ -1,19 +1,20 @@
 //! What the nodes say to each other, and what they say to the world.
 //!
-//! Every message is a [`Head`], which the agents' codec reads, and a body in postcard, which only parents read:
+//! Every message is a [`PmqHeader`], which the agents' codec reads, a content in postcard, which only parents read, and the signatures
+//! of a quorum, if there is one:
 //!
-//! | topic | origin | sequence number | bodies |
-//! |---|---|---|---|
-//! | `<network>.shares` | the node ([`Roster::origin`](super::Roster::origin)) | 4 x round + kind | [`Share`], [`Proposal`], [`Endorsement`] |
-//! | `<network>.reports` | the network | round | [`Report`] |
+//! | topic | origin | sequence number | content | behind it |
+//! |---|---|---|---|---|
+//! | `<network>.shares` | the node ([`Roster::origin`](super::Roster::origin)) | 4 x round + kind | [`Internal`] | nothing |
+//! | `<network>.reports` | the network | round | [`Body`] | its [`Signer`]s |
 //!
-//! The head is not signed by itself: every field of it follows from the body, which is, and verifiers compare them.
+//! The header is not signed by itself: every field of it follows from the content, which is, and verifiers compare them.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
-use super::head::Head;
 use super::{Network, Node, NodeKey, Sig};
+use crate::wire::{HeaderOrigin, PmqHeader};
 
 /// A body that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -109,7 +110,7 @@ impl Report {
     /// The message on the outbound topic.
     pub(crate) fn seal(&self) -> Vec<u8> {
         let round = self.body.round;
-        seal(&Head { origin: network_origin(round.network), epoch: round.epoch, seq: round.seq, tag: self.body.tag() }, self)
+        seal(network_origin(round.network), round.epoch, round.seq, &encode(&self.body), &encode(&self.signers))
     }
 }
 
@@ -214,31 +215,44 @@ impl Internal {
 
     /// The message on the internal topic; `origin` is the node's.
     pub(crate) fn seal(&self, origin: [u8; 32]) -> Vec<u8> {
-        seal(&Head { origin, epoch: self.round().epoch, seq: self.number(), tag: tag(&encode(self)) }, self)
-    }
-
-    /// The tag that its head must carry.
-    pub(crate) fn tag(&self) -> u64 {
-        tag(&encode(self))
+        seal(origin, self.round().epoch, self.number(), &encode(self), &[])
     }
 }
 
-/// Head and body in one.
-fn seal<T: Serialize>(head: &Head, body: &T) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(1024);
-    head.write(&mut bytes);
-    bytes.extend_from_slice(&encode(body));
+/// Header, content and signatures in one.
+fn seal(origin: [u8; 32], epoch: u64, seq: u64, content: &[u8], signatures: &[u8]) -> Vec<u8> {
+    // A content is some hundred bytes.
+    let header = PmqHeader { origin: HeaderOrigin::Long(origin), epoch, seq, content: content.len() as u32 };
+    let mut bytes = Vec::with_capacity(header.len() + content.len() + signatures.len());
+    header.write(&mut bytes);
+    bytes.extend_from_slice(content);
+    bytes.extend_from_slice(signatures);
     bytes
 }
 
-/// Takes a message apart.
+/// Takes a report apart. Its header still has to be compared.
 ///
 /// # Errors
-/// [`Unreadable`] when either part is, or bytes are left over.
-pub(crate) fn open<T: DeserializeOwned>(bytes: &[u8]) -> Result<(Head, T), Unreadable> {
-    let (head, rest) = Head::read(bytes).ok_or(Unreadable)?;
-    let (body, rest) = postcard::take_from_bytes(rest).map_err(|_| Unreadable)?;
-    if rest.is_empty() { Ok((head, body)) } else { Err(Unreadable) }
+/// [`Unreadable`] when a part is, or bytes are left over.
+pub(crate) fn open_report(bytes: &[u8]) -> Result<(PmqHeader, Report), Unreadable> {
+    let (header, content, signatures) = PmqHeader::split(bytes).map_err(|_| Unreadable)?;
+    Ok((header, Report { body: decode(content)?, signers: decode(signatures)? }))
+}
+
+/// Takes an internal message apart. Its header still has to be compared.
+///
+/// # Errors
+/// [`Unreadable`] when a part is, or bytes are left over.
+pub(crate) fn open_internal(bytes: &[u8]) -> Result<(PmqHeader, Internal), Unreadable> {
+    let (header, content, signatures) = PmqHeader::split(bytes).map_err(|_| Unreadable)?;
+    if signatures.is_empty() { Ok((header, decode(content)?)) } else { Err(Unreadable) }
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Unreadable> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        _ => Err(Unreadable),
+    }
 }
 
 #[allow(clippy::expect_used, reason = "integers, arrays and vectors of known length into a vector: postcard has nothing to refuse")]

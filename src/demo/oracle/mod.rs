@@ -2,7 +2,6 @@
 
 mod assembly;
 mod dishonest;
-mod head;
 mod keys;
 mod message;
 mod network;

@@ -1,20 +1,21 @@
 //! The verifier's rules. Sequence numbers are none of its business: the window has the thresholds.
 
-use super::message::{Body, Endorsement, Internal, Report, Signer, Unreadable, median, network_origin, open};
+use super::message::{Body, Endorsement, Internal, Report, Signer, Unreadable, median, network_origin, open_internal, open_report};
 use super::{Network, Node, Roster};
+use crate::wire::{HeaderOrigin, PmqHeader};
 
 /// Why a message is invalid. All of these are a Reject.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Invalid {
-    /// No head or no body.
+    /// No header or no content.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
     /// Published on another network's topic.
     #[error("a message of {0:?} on another network's topic")]
     Topic(Network),
-    /// The head is not the one that follows from the body.
-    #[error("the head says otherwise than the body")]
-    Head,
+    /// The header is not the one that follows from the content.
+    #[error("the header says otherwise than the content")]
+    Header,
     /// Nodes are missing, doubled, or not in order.
     #[error("{what} of {count} distinct nodes in order, at least {need} are needed")]
     Quorum {
@@ -49,14 +50,13 @@ impl Roster {
     /// # Errors
     /// [`Invalid`] names the first rule that is broken.
     pub(crate) fn check_report(&self, network: Network, bytes: &[u8]) -> Result<Report, Invalid> {
-        let (head, report) = open::<Report>(bytes)?;
+        let (header, report) = open_report(bytes)?;
         let round = report.body.round;
         if round.network != network {
             return Err(Invalid::Topic(round.network));
         }
-        let right = (network_origin(network), round.epoch, round.seq, report.body.tag());
-        if (head.origin, head.epoch, head.seq, head.tag) != right {
-            return Err(Invalid::Head);
+        if !says(&header, network_origin(network), round.epoch, round.seq) {
+            return Err(Invalid::Header);
         }
         quorum("signatures", report.signers.iter().map(|signer| signer.node), self.faults(network) + 1)?;
         self.check_body(&report.body)?;
@@ -72,14 +72,14 @@ impl Roster {
     /// # Errors
     /// [`Invalid`] names the first rule that is broken.
     pub(crate) fn check_internal(&self, network: Network, bytes: &[u8]) -> Result<Internal, Invalid> {
-        let (head, message) = open::<Internal>(bytes)?;
+        let (header, message) = open_internal(bytes)?;
         let (round, node) = (message.round(), message.node());
         if round.network != network {
             return Err(Invalid::Topic(round.network));
         }
         let origin = self.origin(network, node).ok_or(Invalid::Signature { what: "the message", node })?;
-        if (head.origin, head.epoch, head.seq, head.tag) != (origin, round.epoch, message.number(), message.tag()) {
-            return Err(Invalid::Head);
+        if !says(&header, origin, round.epoch, message.number()) {
+            return Err(Invalid::Header);
         }
         match &message {
             Internal::Share(share) => {
@@ -125,6 +125,11 @@ impl Roster {
             Err(Invalid::Signature { what: "the report", node: signer.node })
         }
     }
+}
+
+/// Whether the header, which the agents go by, is the one that follows from the content.
+fn says(header: &PmqHeader, origin: [u8; 32], epoch: u64, seq: u64) -> bool {
+    (header.origin, header.epoch, header.seq) == (HeaderOrigin::Long(origin), epoch, seq)
 }
 
 /// Distinct nodes, in order so that one content has one encoding, and enough of them.

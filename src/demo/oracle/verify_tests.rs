@@ -116,7 +116,7 @@ fn internal_messages_must_be_their_speakers() {
     let endorsement = Endorsement::new(&body, 3, &four.keys[3]);
     for (message, node) in [(Internal::Share(share), 1), (Internal::Proposal(proposal), 2), (Internal::Endorsement(endorsement), 3)] {
         assert_eq!(four.roster.check_internal(NET, &message.seal(origin(node))).unwrap(), message);
-        assert_eq!(four.roster.check_internal(NET, &message.seal(origin(0))), Err(Invalid::Head));
+        assert_eq!(four.roster.check_internal(NET, &message.seal(origin(0))), Err(Invalid::Header));
         assert!(four.roster.check_internal(Network::Quakes, &message.seal(origin(node))).is_err());
     }
     let stolen = Internal::Share(Share { round, observation: Observation { node: 0, ..share.observation } });
