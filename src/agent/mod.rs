@@ -1,1 +1,4 @@
 //! The composition root: builds every room from its settings, joins them, and takes them down in order.
+
+pub mod control;
+pub mod directory;

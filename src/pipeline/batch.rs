@@ -6,8 +6,6 @@ use super::{Envelope, Outcome, Settled};
 
 /// Most messages in one batch.
 pub const BATCH_MESSAGES: usize = 64;
-/// Payload bytes after which no further message is added to a batch.
-pub const BATCH_BYTES: usize = 64 * 1024;
 
 /// Messages that travel together: those still on the road and those whose end is known.
 #[derive(Debug, Default)]

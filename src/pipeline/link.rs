@@ -1,8 +1,8 @@
 //! What passes between a network's road and the links to its parents.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Envelope, Topic};
+use super::{Envelope, LogError, Topic};
 use crate::wire::{ConsumerTerms, Cursor, Offer, Reason, Record, Ticket, Verdict, VerdictRefused, Window};
 
 /// One parent's attachment to one network, in one session. Never reused while the agent runs.
@@ -32,7 +32,7 @@ pub trait Store: Send {
     fn released(&mut self, link: LinkId, messages: u32, bytes: u64);
     /// A verifier wants no further messages for now, or wants them again.
     fn pause(&mut self, link: LinkId, paused: bool);
-    /// A verdict. What it settles is moved to `out.settled`.
+    /// A verdict. What it settles is moved to `out.settled`. Answers the time since the message was offered.
     ///
     /// # Errors
     /// [`VerdictRefused`] when it changes nothing.
@@ -43,7 +43,7 @@ pub trait Store: Send {
         verdict: Verdict,
         now: Instant,
         out: &mut super::Batch,
-    ) -> Result<(), VerdictRefused>;
+    ) -> Result<Duration, VerdictRefused>;
     /// Settles by the fallback what has reached its deadline.
     fn expire(&mut self, now: Instant, out: &mut super::Batch);
     /// Settles everything for one reason of our own (shutdown, fault).
@@ -65,21 +65,35 @@ pub trait Store: Send {
 /// The last room: fans accepted messages out to consumers.
 pub trait Outlet: Send {
     /// An accepted message.
-    fn deliver(&mut self, envelope: &Envelope, now: Instant);
+    fn deliver(&mut self, envelope: &Envelope);
     /// Messages that never had a verdict for a cause of our own.
     fn unverified(&mut self, topic: &Topic, cause: Reason, count: u64);
-    /// A consumer came. Answers the stream's cursor as of which it is served.
-    fn open(&mut self, link: LinkId, terms: ConsumerTerms, now: Instant) -> Cursor;
+    /// Keeps what was delivered; called once a batch, before an Accept takes effect.
+    ///
+    /// # Errors
+    /// [`LogError`] when the log cannot keep its promise.
+    fn commit(&mut self) -> Result<(), LogError>;
+    /// A consumer came. Answers the cursor as of which it is served, and the link that it takes over from, if any.
+    fn open(&mut self, link: LinkId, terms: &ConsumerTerms) -> Opened;
     /// A consumer went.
-    fn close(&mut self, link: LinkId, now: Instant);
+    fn close(&mut self, link: LinkId);
     /// A consumer has processed everything up to `counter`.
     fn ack(&mut self, link: LinkId, counter: u64);
     /// A consumer's window changed.
     fn window(&mut self, link: LinkId, window: Window);
     /// Ships what the consumers' credit allows. Links to be cut for slowness are pushed to `cut`.
     fn pump(&mut self, out: &mut Vec<Shipment>, cut: &mut Vec<LinkId>);
-    /// Forgets streams that nobody came back for.
-    fn tick(&mut self, now: Instant);
-    /// Records queued for all consumers.
-    fn queued(&self) -> usize;
+    /// Consumers attached.
+    fn consumers(&self) -> usize;
+    /// Entries that the log holds.
+    fn queued(&self) -> u64;
+}
+
+/// How a consumer was received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    /// The stream, and the last counter before the first record that will be shipped.
+    pub cursor: Cursor,
+    /// A link that was attached under the same name and is attached no more.
+    pub replaced: Option<LinkId>,
 }

@@ -2,16 +2,33 @@
 
 mod batch;
 mod command;
+mod driver;
 mod envelope;
 mod link;
+mod log;
+mod metrics;
 mod plan;
+mod port;
+mod road;
 mod stage;
+mod tally;
+mod tickets;
 mod topics;
+mod wheel;
+mod wrapped;
 
-pub use batch::{BATCH_BYTES, BATCH_MESSAGES, Batch, Pool};
+pub use batch::{BATCH_MESSAGES, Batch, Pool};
 pub use command::{Command, CommandError, MarkAction, Order};
+pub use driver::{Build, Channels, Driver, RouterGone};
 pub use envelope::{Arrival, Envelope, Header, MAX_ORIGIN, Origin, Outcome, Peer, Settled, Topic};
-pub use link::{LinkId, Outlet, Shipment, Store};
+pub use link::{LinkId, Opened, Outlet, Shipment, Store};
+pub use log::{Entry, Log, LogError};
 pub use plan::{OrderError, OutletBlueprint, Part, Plan, StoreBlueprint};
+pub use port::{Cut, Down, LinkPort, Snapshot, Up};
+pub use road::{Report, Road, RoadError};
 pub use stage::{Blueprint, Core, Fault, Pass, Stack, Stage, StageLayer};
+pub use tally::{Tally, TopicTally};
+pub use tickets::{End, Known, Tickets};
 pub use topics::{Claims, TooManyTopics, Topics};
+pub use wheel::{TICK, Wheel};
+pub use wrapped::Wrapped;

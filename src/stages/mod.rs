@@ -5,14 +5,18 @@
 //! | `admission` | topic, size, rates, quotas | gives the quotas back |
 //! | `decode` | reads origin, epoch, sequence number, content tag | |
 //! | `sequence-window` | refuses what is old or known | commits what was accepted |
+//! | `validation-queue` | owns what waits for a verdict | |
+//! | `delivery` | fans out what was accepted | |
 //!
 //! A stage is one folder and one line in [`Registry::standard`].
 
 pub mod admission;
 pub mod decode;
+pub mod delivery;
 mod registry;
 mod settings;
 mod table;
+pub mod validation;
 pub mod window;
 
 pub use registry::Registry;

@@ -13,7 +13,7 @@ use toml::de::{DeValue, Error, ValueDeserializer};
 use super::admission::AdmissionSettings;
 use super::decode::{self, Codec, CodecSettings, Codecs};
 use super::window::WindowSettings;
-use super::{NetworkContext, SettingError, StageSettings};
+use super::{NetworkContext, SettingError, StageSettings, delivery, validation};
 use crate::pipeline::Part;
 
 type Parser = Box<dyn Fn(&Registry, Spanned<DeValue<'_>>, &NetworkContext) -> Result<Part, Error> + Send + Sync>;
@@ -34,7 +34,11 @@ impl Registry {
     /// The stages and codecs of this library.
     #[must_use]
     pub fn standard() -> Self {
-        let mut registry = Self::empty().with::<AdmissionSettings>("admission").with::<WindowSettings>("sequence-window");
+        let mut registry = Self::empty()
+            .with::<AdmissionSettings>("admission")
+            .with::<WindowSettings>("sequence-window")
+            .with::<validation::Settings>(validation::NAME)
+            .with::<delivery::Settings>(delivery::NAME);
         registry.stages.insert(
             "decode".to_owned(),
             Box::new(|registry, table, _| Ok(Part::Stage(Box::new(decode::Decode::new(registry.codecs.parse_selected(table)?))))),

@@ -1,1 +1,40 @@
-//! Links between agent and parent: twins under one small trait. They move frames and know who is at the other end, nothing else.
+//! Links between agent and parent: twins under one small face. They move frames and know who is at the other end, nothing else.
+//!
+//! ```text
+//!  agent                                                       parent
+//!  Listener::bind(address) -> accept() -> Link  <=======>  Link <- connect(address)
+//!                                          |  incoming: Stream<Frame>
+//!                                          |  outgoing: Sink<Frame>
+//!                                          |  peer:     Credential
+//! ```
+//! What every twin promises, proved by one suite of tests that runs against each of them:
+//! - lengths are checked against the receiver's [`Limits`](crate::wire::Limits) before anything is allocated;
+//! - frames arrive whole, in order, once; a peer that dies ends `incoming` at once;
+//! - nothing is lost when a half-finished `next`, `send` or `flush` is dropped and called again;
+//! - what waits to be sent is bounded by count and bytes: past either bound the sink is not ready (back-pressure, nothing is dropped).
+//!
+//! A new transport is one folder here, one variant of [`Address`] and of the enums in `link.rs`, and one line in the suite.
+
+mod address;
+mod error;
+mod link;
+mod listener;
+mod memory;
+mod settings;
+mod throttle;
+mod unix;
+
+#[cfg(test)]
+mod tests;
+
+pub use address::Address;
+pub use error::LinkError;
+pub use link::{Credential, FrameSink, FrameStream, Link};
+pub use listener::{Listener, connect};
+pub use settings::{SettingsError, SocketMode, UnixSettings};
+
+/// Frames that may wait to be sent on one link; the sink is not ready past it.
+pub const SEND_FRAMES: usize = 1024;
+
+/// Bytes that may wait to be sent on one link; the sink is not ready past it. One frame of any allowed size passes when nothing waits.
+pub const SEND_BYTES: usize = 1024 * 1024;

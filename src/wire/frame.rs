@@ -13,6 +13,9 @@ use super::SessionId;
 /// Bytes of the prefix.
 pub const PREFIX: usize = 28;
 
+/// The protocol's version, in the first two bytes of every hello's and welcome's first head.
+pub const VERSION: u16 = 1;
+
 /// First bytes of every frame. The digit is the framing's version, which changes only if the prefix does.
 pub(super) const MAGIC: [u8; 4] = *b"PMQ1";
 
@@ -144,6 +147,12 @@ pub enum FrameError {
         have: usize,
         /// Bytes announced.
         need: usize,
+    },
+    /// A hello of another version of the protocol.
+    #[error("protocol version {theirs}, this end speaks version {VERSION}: update the older of the two")]
+    Version {
+        /// The version in the hello.
+        theirs: u16,
     },
     /// The archive does not hold what the prefix says.
     #[error("bad {kind:?} frame: {what}")]

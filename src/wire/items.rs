@@ -42,7 +42,7 @@ pub enum Record {
         from: u64,
         /// Last counter that is missing.
         to: u64,
-        /// How many messages were lost (unverified records in the range not counted).
+        /// How many records are missing; 0 = not known.
         count: u64,
         /// Why.
         reason: GapReason,
@@ -74,6 +74,14 @@ pub enum GapReason {
     Restart = 4,
 }
 
+impl GapReason {
+    /// Reads the number used on the wire.
+    #[must_use]
+    pub fn from_code(code: u8) -> Option<Self> {
+        [Self::DropOldest, Self::DropNewest, Self::Retention, Self::Restart].into_iter().find(|v| *v as u8 == code)
+    }
+}
+
 /// What a consumer asks for when it attaches.
 #[derive(Debug, Clone)]
 pub struct ConsumerTerms {
@@ -99,6 +107,14 @@ pub enum Overflow {
     Disconnect = 3,
 }
 
+impl Overflow {
+    /// Reads the number used on the wire.
+    #[must_use]
+    pub fn from_code(code: u8) -> Option<Self> {
+        [Self::DropOldest, Self::DropNewest, Self::Disconnect].into_iter().find(|v| *v as u8 == code)
+    }
+}
+
 /// Why a verdict changed nothing (CONTRACTS 1.4). The numbers are part of the wire format.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
 #[repr(u8)]
@@ -115,4 +131,17 @@ pub enum VerdictRefused {
     /// The ticket belongs to another session.
     #[error("ticket of another session")]
     StaleSession = 4,
+}
+
+impl GapReason {
+    /// Name in metrics, logs and files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DropOldest => "drop-oldest",
+            Self::DropNewest => "drop-newest",
+            Self::Retention => "retention",
+            Self::Restart => "restart",
+        }
+    }
 }

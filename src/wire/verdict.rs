@@ -117,3 +117,21 @@ reasons! {
     /// The network's road failed and was restarted.
     Fault = 51, "fault", false;
 }
+
+impl Reason {
+    /// Whether a message that ended so was lost to our own consumers without anybody's fault but ours: such losses are reported to them.
+    #[must_use]
+    pub fn lost_by_us(self) -> bool {
+        matches!(
+            self,
+            Self::QuotaTotal
+                | Self::NoVerifier
+                | Self::QueueFull
+                | Self::Timeout
+                | Self::Paused
+                | Self::VerifierLost
+                | Self::Shutdown
+                | Self::Fault
+        )
+    }
+}

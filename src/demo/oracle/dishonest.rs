@@ -45,7 +45,7 @@ pub(crate) struct Lie {
 }
 
 /// How old a report must be, in rounds behind the newest.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ages {
     /// The window's skip threshold.
     pub(crate) skip: u64,

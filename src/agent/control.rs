@@ -1,0 +1,148 @@
+//! The control road: what parents ask for beside verdicts. Stock tower layers bound it; boxing is fine here, it is not the messages' way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, ServiceBuilder};
+
+use super::directory::{Directory, Network, TopicError};
+use crate::gossip::{AllowChange, PeerError, PublishError, Published};
+use crate::pipeline::{CommandError, MarkAction, Order, Origin, Up};
+use crate::wire::PublishStatus;
+
+/// Requests under way at a time, over all sessions; one more is shed and answered so.
+const CONCURRENCY: usize = 256;
+
+/// What a parent asks for.
+#[derive(Debug)]
+pub struct Request {
+    /// Index of the network in the directory.
+    pub network: usize,
+    /// What.
+    pub ask: Ask,
+}
+
+/// What a parent may ask for.
+#[derive(Debug)]
+pub enum Ask {
+    /// Send a message.
+    Publish(String, Bytes),
+    /// Join a topic.
+    Subscribe(String),
+    /// Leave a topic.
+    Unsubscribe(String),
+    /// Set the window's thresholds, for one topic or (empty) all of the network's.
+    Thresholds {
+        /// The topic, or empty.
+        topic: String,
+        /// Older than this: Ignore.
+        skip: u64,
+        /// Older than this: Reject.
+        validity: u64,
+    },
+    /// Move a high mark.
+    Mark {
+        /// The topic.
+        topic: String,
+        /// The origin.
+        origin: [u8; 32],
+        /// The epoch.
+        epoch: u64,
+        /// How.
+        action: MarkAction,
+    },
+    /// Change who may connect to the agent.
+    Allow(AllowChange),
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub enum Reply {
+    /// The message went out.
+    Published(Published),
+    /// Carried out.
+    Done,
+}
+
+/// Why it was not.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// The topic, or the router.
+    #[error(transparent)]
+    Topic(#[from] TopicError),
+    /// A stage refused.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The list of peers.
+    #[error(transparent)]
+    Peers(#[from] PeerError),
+    /// Not now.
+    #[error("network {0} is shutting down or being restarted; try again")]
+    Unavailable(Arc<str>),
+}
+
+/// The road for requests: sheds what is too much, gives up what takes too long.
+pub type Control = BoxCloneSyncService<Request, Reply, BoxError>;
+
+/// Builds the control road. `patience` must be longer than the router's `publish_wait`.
+#[must_use]
+pub fn control(directory: Arc<Directory>, patience: Duration) -> Control {
+    let road = ServiceBuilder::new()
+        .load_shed()
+        .concurrency_limit(CONCURRENCY)
+        .timeout(patience)
+        .service_fn(move |request: Request| carry_out(directory.clone(), request));
+    BoxCloneSyncService::new(road)
+}
+
+/// What a publish's error is called on the wire.
+#[must_use]
+pub fn publish_status(error: &BoxError) -> PublishStatus {
+    let Some(ControlError::Topic(topic)) = error.downcast_ref::<ControlError>() else { return PublishStatus::Unavailable };
+    match topic {
+        TopicError::Unclaimed { .. } | TopicError::TooMany(_) | TopicError::Publish(PublishError::Unclaimed(_)) => {
+            PublishStatus::TopicUnknown
+        }
+        TopicError::Publish(PublishError::NoPeers(_) | PublishError::TooManyWaiting(_)) => PublishStatus::NoPeers,
+        TopicError::Publish(PublishError::TooLarge { .. }) => PublishStatus::TooLarge,
+        TopicError::Publish(PublishError::QueueFull(_)) => PublishStatus::QueueFull,
+        TopicError::Publish(PublishError::Stopped(_)) => PublishStatus::Unavailable,
+        TopicError::Publish(PublishError::Router(_)) | TopicError::Subscribe(_) => PublishStatus::Failed,
+    }
+}
+
+async fn carry_out(directory: Arc<Directory>, request: Request) -> Result<Reply, BoxError> {
+    // A request comes from a session, which names only networks that it was granted.
+    let Some(network) = directory.networks.get(request.network) else {
+        return Err(ControlError::Unavailable("?".into()).into());
+    };
+    Ok(ask(&directory, network, request.ask).await?)
+}
+
+async fn ask(directory: &Directory, network: &Network, ask: Ask) -> Result<Reply, ControlError> {
+    match ask {
+        Ask::Publish(topic, payload) => Ok(Reply::Published(directory.publish(network, &topic, payload).await?)),
+        Ask::Subscribe(topic) => Ok(directory.subscribe(network, &topic).await.map(|()| Reply::Done)?),
+        Ask::Unsubscribe(topic) => Ok(directory.unsubscribe(network, &topic).await.map(|()| Reply::Done)?),
+        Ask::Allow(change) => Ok(directory.gossip.allow(change).await.map(|()| Reply::Done)?),
+        Ask::Thresholds { topic, skip, validity } => {
+            let topic = if topic.is_empty() { None } else { Some(directory.topic(network, &topic)?) };
+            order(network, Order::Thresholds { topic, skip, validity }).await
+        }
+        Ask::Mark { topic, origin, epoch, action } => {
+            let topic = directory.topic(network, &topic)?;
+            order(network, Order::Mark { topic, origin: Origin(origin), epoch, action }).await
+        }
+    }
+}
+
+async fn order(network: &Network, order: Order) -> Result<Reply, ControlError> {
+    let (answer, answered) = oneshot::channel();
+    let gone = || ControlError::Unavailable(network.name.clone());
+    network.ups.send(Up::Command(order, answer)).await.map_err(|_| gone())?;
+    answered.await.map_err(|_| gone())??;
+    Ok(Reply::Done)
+}

@@ -1,0 +1,3 @@
+//! A parent process. Of PMQ it uses the public client, nothing else.
+
+mod setup;

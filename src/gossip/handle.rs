@@ -1,0 +1,155 @@
+//! The handle that the other rooms hold, and the start.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::error::{GossipError, PeerError, PublishError, Stopped, SubscribeError};
+use super::face::{AllowChange, NetworkOverlay, PeerView, Published};
+use super::identity::Identity;
+use super::settings::Settings;
+use super::stock::Stock;
+use super::task::{Command, Task};
+use super::{net, settings::SettingsError};
+use crate::pipeline::{Arrival, Report, Topic};
+
+/// Orders under way. A sender waits when it is full: publishing is slowed, nothing is lost.
+const COMMANDS: usize = 256;
+/// Verdicts under way. A sender waits when it is full; the task drains them before anything else.
+const REPORTS: usize = 4096;
+
+/// A handle to gossip; clones are cheap. When the last one is dropped, gossip stops.
+#[derive(Debug, Clone)]
+pub struct Gossip {
+    commands: mpsc::Sender<Command>,
+    reports: mpsc::Sender<Report>,
+    peer_id: Arc<str>,
+}
+
+/// The swarm's task.
+#[derive(Debug)]
+pub struct Running {
+    /// Addresses that are listened on, each with this agent's `/p2p/<peer id>`.
+    pub listen: Vec<String>,
+    /// Ends when gossip has stopped.
+    pub task: JoinHandle<()>,
+}
+
+/// Starts gossip on the current tokio runtime, and answers when every listen address is open.
+///
+/// # Errors
+/// [`GossipError`]: a setting cannot work, a verdict deadline does not fit the router's message cache, or an address is taken.
+pub async fn start(settings: &Settings, identity: &Identity, networks: Vec<NetworkOverlay>) -> Result<(Gossip, Running), GossipError> {
+    check(settings, &networks)?;
+    let router = Stock::new(settings, networks.clone())?;
+    let swarm = net::swarm(settings, identity, router)?;
+    let (commands, command_queue) = mpsc::channel(COMMANDS);
+    let (reports, report_queue) = mpsc::channel(REPORTS);
+    let mut task = Task::new(settings, networks, swarm, command_queue, report_queue)?;
+    let listen = task.listen(&settings.listen).await?;
+    let peer_id = identity.peer_id().into();
+    tracing::info!(peer = %peer_id, ?listen, "gossip started");
+    Ok((Gossip { commands, reports, peer_id }, Running { listen, task: tokio::spawn(task.run()) }))
+}
+
+impl Gossip {
+    /// This agent's peer id, in base58.
+    #[must_use]
+    pub fn peer_id(&self) -> &str {
+        &self.peer_id
+    }
+
+    /// Joins a topic. Its messages go to `sink`; one that finds it full or closed is reported Ignore at once and counted. On a topic that is joined already the new
+    /// sink takes the old one's place.
+    ///
+    /// # Errors
+    /// [`SubscribeError`]: no network claims the topic, or the router refused it.
+    pub async fn subscribe(&self, topic: Topic, sink: mpsc::Sender<Arrival>) -> Result<(), SubscribeError> {
+        self.ask(|answer| Command::Subscribe { topic, sink, answer }).await?
+    }
+
+    /// Leaves a topic.
+    ///
+    /// # Errors
+    /// [`SubscribeError`]: it was not joined.
+    pub async fn unsubscribe(&self, topic: Topic) -> Result<(), SubscribeError> {
+        self.ask(|answer| Command::Unsubscribe { topic, answer }).await?
+    }
+
+    /// Where verdicts go. Bounded: a sender waits while it is full.
+    #[must_use]
+    pub fn reports(&self) -> mpsc::Sender<Report> {
+        self.reports.clone()
+    }
+
+    /// Publishes a message; waits up to `publish_wait` for a first peer on its topic. A known message is `Ok` with `duplicate`.
+    ///
+    /// # Errors
+    /// [`PublishError`].
+    pub async fn publish(&self, topic: Topic, payload: Bytes) -> Result<Published, PublishError> {
+        self.ask(|answer| Command::Publish { topic, payload, answer }).await?
+    }
+
+    /// All neighbours, also those that left a while ago.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn peers(&self) -> Result<Vec<PeerView>, Stopped> {
+        self.ask(Command::Peers).await
+    }
+
+    /// Changes who may connect, and disconnects who may not any more.
+    ///
+    /// # Errors
+    /// [`PeerError`]: a peer id that cannot be read; then nothing is changed.
+    pub async fn allow(&self, change: AllowChange) -> Result<(), PeerError> {
+        let change = change.try_map(|id| net::peer_id("allow", &id))?;
+        Ok(self.ask(|answer| Command::Allow { change, answer }).await?)
+    }
+
+    /// Sets the application's score of a peer (P5).
+    ///
+    /// # Errors
+    /// [`PeerError`]: the peer is not known, or peers are not scored.
+    pub async fn appraise(&self, peer_id: &str, score: f64) -> Result<(), PeerError> {
+        let peer = net::peer_id("peer", peer_id)?;
+        let known = self.ask(|answer| Command::Appraise { peer, score, answer }).await?;
+        if known { Ok(()) } else { Err(PeerError::Unknown(peer_id.to_owned())) }
+    }
+
+    /// Addresses that are listened on now, each with this agent's `/p2p/<peer id>`.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn listen_addresses(&self) -> Result<Vec<String>, Stopped> {
+        self.ask(Command::Addresses).await
+    }
+
+    /// Stops gossip: from now on arrivals are ignored, while verdicts and what waits to be sent still go out for `grace`. Answers when the order is taken; the end is
+    /// [`Running::task`]'s.
+    ///
+    /// # Errors
+    /// [`Stopped`] when it has stopped already.
+    pub async fn stop(&self, grace: Duration) -> Result<(), Stopped> {
+        self.ask(|answer| Command::Stop { grace, answer }).await
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Stopped> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(command(answer)).await.map_err(|_| Stopped)?;
+        answered.await.map_err(|_| Stopped)
+    }
+}
+
+/// Checks what can be checked without starting: the settings, and that every network's verdict deadline fits the router's message cache.
+///
+/// # Errors
+/// [`SettingsError`] for the first that cannot work.
+pub fn check(settings: &Settings, networks: &[NetworkOverlay]) -> Result<(), SettingsError> {
+    settings.check()?;
+    networks.iter().try_for_each(|network| network.score.check())?;
+    settings.mesh.fits(networks.iter().map(|network| network.deadline).max().unwrap_or_default())
+}

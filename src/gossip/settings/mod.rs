@@ -1,0 +1,186 @@
+//! The agent-wide settings of gossip, `[gossip]` in the agent's file, and each network's part of them.
+
+mod mesh;
+mod network;
+mod score;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+pub use mesh::{Memory, Mesh};
+pub use network::{ContentHash, FirstDeliveries, Invalid, MeshDeliveries, MessageIdFunction, NetworkSettings, TimeInMesh, TopicScore};
+pub use score::{AddressScore, BehaviourScore, Score, SlowPeerScore, Thresholds};
+
+/// How the agent takes part in the overlays of all its networks.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Addresses to listen on, as multiaddrs. Default `["/ip4/0.0.0.0/tcp/4001"]`; an empty list listens nowhere.
+    pub listen: Vec<String>,
+    /// The file that holds the private key (mode 0600). Default `"identity.key"`.
+    pub identity: PathBuf,
+    /// Peers to stay connected to, as multiaddrs that end in `/p2p/<peer id>`. Default none.
+    pub peers: Vec<String>,
+    /// Peer ids that may connect; any other is refused or disconnected. Default: not set, which lets everybody in. An empty list lets nobody in.
+    pub allow: Option<Vec<String>>,
+    /// What identify tells others about this agent's software. Default `"pmq/<version>"`.
+    pub user_agent: String,
+    /// A dial or handshake that takes longer is given up. Default `"10s"`.
+    #[serde(with = "humantime_serde")]
+    pub dial_timeout: Duration,
+    /// A connection on which no protocol has a stream is closed after this time. Default `"1m"`.
+    #[serde(with = "humantime_serde")]
+    pub idle_timeout: Duration,
+    /// Time between pings. Default `"15s"`.
+    #[serde(with = "humantime_serde")]
+    pub ping_interval: Duration,
+    /// Limits on connections.
+    pub connections: Connections,
+    /// Redialling of `peers`.
+    pub redial: Redial,
+    /// How long a publish waits for a first peer on its topic. Default `"5s"`.
+    #[serde(with = "humantime_serde")]
+    pub publish_wait: Duration,
+    /// Publishes that may wait for a first peer at the same time; one more is answered at once. Default 256.
+    pub publish_waiting: usize,
+    /// The router's own settings.
+    pub mesh: Mesh,
+    /// Peer scoring.
+    pub score: Score,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: vec!["/ip4/0.0.0.0/tcp/4001".into()],
+            identity: "identity.key".into(),
+            peers: Vec::new(),
+            allow: None,
+            user_agent: concat!("pmq/", env!("CARGO_PKG_VERSION")).into(),
+            dial_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            ping_interval: Duration::from_secs(15),
+            connections: Connections::default(),
+            redial: Redial::default(),
+            publish_wait: Duration::from_secs(5),
+            publish_waiting: 256,
+            mesh: Mesh::default(),
+            score: Score::default(),
+        }
+    }
+}
+
+/// Limits on connections. They are checked before the router hears of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Connections {
+    /// Established in all. Default 256.
+    pub total: u32,
+    /// Established that others opened. Default 192, so that some room is left for those that we choose (THREATS, eclipse).
+    pub incoming: u32,
+    /// Established that we opened. Default 128.
+    pub outgoing: u32,
+    /// Others' handshakes under way. Default 64.
+    pub pending_incoming: u32,
+    /// Our dials under way. Default 32.
+    pub pending_outgoing: u32,
+    /// To the same peer. Default 2: when two peers dial each other at once, both connections live for a moment.
+    pub per_peer: u32,
+    /// Peers that are remembered after their last connection closed, for their handle and their history. Default 1024.
+    pub remembered: usize,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self { total: 256, incoming: 192, outgoing: 128, pending_incoming: 64, pending_outgoing: 32, per_peer: 2, remembered: 1024 }
+    }
+}
+
+/// Redialling of static peers: the wait doubles from `min` to `max`, and half of it is random.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Redial {
+    /// Wait before the first attempt anew. Default `"500ms"`.
+    #[serde(with = "humantime_serde")]
+    pub min: Duration,
+    /// Longest wait. Default `"30s"`.
+    #[serde(with = "humantime_serde")]
+    pub max: Duration,
+}
+
+impl Default for Redial {
+    fn default() -> Self {
+        Self { min: Duration::from_millis(500), max: Duration::from_secs(30) }
+    }
+}
+
+/// A setting that cannot work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// A value out of its range, or two that contradict each other.
+    #[error("{key} = {value}: {mend}")]
+    Value {
+        /// The setting, as a path below `[gossip]`, or below the network's `[gossip]`.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What would be right.
+        mend: String,
+    },
+    /// The verdict's deadline outlasts the router's message cache: a late Accept would not be forwarded and a late Reject not be penalised.
+    #[error(
+        "a verdict deadline of {deadline:?} does not fit the message cache: with mesh.history_length = {history_length} and mesh.heartbeat = {heartbeat:?} \
+         a message is kept for {kept:?}; set a deadline below that, or leave mesh.history_length unset"
+    )]
+    Deadline {
+        /// The longest verdict deadline of the networks.
+        deadline: Duration,
+        /// Heartbeats for which a message is kept.
+        history_length: usize,
+        /// One heartbeat.
+        heartbeat: Duration,
+        /// The shortest time for which a message is kept: `(history_length - 1) * heartbeat`.
+        kept: Duration,
+    },
+}
+
+/// An error about one value.
+pub(crate) fn wrong(key: &'static str, value: impl std::fmt::Debug, mend: impl Into<String>) -> SettingsError {
+    SettingsError::Value { key, value: format!("{value:?}"), mend: mend.into() }
+}
+
+/// `Err` unless `holds`.
+pub(crate) fn ensure(holds: bool, key: &'static str, value: impl std::fmt::Debug, mend: impl Into<String>) -> Result<(), SettingsError> {
+    if holds { Ok(()) } else { Err(wrong(key, value, mend)) }
+}
+
+impl Settings {
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for the first value that cannot work.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        super::net::check_addresses(self)?;
+        let c = &self.connections;
+        ensure(c.total > 0, "connections.total", c.total, "must be at least 1")?;
+        ensure(c.per_peer > 0, "connections.per_peer", c.per_peer, "must be at least 1")?;
+        ensure(c.pending_incoming > 0, "connections.pending_incoming", c.pending_incoming, "must be at least 1")?;
+        ensure(c.pending_outgoing > 0, "connections.pending_outgoing", c.pending_outgoing, "must be at least 1")?;
+        ensure(!self.redial.min.is_zero(), "redial.min", self.redial.min, "must be above 0s, or a lost peer is dialled in a busy loop")?;
+        ensure(
+            self.redial.min <= self.redial.max,
+            "redial.max",
+            self.redial.max,
+            format!("must not be below redial.min = {:?}", self.redial.min),
+        )?;
+        ensure(!self.dial_timeout.is_zero(), "dial_timeout", self.dial_timeout, "must be above 0s")?;
+        ensure(!self.ping_interval.is_zero(), "ping_interval", self.ping_interval, "must be above 0s")?;
+        self.mesh.check()?;
+        self.score.check()
+    }
+}
+
+#[cfg(test)]
+mod tests;

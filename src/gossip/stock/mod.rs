@@ -1,0 +1,9 @@
+//! The first router: libp2p-gossipsub. Whatever is particular to that crate stands in this folder.
+
+mod behaviour;
+mod config;
+mod ids;
+mod networks;
+mod score;
+
+pub(super) use behaviour::Stock;

@@ -1,0 +1,228 @@
+//! The one task that owns the swarm.
+
+mod commands;
+mod events;
+mod waiting;
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures::StreamExt;
+use libp2p::{PeerId, Swarm};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Interval, MissedTickBehavior, Sleep};
+
+use super::error::{GossipError, PublishError, SubscribeError};
+use super::face::{AllowChange, NetworkOverlay, PeerView, Published};
+use super::metrics::Metrics;
+use super::net::{Dialler, Router, Shared, target};
+use super::peers::Peers;
+use super::settings::{Settings, SettingsError};
+use crate::pipeline::{Arrival, Report, Topic};
+use waiting::Waiting;
+
+/// Verdicts of one turn.
+const REPORTS: usize = 256;
+/// Orders of one turn.
+const COMMANDS: usize = 32;
+/// Swarm events of one turn: few enough that verdicts never wait long behind arrivals.
+const EVENTS: usize = 64;
+/// How long a listen address may take to open.
+const LISTEN_WAIT: Duration = Duration::from_secs(5);
+
+/// An order to the task. Each carries the way back for its answer; nobody waiting for it any more is no error.
+#[derive(Debug)]
+pub(super) enum Command {
+    Subscribe { topic: Topic, sink: mpsc::Sender<Arrival>, answer: oneshot::Sender<Result<(), SubscribeError>> },
+    Unsubscribe { topic: Topic, answer: oneshot::Sender<Result<(), SubscribeError>> },
+    Publish { topic: Topic, payload: Bytes, answer: oneshot::Sender<Result<Published, PublishError>> },
+    Peers(oneshot::Sender<Vec<PeerView>>),
+    Allow { change: AllowChange<PeerId>, answer: oneshot::Sender<()> },
+    Appraise { peer: PeerId, score: f64, answer: oneshot::Sender<bool> },
+    Addresses(oneshot::Sender<Vec<String>>),
+    Stop { grace: Duration, answer: oneshot::Sender<()> },
+}
+
+/// A joined topic.
+struct Sink {
+    topic: Topic,
+    sender: mpsc::Sender<Arrival>,
+}
+
+/// The owner of the swarm and of everything that belongs to it.
+pub(super) struct Task<R: Router> {
+    swarm: Swarm<Shared<R>>,
+    commands: mpsc::Receiver<Command>,
+    reports: mpsc::Receiver<Report>,
+    command_buffer: Vec<Command>,
+    report_buffer: Vec<Report>,
+    networks: Vec<NetworkOverlay>,
+    /// By name. Bounded by the agent's table of topics.
+    sinks: HashMap<Arc<str>, Sink>,
+    peers: Peers,
+    dialler: Dialler,
+    waiting: Waiting,
+    metrics: Metrics,
+    graylist: f64,
+    duplicate_cache_time: Duration,
+    tick: Interval,
+    /// The earliest of the next dial, the first waiting publish's deadline and the end.
+    alarm: Pin<Box<Sleep>>,
+    alarm_at: Option<Instant>,
+    /// When to end; set by [`Command::Stop`].
+    end: Option<Instant>,
+}
+
+impl<R: Router> Task<R> {
+    pub(super) fn new(
+        settings: &Settings,
+        networks: Vec<NetworkOverlay>,
+        swarm: Swarm<Shared<R>>,
+        commands: mpsc::Receiver<Command>,
+        reports: mpsc::Receiver<Report>,
+    ) -> Result<Self, GossipError> {
+        let now = Instant::now();
+        let targets = settings.peers.iter().map(|text| target(text)).collect::<Result<Vec<_>, SettingsError>>()?;
+        // An agent that finds itself among its peers (one list for all nodes of a network) does not dial itself.
+        let targets = targets.into_iter().filter(|target| target.peer != *swarm.local_peer_id());
+        let mut tick = tokio::time::interval(settings.mesh.heartbeat.min(Duration::from_secs(1)));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ok(Self {
+            dialler: Dialler::new(targets, settings.redial.clone(), now),
+            peers: Peers::new(settings.connections.remembered),
+            waiting: Waiting::new(settings.publish_wait, settings.publish_waiting),
+            metrics: Metrics::new(),
+            graylist: settings.score.thresholds.graylist,
+            duplicate_cache_time: settings.mesh.duplicate_cache_time,
+            tick,
+            alarm: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            alarm_at: None,
+            end: None,
+            command_buffer: Vec::with_capacity(COMMANDS),
+            report_buffer: Vec::with_capacity(REPORTS),
+            sinks: HashMap::new(),
+            swarm,
+            commands,
+            reports,
+            networks,
+        })
+    }
+
+    /// Opens the listen addresses and answers what they became.
+    pub(super) async fn listen(&mut self, addresses: &[String]) -> Result<Vec<String>, GossipError> {
+        let failed = |address: &str, reason: String| GossipError::Listen { address: address.to_owned(), reason };
+        let deadline = tokio::time::Instant::now() + LISTEN_WAIT;
+        for text in addresses {
+            let id = self.swarm.listen_on(super::net::listen_address(text)?).map_err(|error| failed(text, error.to_string()))?;
+            loop {
+                let Ok(event) = tokio::time::timeout_at(deadline, self.swarm.select_next_some()).await else {
+                    return Err(failed(text, format!("not open after {LISTEN_WAIT:?}")));
+                };
+                match &event {
+                    libp2p::swarm::SwarmEvent::NewListenAddr { listener_id, .. } if *listener_id == id => break,
+                    libp2p::swarm::SwarmEvent::ListenerClosed { listener_id, reason, .. } if *listener_id == id => {
+                        return Err(failed(text, format!("closed: {reason:?}")));
+                    }
+                    _ => self.on_swarm(event, Instant::now()),
+                }
+            }
+        }
+        Ok(self.addresses())
+    }
+
+    fn addresses(&self) -> Vec<String> {
+        let peer = self.swarm.local_peer_id();
+        self.swarm.listeners().map(|address| format!("{address}/p2p/{peer}")).collect()
+    }
+
+    /// Runs until it is stopped, or nobody holds a [`Gossip`](super::Gossip) any more.
+    // CORRECTNESS: everything that is awaited is polled in `turn`, with the task's own waker; nothing is lost when a turn ends early, for the queues keep it.
+    pub(super) async fn run(mut self) {
+        poll_fn(|cx| self.turn(cx)).await;
+        tracing::info!("gossip stopped");
+    }
+
+    /// One turn: verdicts, orders, arrivals, time. Ready when it is over for good.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        let mut again = self.turn_reports(cx, now);
+        match self.turn_commands(cx, now) {
+            Some(more) => again |= more,
+            None => return Poll::Ready(()),
+        }
+        again |= self.turn_swarm(cx, now);
+        if self.tick.poll_tick(cx).is_ready() {
+            self.on_tick(now);
+            again = true;
+        }
+        if self.end.is_some_and(|end| end <= now) {
+            return Poll::Ready(());
+        }
+        self.on_time(now);
+        again |= self.set_alarm(cx);
+        if again {
+            // One more turn, after the runtime's other tasks.
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// True when there may be more.
+    fn turn_reports(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let mut buffer = std::mem::take(&mut self.report_buffer);
+        // `Ready(0)` means closed: the handles are gone, which the orders' queue tells, too.
+        let more = matches!(self.reports.poll_recv_many(cx, &mut buffer, REPORTS), Poll::Ready(1..));
+        for report in buffer.drain(..) {
+            self.on_report(&report, now);
+        }
+        self.report_buffer = buffer;
+        more
+    }
+
+    /// True when there may be more; `None` when all handles are gone.
+    fn turn_commands(&mut self, cx: &mut Context<'_>, now: Instant) -> Option<bool> {
+        let mut buffer = std::mem::take(&mut self.command_buffer);
+        let polled = self.commands.poll_recv_many(cx, &mut buffer, COMMANDS);
+        for command in buffer.drain(..) {
+            self.on_command(command, now);
+        }
+        self.command_buffer = buffer;
+        match polled {
+            Poll::Ready(0) => None,
+            Poll::Ready(_) => Some(true),
+            Poll::Pending => Some(false),
+        }
+    }
+
+    /// True when there may be more.
+    fn turn_swarm(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        for _ in 0..EVENTS {
+            match self.swarm.poll_next_unpin(cx) {
+                Poll::Ready(Some(event)) => self.on_swarm(event, now),
+                // The swarm's stream never ends.
+                Poll::Ready(None) | Poll::Pending => return false,
+            }
+        }
+        true
+    }
+
+    /// True when the alarm has rung already.
+    fn set_alarm(&mut self, cx: &mut Context<'_>) -> bool {
+        let next = [self.dialler.next(), self.waiting.next(), self.end].into_iter().flatten().min();
+        let Some(at) = next else { return false };
+        if self.alarm_at != next {
+            self.alarm.as_mut().reset(at.into());
+            self.alarm_at = next;
+        }
+        if self.alarm.as_mut().poll(cx).is_ready() {
+            self.alarm_at = None;
+            return true;
+        }
+        false
+    }
+}

@@ -1,0 +1,336 @@
+//! The driver: owns one network's road and brings it messages, verdicts and time.
+//!
+//! One task, one loop. Verdicts come first, since they free what the road holds; then orders, then new messages, then time. What the road
+//! answers leaves after every step in the order of its promises: reports to the router, then records to consumers, then offers to verifiers.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
+
+use super::metrics::Metrics;
+use super::{Arrival, BATCH_MESSAGES, Cut, Down, LinkId, LinkPort, Report, Road, RoadError, Shipment, Snapshot, TICK, Up};
+use crate::wire::message::Judged;
+use crate::wire::{Offer, Reason, Record, Verdict};
+
+/// Builds a road anew, at the start and after a fault. Its argument names the delivery stream.
+pub type Build = Box<dyn Fn(u64) -> Road + Send>;
+
+/// The channels of one network.
+pub struct Channels {
+    /// Messages from the router. A full one makes the router report Ignore at once.
+    pub arrivals: mpsc::Receiver<Arrival>,
+    /// From links and the control road. Senders wait when it is full.
+    pub ups: mpsc::Receiver<Up>,
+    /// To the router. The driver waits when it is full.
+    pub reports: mpsc::Sender<Report>,
+    /// What the driver shows of itself.
+    pub snapshot: watch::Sender<Snapshot>,
+    /// Turns true when the agent shuts down.
+    pub shutdown: watch::Receiver<bool>,
+}
+
+struct Attached {
+    port: LinkPort,
+    consumer: Arc<str>,
+}
+
+/// The owner of one network's road.
+pub struct Driver {
+    network: Arc<str>,
+    build: Build,
+    road: Road,
+    channels: Channels,
+    links: HashMap<LinkId, Attached>,
+    metrics: Metrics,
+    hops: Histogram<u64>,
+    restarts: u64,
+    offers: Vec<(LinkId, Offer)>,
+    shipments: Vec<Shipment>,
+    cut: Vec<LinkId>,
+}
+
+/// The router is gone, so nothing that this road decides can take effect.
+#[derive(Debug, thiserror::Error)]
+#[error("network {0}: the router has stopped")]
+pub struct RouterGone(Arc<str>);
+
+enum Step {
+    Road(RoadError),
+    Router,
+}
+
+impl From<RoadError> for Step {
+    fn from(error: RoadError) -> Self {
+        Self::Road(error)
+    }
+}
+
+/// How long a shutdown waits for verdicts that are pending.
+const DRAIN: Duration = Duration::from_secs(5);
+
+impl Driver {
+    /// A driver that has not started yet.
+    #[must_use]
+    pub fn new(network: Arc<str>, build: Build, channels: Channels) -> Self {
+        Self {
+            metrics: Metrics::new(&network),
+            road: build(stream()),
+            network,
+            build,
+            channels,
+            links: HashMap::new(),
+            hops: hops(),
+            restarts: 0,
+            offers: Vec::new(),
+            shipments: Vec::new(),
+            cut: Vec::new(),
+        }
+    }
+
+    /// Runs until shutdown. A fault ends the road, not the driver: its messages are settled, its links are cut, and it starts anew.
+    ///
+    /// # Errors
+    /// [`RouterGone`] when there is nobody left to report to.
+    pub async fn run(mut self) -> Result<(), RouterGone> {
+        loop {
+            match self.drive().await {
+                Ok(()) => return Ok(()),
+                Err(Step::Router) => return Err(RouterGone(self.network)),
+                Err(Step::Road(error)) => self.restart(&error).await?,
+            }
+        }
+    }
+
+    async fn restart(&mut self, error: &RoadError) -> Result<(), RouterGone> {
+        tracing::error!(network = %self.network, %error, "the road failed and is restarted");
+        self.restarts += 1;
+        self.metrics.restarts.increment(1);
+        // The stages are broken, so what the store still holds is reported without them.
+        let mut rest = super::Batch::default();
+        self.road.store.flush(Reason::Fault, &mut rest);
+        let old = std::mem::replace(&mut self.road, (self.build)(stream()));
+        self.road.inherit(old, rest);
+        for (_, attached) in self.links.drain() {
+            // A link whose channel is full or closed is gone already.
+            let _ = attached.port.down.try_send((attached.port.index, Down::Cut(Cut::Fault)));
+        }
+        self.report().await.map_err(|_| RouterGone(self.network.clone()))
+    }
+
+    async fn drive(&mut self) -> Result<(), Step> {
+        let mut ticks = tokio::time::interval(TICK * 2);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut seconds = tokio::time::interval(Duration::from_millis(500));
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let (mut ups, mut arrivals) = (Vec::with_capacity(BATCH_MESSAGES), Vec::with_capacity(BATCH_MESSAGES));
+        loop {
+            // CORRECTNESS: every future below is cancel-safe; a stack that is not ready holds up the road, never the other networks.
+            poll_fn(|cx| self.road.poll_ready(cx)).await.map_err(RoadError::from)?;
+            tokio::select! {
+                            biased;
+            count = self.channels.ups.recv_many(&mut ups, BATCH_MESSAGES) => {
+                                if count == 0 {
+                                    return self.drain().await;
+                                }
+                                let now = Instant::now();
+                                for up in ups.drain(..) {
+                                    self.up(up, now)?;
+                                }
+                                self.road.settle(now)?;
+                            }
+                            count = self.channels.arrivals.recv_many(&mut arrivals, BATCH_MESSAGES) => {
+                                if count == 0 {
+                                    return Err(Step::Router);
+                                }
+                                self.road.arrive(&mut arrivals, Instant::now())?;
+                            }
+                            _ = ticks.tick() => self.road.tick(Instant::now())?,
+                            _ = seconds.tick() => self.show(),
+                            () = down(&mut self.channels.shutdown) => return self.drain().await,
+                        }
+            self.answer().await?;
+        }
+    }
+
+    /// Intake has stopped: waits for what is pending, within a bound, and settles the rest.
+    async fn drain(&mut self) -> Result<(), Step> {
+        let mut ticks = tokio::time::interval(TICK * 2);
+        let end = tokio::time::Instant::now() + DRAIN;
+        while self.road.in_flight() > 0 && self.road.store.verifiers() > 0 {
+            tokio::select! {
+                biased;
+                Some(up) = self.channels.ups.recv() => {
+                    let now = Instant::now();
+                    self.up(up, now)?;
+                    self.road.settle(now)?;
+                }
+                _ = ticks.tick() => self.road.tick(Instant::now())?,
+                () = tokio::time::sleep_until(end) => break,
+            }
+            self.answer().await?;
+        }
+        self.road.flush(Reason::Shutdown, Instant::now())?;
+        self.answer().await?;
+        self.show();
+        for (_, attached) in self.links.drain() {
+            // A link whose channel is full or closed is gone already.
+            let _ = attached.port.down.try_send((attached.port.index, Down::Cut(Cut::Shutdown)));
+        }
+        Ok(())
+    }
+
+    fn up(&mut self, up: Up, now: Instant) -> Result<(), RoadError> {
+        match up {
+            Up::Verdicts(link, index, frame, released) => {
+                self.road.store.released(link, released.messages, released.bytes);
+                self.verdicts(link, index, &frame, now);
+            }
+            Up::Attach { port, verify, consume, opened } => {
+                let link = port.link;
+                if let Some(window) = verify {
+                    self.road.store.attach(link, window, now);
+                }
+                let answer = consume.as_ref().map(|terms| self.road.outlet.open(link, terms));
+                if let Some(old) = answer.as_ref().and_then(|opened| opened.replaced) {
+                    self.cut(old, Cut::Replaced);
+                }
+                let consumer = consume.map_or_else(|| Arc::from(""), |terms| terms.name);
+                self.links.insert(link, Attached { port, consumer });
+                if opened.send(answer).is_err() {
+                    self.gone(link, now);
+                }
+            }
+            Up::Gone(link) => self.gone(link, now),
+            Up::Ack(link, counter) => self.road.outlet.ack(link, counter),
+            Up::VerifyWindow(link, window) => self.road.store.window(link, window),
+            Up::ConsumeWindow(link, window) => self.road.outlet.window(link, window),
+            Up::Pause(link, paused) => self.road.store.pause(link, paused),
+            Up::Own(arrival) => self.road.own(arrival, now)?,
+            Up::Command(order, answer) => {
+                let result = self.road.command(order, now)?;
+                // Whoever asked may have gone meanwhile; the order stands.
+                let _ = answer.send(result);
+            }
+        }
+        Ok(())
+    }
+
+    fn verdicts(&mut self, link: LinkId, index: u16, frame: &crate::wire::Frame, now: Instant) {
+        let verdicts = match frame.items::<Judged>() {
+            Ok(verdicts) => verdicts,
+            Err(error) => {
+                // The session has read the same bytes before it passed them on.
+                tracing::error!(network = %self.network, %error, "a frame of verdicts changed under way");
+                return;
+            }
+        };
+        for verdict in verdicts.filter(|verdict| verdict.network == index) {
+            match self.road.verdict(link, verdict.ticket, verdict.verdict, now) {
+                Ok(round_trip) => self.metrics.round_trip.record(round_trip.as_secs_f64()),
+                Err(why) => {
+                    self.metrics.refused(why);
+                    self.send(link, Down::VerdictRefused(verdict.ticket, why));
+                }
+            }
+        }
+    }
+
+    fn gone(&mut self, link: LinkId, now: Instant) {
+        self.links.remove(&link);
+        self.road.store.detach(link, now);
+        self.road.outlet.close(link);
+    }
+
+    fn cut(&mut self, link: LinkId, why: Cut) {
+        self.send(link, Down::Cut(why));
+        self.gone(link, Instant::now());
+    }
+
+    /// Sends to a link. A full channel means that its parent has overrun its credit (with refused verdicts, say): the link is ended.
+    fn send(&mut self, link: LinkId, down: Down) {
+        let Some(attached) = self.links.get(&link) else { return };
+        if attached.port.down.try_send((attached.port.index, down)).is_err() {
+            self.gone(link, Instant::now());
+        }
+    }
+
+    /// Lets what the road has decided take effect.
+    async fn answer(&mut self) -> Result<(), Step> {
+        self.report().await?;
+        let (mut shipments, mut cut) = (std::mem::take(&mut self.shipments), std::mem::take(&mut self.cut));
+        self.road.pump(&mut shipments, &mut cut);
+        for Shipment { link, record } in shipments.drain(..) {
+            if let Record::Gap { count, reason, .. } = record
+                && let Some(attached) = self.links.get(&link)
+            {
+                self.metrics.gap(&attached.consumer, reason, count);
+            }
+            self.send(link, Down::Record(record));
+        }
+        for link in cut.drain(..) {
+            self.cut(link, Cut::TooSlow);
+        }
+        (self.shipments, self.cut) = (shipments, cut);
+        let mut offers = std::mem::take(&mut self.offers);
+        self.road.hand_out(Instant::now(), &mut offers);
+        for (link, offer) in offers.drain(..) {
+            self.send(link, Down::Offer(offer));
+        }
+        self.offers = offers;
+        Ok(())
+    }
+
+    async fn report(&mut self) -> Result<(), Step> {
+        let now = Instant::now();
+        for report in self.road.reports().drain(..) {
+            if report.outcome.reason == Reason::Verified {
+                let hop = now.saturating_duration_since(report.arrived);
+                self.hops.saturating_record((hop.as_micros() as u64).max(1));
+                self.metrics.hop.record(hop.as_secs_f64());
+            }
+            // CORRECTNESS: the router never waits for a driver, so waiting for the router cannot end in a circle.
+            self.channels.reports.send(report).await.map_err(|_| Step::Router)?;
+        }
+        Ok(())
+    }
+
+    fn show(&mut self) {
+        self.metrics.flush(&self.road);
+        let tally = self.road.tally();
+        let lost = Reason::ALL.iter().filter(|reason| reason.lost_by_us()).map(|&reason| tally.count(Verdict::Ignore, reason)).sum();
+        self.channels.snapshot.send_replace(Snapshot {
+            network: self.network.clone(),
+            came_in: tally.came_in(),
+            verdicts: Verdict::ALL.map(|verdict| tally.verdicts(verdict)),
+            verified: Verdict::ALL.map(|verdict| tally.count(verdict, Reason::Verified)),
+            pending: (self.road.in_flight(), self.road.store.bytes()),
+            verifiers: self.road.store.verifiers(),
+            consumers: self.road.outlet.consumers(),
+            lost_by_us: lost,
+            hop_us: [0.5, 0.99, 0.999].map(|quantile| self.hops.value_at_quantile(quantile)),
+            restarts: self.restarts,
+        });
+    }
+}
+
+/// One microsecond to a minute, two digits; recording saturates.
+#[allow(clippy::expect_used, reason = "the bounds are constants that the constructor takes")]
+fn hops() -> Histogram<u64> {
+    Histogram::new_with_max(60_000_000, 2).expect("constant bounds")
+}
+
+/// Returns when the agent shuts down, or is gone.
+async fn down(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that the sender was dropped, which says the same.
+    let _ = shutdown.wait_for(|down| *down).await;
+}
+
+/// A new delivery stream's name: never 0, which means "none".
+fn stream() -> u64 {
+    rand::random::<u64>().max(1)
+}

@@ -1,0 +1,122 @@
+//! Settings of the validation queue.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::Deserialize;
+
+use super::ValidationQueue;
+use crate::pipeline::{Part, Store, StoreBlueprint};
+use crate::stages::{NetworkContext, SettingError, StageSettings};
+use crate::wire::Reason;
+
+/// What takes the place of a verdict that does not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fallback {
+    /// Drop it; nobody is penalised.
+    #[default]
+    Ignore,
+    /// Forward and deliver it although nobody looked at it. Spelled out, because it gives up what the agent is for.
+    AcceptUnverified,
+}
+
+/// The fallback by cause. There is no reject: no sender can answer for a cause of our own (CONTRACTS 1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fallbacks {
+    /// No verifier was attached by the deadline.
+    pub no_verifier: Fallback,
+    /// The queue was full.
+    pub queue_full: Fallback,
+    /// A verifier had it, or none had credit for it, and the deadline passed.
+    pub timeout: Fallback,
+    /// Every verifier had paused.
+    pub paused: Fallback,
+    /// The verifier that had it went away and no other one came in time.
+    pub verifier_lost: Fallback,
+}
+
+/// Settings of the validation queue.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// From arrival to fallback. Must fit the overlay's message cache: `(history_length - 1) * heartbeat`.
+    #[serde(with = "humantime_serde")]
+    pub deadline: Duration,
+    /// Most messages pending; one more is settled by `fallback.queue_full`.
+    pub max_messages: u32,
+    /// Most payload bytes pending; a message that does not fit is settled by `fallback.queue_full`.
+    pub max_bytes: ByteSize,
+    /// What takes the place of a verdict that does not come.
+    pub fallback: Fallbacks,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(4), max_messages: 65_536, max_bytes: ByteSize::mib(64), fallback: Fallbacks::default() }
+    }
+}
+
+impl StageSettings for Settings {
+    fn into_part(self, _: &NetworkContext) -> Result<Part, SettingError> {
+        if self.deadline.is_zero() {
+            return Err(SettingError::new("deadline", "\"0s\"", "every message would be dropped at once; use for example \"4s\""));
+        }
+        if self.max_messages == 0 {
+            return Err(SettingError::new("max_messages", 0, "every message would be dropped at once; use at least 1"));
+        }
+        if self.max_bytes.as_u64() == 0 {
+            return Err(SettingError::new(
+                "max_bytes",
+                "\"0B\"",
+                "every message would be dropped at once; use at least the largest message",
+            ));
+        }
+        Ok(Part::Store(Box::new(self)))
+    }
+}
+
+impl Fallbacks {
+    /// The fallback for one cause.
+    #[must_use]
+    pub fn of(&self, cause: Reason) -> Fallback {
+        match cause {
+            Reason::NoVerifier => self.no_verifier,
+            Reason::QueueFull => self.queue_full,
+            Reason::Timeout => self.timeout,
+            Reason::Paused => self.paused,
+            Reason::VerifierLost => self.verifier_lost,
+            _ => Fallback::Ignore,
+        }
+    }
+
+    /// Causes for which unverified messages are accepted; the agent warns of them at every start.
+    #[must_use]
+    pub fn unverified(&self) -> Vec<Reason> {
+        [Reason::NoVerifier, Reason::QueueFull, Reason::Timeout, Reason::Paused, Reason::VerifierLost]
+            .into_iter()
+            .filter(|&cause| self.of(cause) == Fallback::AcceptUnverified)
+            .collect()
+    }
+}
+
+impl StoreBlueprint for Settings {
+    fn name(&self) -> &'static str {
+        super::NAME
+    }
+
+    fn build(&self) -> Box<dyn Store> {
+        Box::new(ValidationQueue::new(self.clone()))
+    }
+
+    fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    fn memory(&self, rate: f64, size: u64) -> u64 {
+        let pending = (rate * self.deadline.as_secs_f64()).min(f64::from(self.max_messages)).max(0.0) as u64;
+        let overhead = super::PENDING_BYTES as u64;
+        pending.saturating_mul(overhead) + pending.saturating_mul(size).min(self.max_bytes.as_u64())
+    }
+}

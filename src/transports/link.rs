@@ -1,0 +1,132 @@
+//! One connection: frames coming, frames going, and who is at the other end.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::{Sink, Stream};
+
+use super::{LinkError, memory, unix};
+use crate::wire::{Frame, FrameError, Limits, Prefix};
+
+/// One connection between an agent and a parent.
+#[derive(Debug)]
+pub struct Link {
+    /// Who is at the other end.
+    pub peer: Credential,
+    /// Frames from there. Ends when the peer is gone; an error is the last item.
+    pub incoming: FrameStream,
+    /// Frames to there.
+    pub outgoing: FrameSink,
+}
+
+/// Who is at the other end, as the operating system says and not as the peer claims.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Credential {
+    /// A process of this machine (`SO_PEERCRED`).
+    Uid {
+        /// Its effective user when it connected (or, seen from a parent, when the agent began to listen).
+        uid: u32,
+        /// Its effective group.
+        gid: u32,
+        /// Its process, where the system tells.
+        pid: Option<i32>,
+    },
+    /// This very process, over the address of that name.
+    Memory(Arc<str>),
+}
+
+impl fmt::Display for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uid { uid, pid: Some(pid), .. } => write!(f, "uid {uid} (pid {pid})"),
+            Self::Uid { uid, .. } => write!(f, "uid {uid}"),
+            Self::Memory(name) => write!(f, "memory:{name}"),
+        }
+    }
+}
+
+/// Frames from the peer. `next` is cancel-safe.
+#[derive(Debug)]
+pub struct FrameStream(pub(super) Incoming);
+
+#[derive(Debug)]
+pub(super) enum Incoming {
+    Unix(unix::Reader),
+    Memory(memory::Receiver),
+}
+
+impl Stream for FrameStream {
+    type Item = Result<Frame, LinkError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match &mut self.get_mut().0 {
+            Incoming::Unix(reader) => reader.poll_frame(cx),
+            Incoming::Memory(receiver) => receiver.poll_frame(cx),
+        }
+    }
+}
+
+/// Frames to the peer: `feed` what is ready, then `flush` once, so that a burst goes out in one write. All of it is cancel-safe.
+///
+/// Dropping it ends the peer's `incoming`; what was not flushed is lost then.
+#[derive(Debug)]
+pub struct FrameSink(pub(super) Outgoing);
+
+#[derive(Debug)]
+pub(super) enum Outgoing {
+    Unix(unix::Writer),
+    Memory(memory::Sender),
+}
+
+impl Sink<Frame> for FrameSink {
+    type Error = LinkError;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        match &mut self.get_mut().0 {
+            Outgoing::Unix(writer) => writer.poll_ready(cx),
+            Outgoing::Memory(sender) => sender.poll_ready(cx),
+        }
+    }
+
+    fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), LinkError> {
+        consistent(&frame)?;
+        match &mut self.get_mut().0 {
+            Outgoing::Unix(writer) => writer.queue(frame),
+            Outgoing::Memory(sender) => sender.queue(frame),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        match &mut self.get_mut().0 {
+            Outgoing::Unix(writer) => writer.poll_flush(cx),
+            Outgoing::Memory(sender) => sender.poll_flush(cx),
+        }
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        match &mut self.get_mut().0 {
+            Outgoing::Unix(writer) => writer.poll_close(cx),
+            Outgoing::Memory(sender) => sender.poll_close(cx),
+        }
+    }
+}
+
+/// All bytes of a frame. Cannot overflow: every part was a buffer in memory, or was checked against limits.
+pub(super) fn frame_len(prefix: &Prefix) -> usize {
+    crate::wire::PREFIX + prefix.head_len() + prefix.payloads as usize
+}
+
+/// A frame whose parts do not match its prefix would turn everything behind it into garbage, so it is not sent.
+fn consistent(frame: &Frame) -> Result<(), LinkError> {
+    let payloads = frame.payloads.iter().map(bytes::Bytes::len).sum();
+    let same = |part, have, need| if have == need { Ok(()) } else { Err(LinkError::Inconsistent { part, have, need }) };
+    same("headers", frame.head.len(), frame.prefix.head_len())?;
+    same("payloads", payloads, frame.prefix.payloads as usize)
+}
+
+/// The same check against the receiver's limits that a frame from a stream passes.
+pub(super) fn within(prefix: &Prefix, limits: Limits) -> Result<(), FrameError> {
+    Prefix::read(&prefix.write(), limits).map(drop)
+}

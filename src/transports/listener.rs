@@ -1,0 +1,107 @@
+//! The agent's side: bind and accept; the parent's: connect.
+
+use std::time::Instant;
+
+use super::throttle::Throttle;
+use super::{Address, Link, LinkError, SocketMode, UnixSettings, memory, unix};
+use crate::wire::Limits;
+
+/// An agent's ear. Dropping it frees the address: a socket file is unlinked if it is still ours, a name leaves the registry.
+#[derive(Debug)]
+pub struct Listener {
+    inner: Inner,
+    address: Address,
+    throttle: Throttle,
+    limits: Limits,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Unix(unix::Listener),
+    Memory(memory::Listener),
+}
+
+impl Listener {
+    /// Binds `address`; `accept_rate` links a second are accepted at most. A Unix socket gets [`SocketMode::Owner`].
+    ///
+    /// # Errors
+    /// [`LinkError::AddressInUse`] when a living agent listens there; [`LinkError::Directory`] and [`LinkError::ForeignFile`] when the
+    /// place cannot be trusted (CONTRACTS 4); [`LinkError::Io`] for the rest.
+    pub async fn bind(address: &Address, accept_rate: u32, limits: Limits) -> Result<Self, LinkError> {
+        match address {
+            Address::Unix(path) => {
+                let settings = UnixSettings { path: path.clone(), mode: SocketMode::Owner, accept_rate };
+                Self::bind_unix(&settings, limits).await
+            }
+            Address::Memory(name) => {
+                let inner = Inner::Memory(memory::Listener::bind(name)?);
+                Ok(Self { inner, address: address.clone(), throttle: Throttle::new(accept_rate, Instant::now()), limits })
+            }
+        }
+    }
+
+    /// Binds a Unix socket as `settings` say.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    pub async fn bind_unix(settings: &UnixSettings, limits: Limits) -> Result<Self, LinkError> {
+        let inner = Inner::Unix(unix::Listener::bind(&settings.path, settings.mode).await?);
+        let address = Address::Unix(settings.path.clone());
+        Ok(Self { inner, address, throttle: Throttle::new(settings.accept_rate, Instant::now()), limits })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The next parent. Cancel-safe. Waits while the accept rate is used up, and backs off while the process or the machine is out of
+    /// descriptors or memory (said once per drought in the log).
+    ///
+    /// # Errors
+    /// [`LinkError::Io`] when the listener itself is broken; the caller should bind anew.
+    pub async fn accept(&mut self) -> Result<Link, LinkError> {
+        loop {
+            // CORRECTNESS: dropped here or below, nothing is lost: the throttle changes only after an accept has been answered.
+            let wait = self.throttle.wait(Instant::now());
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+            let accepted = match &mut self.inner {
+                Inner::Unix(listener) => listener.accept(self.limits).await,
+                Inner::Memory(listener) => listener.accept(self.limits).await,
+            };
+            match accepted {
+                Ok(link) => {
+                    self.throttle.accepted(Instant::now());
+                    return Ok(link);
+                }
+                Err(unix::AcceptError::Exhausted(source)) => {
+                    if self.throttle.back_off(Instant::now()) {
+                        tracing::warn!(address = %self.address, error = %source, "cannot accept parents, trying again until resources are free");
+                    }
+                }
+                Err(unix::AcceptError::Peer(source)) => {
+                    // That peer was gone before it was accepted; the next one may be well.
+                    self.throttle.accepted(Instant::now());
+                    tracing::debug!(address = %self.address, error = %source, "a parent went away while it was accepted");
+                }
+                Err(unix::AcceptError::Broken(source)) => {
+                    return Err(LinkError::Io { what: format!("accept at {}", self.address), source });
+                }
+            }
+        }
+    }
+}
+
+/// Connects to the agent at `address`. `limits` bound what it may send.
+///
+/// # Errors
+/// [`LinkError::NobodyListens`]; [`LinkError::Io`] for the rest (a socket without permission, for example).
+pub async fn connect(address: &Address, limits: Limits) -> Result<Link, LinkError> {
+    match address {
+        Address::Unix(path) => unix::connect(path, limits).await,
+        Address::Memory(name) => memory::connect(name, limits).await,
+    }
+}

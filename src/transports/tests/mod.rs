@@ -1,0 +1,79 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+//! One suite for every transport, and what is particular to each.
+
+mod place;
+mod raw;
+mod settings;
+mod suite;
+mod throttle;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tempfile::TempDir;
+
+use super::{Address, Link, Listener, connect};
+use crate::wire::{Frame, Kind, Limits, Prefix, SessionId};
+
+/// Longest that any awaited event may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A transport under test: a fresh address, and what keeps it alive.
+struct Place {
+    address: Address,
+    _dir: Option<TempDir>,
+}
+
+fn unix() -> Place {
+    let dir = tempfile::tempdir().unwrap();
+    Place { address: Address::Unix(dir.path().join("pmq/agent.sock")), _dir: Some(dir) }
+}
+
+fn memory() -> Place {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("suite-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    Place { address: Address::Memory(name.into()), _dir: None }
+}
+
+/// A listener, the agent's end and the parent's end.
+async fn linked(place: &Place, limits: Limits) -> (Listener, Link, Link) {
+    let mut listener = Listener::bind(&place.address, 1000, limits).await.unwrap();
+    let (agent, parent) = tokio::join!(listener.accept(), connect(&place.address, limits));
+    (listener, agent.unwrap(), parent.unwrap())
+}
+
+async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what} took too long"))
+}
+
+/// A frame of `payloads` with a head of `head` bytes; the session number tells frames apart.
+fn frame(number: u64, head: usize, payloads: &[usize]) -> Frame {
+    let payloads: Vec<Bytes> = payloads.iter().map(|&len| pattern(number, len)).collect();
+    let bytes: usize = payloads.iter().map(Bytes::len).sum();
+    let prefix = Prefix {
+        kind: Kind::Publish,
+        count: payloads.len() as u16,
+        archive: head as u32,
+        names: 0,
+        payloads: bytes as u32,
+        session: SessionId(number),
+    };
+    Frame { prefix, head: pattern(!number, head), payloads }
+}
+
+fn pattern(seed: u64, len: usize) -> Bytes {
+    (0..len).map(|i| (seed as u8).wrapping_mul(31).wrapping_add(i as u8) ^ (i >> 8) as u8).collect()
+}
+
+/// Whether the same bytes arrived, however they are sliced.
+fn assert_same(got: &Frame, sent: &Frame) {
+    assert_eq!(got.prefix, sent.prefix);
+    assert!(got.head == sent.head, "head differs in frame {:?}", sent.prefix);
+    assert!(got.payloads.concat() == sent.payloads.concat(), "payloads differ in frame {:?}", sent.prefix);
+}
+
+fn bytes_of(frame: &Frame) -> Vec<u8> {
+    [&frame.prefix.write()[..], &frame.head, &frame.payloads.concat()].concat()
+}

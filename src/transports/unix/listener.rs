@@ -1,0 +1,81 @@
+//! The listening socket.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+use tokio::net::{UnixListener, UnixSocket};
+
+use super::super::{LinkError, SocketMode};
+use super::{Link, link, place};
+use crate::wire::Limits;
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 128;
+
+/// Why a connection was not accepted.
+pub(in super::super) enum AcceptError {
+    /// Out of descriptors or memory: try again later.
+    Exhausted(io::Error),
+    /// That one peer's fault: try the next.
+    Peer(io::Error),
+    /// The listener is of no use any more.
+    Broken(io::Error),
+}
+
+#[derive(Debug)]
+pub(in super::super) struct Listener {
+    socket: UnixListener,
+    path: PathBuf,
+    /// Device and inode of the file that we made.
+    identity: (u64, u64),
+}
+
+impl Listener {
+    pub(in super::super) async fn bind(path: &Path, mode: SocketMode) -> Result<Self, LinkError> {
+        let what = |step: &str| LinkError::io(format!("{step} {}", path.display()));
+        let locked = place::directory(path).await?;
+        place::clear(path).await?;
+        // Between bind and listen every connection is refused, so nobody slips in before the mode is set, whatever the umask.
+        let socket = UnixSocket::new_stream().map_err(what("make a socket for"))?;
+        socket.bind(path).map_err(what("bind"))?;
+        let ours = || {
+            fs::set_permissions(path, Permissions::from_mode(mode.bits())).map_err(what("set the mode of"))?;
+            fs::symlink_metadata(path).map_err(what("examine"))
+        };
+        let bound = ours().and_then(|meta| Ok((meta, socket.listen(BACKLOG).map_err(what("listen at"))?)));
+        let (meta, socket) = bound.inspect_err(|_| unlink(path))?;
+        drop(locked);
+        Ok(Self { socket, path: path.to_owned(), identity: place::identity(&meta) })
+    }
+
+    pub(in super::super) async fn accept(&self, limits: Limits) -> Result<Link, AcceptError> {
+        let (stream, _) = self.socket.accept().await.map_err(classify)?;
+        link(stream, limits).map_err(AcceptError::Peer)
+    }
+}
+
+fn classify(error: io::Error) -> AcceptError {
+    match Errno::from_io_error(&error) {
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => AcceptError::Exhausted(error),
+        Some(Errno::CONNABORTED | Errno::INTR | Errno::PROTO | Errno::PERM) => AcceptError::Peer(error),
+        _ => AcceptError::Broken(error),
+    }
+}
+
+fn unlink(path: &Path) {
+    if let Err(error) = fs::remove_file(path) {
+        tracing::warn!(path = %path.display(), %error, "the agent's socket file stays behind");
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // A successor may have taken the path; its socket is not ours to remove.
+        if fs::symlink_metadata(&self.path).is_ok_and(|meta| place::identity(&meta) == self.identity) {
+            unlink(&self.path);
+        }
+    }
+}
