@@ -95,7 +95,7 @@ fn rate(text: &str) -> Result<f64, String> {
 pub(crate) fn ages(rate: f64) -> Ages {
     // The rate is at most 50.
     let rounds = |seconds: f64| (rate * seconds).ceil() as u64;
-    Ages { skip: rounds(6.0) + 2, validity: rounds(12.0) + 4, slack: rounds(1.0) + 2 }
+    Ages { skip: rounds(6.0) + 2, validity: rounds(12.0) + 8, slack: rounds(1.0) + 1 }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ mod test_support;
 pub(crate) use assembly::{Assembly, Identity, Output};
 pub(crate) use dishonest::{Ages, Kind, Liar, Lie};
 pub(crate) use keys::{Node, NodeKey, Roster, Sig};
-pub(crate) use message::{Internal, NUMBERS_PER_ROUND, Report, Round, fingerprint, network_origin};
+pub(crate) use message::{Internal, NUMBERS_PER_ROUND, Report, Round, fingerprint, open_internal, open_report};
 pub(crate) use network::Network;
 pub(crate) use verify::Invalid;
 
