@@ -1,2 +1,7 @@
-//! PMQ
-fn main() {}
+//! The `pmq` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pmq::cli::main(std::env::args_os())
+}

@@ -2,3 +2,5 @@
 
 pub mod control;
 pub mod directory;
+pub mod ops;
+pub mod settings;

@@ -1,1 +1,116 @@
 //! The commands.
+//!
+//! Data goes to stdout, everything else to stderr. Exit codes are those of sysexits.
+
+mod config;
+mod health;
+mod key;
+mod logging;
+mod output;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+pub use logging::LogError;
+pub use output::{Exit, Failure, Output};
+
+use crate::agent::settings::Format;
+use crate::config::{Config, Request};
+
+/// A messaging engine that a node can trust with its voice.
+#[derive(Debug, Parser)]
+#[command(name = "pmq", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, Args)]
+pub struct Globals {
+    /// The agent's file. Else $PMQ_CONFIG, ./pmq.toml, $XDG_CONFIG_HOME/pmq/pmq.toml, /etc/pmq/pmq.toml
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Sets one option over environment and file, such as ops.listen=127.0.0.1:0 or network.weather.loopback=false
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Logs more; twice for everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Logs less; twice for errors only
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "verbose")]
+    pub quiet: u8,
+    /// How log lines are written
+    #[arg(long, global = true, value_enum)]
+    pub log_format: Option<Format>,
+    /// Colours in logs
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub color: Color,
+    /// How data is written to stdout
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Globals {
+    /// The configuration that file, environment and flags make.
+    ///
+    /// # Errors
+    /// With exit code 78.
+    pub fn load(&self) -> Result<Config, Failure> {
+        Ok(crate::config::load(&self.request())?)
+    }
+
+    /// Where the configuration comes from.
+    #[must_use]
+    pub fn request(&self) -> Request {
+        Request::from_process(self.config.clone(), self.set.clone())
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Checks, shows and explains the configuration
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Makes and reads identities
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Asks a running agent how it is
+    Health(health::Args),
+}
+
+/// Runs the program with its arguments.
+#[must_use]
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(answer) => return output::usage(&answer),
+    };
+    let Cli { globals, command } = cli;
+    let done = match command {
+        Command::Config(command) => config::run(&command, &globals),
+        Command::Key(command) => key::run(&command, &globals),
+        Command::Health(arguments) => health::run(&arguments, &globals),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(globals.output),
+    }
+}

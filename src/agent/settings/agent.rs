@@ -1,0 +1,51 @@
+//! `[agent]`.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// How the agent runs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Agent {
+    /// Threads of the runtime. 1 = swarm, roads and links on one current-thread runtime, which is fastest on few cores.
+    pub threads: usize,
+    /// Topics that the agent knows at most, over all networks and for its whole life.
+    pub max_topics: usize,
+    /// From SIGTERM to exit at most: draining, flushing, leaving.
+    #[serde(with = "humantime_serde")]
+    pub shutdown_within: Duration,
+}
+
+impl Default for Agent {
+    fn default() -> Self {
+        Self { threads: 1, max_topics: 1024, shutdown_within: Duration::from_secs(10) }
+    }
+}
+
+/// Settings that cannot work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AgentError {
+    /// No thread, or more than any machine has.
+    #[error("`threads` is {0}; take 1 to 1024")]
+    Threads(usize),
+    /// No topic, or more than their index can name.
+    #[error("`max_topics` is {0}; take 1 to 1000000")]
+    MaxTopics(usize),
+}
+
+impl Agent {
+    /// Checks what one value alone cannot tell.
+    ///
+    /// # Errors
+    /// [`AgentError`], whose text names the key in backticks.
+    pub fn check(&self) -> Result<(), AgentError> {
+        if !(1..=1024).contains(&self.threads) {
+            return Err(AgentError::Threads(self.threads));
+        }
+        if !(1..=1_000_000).contains(&self.max_topics) {
+            return Err(AgentError::MaxTopics(self.max_topics));
+        }
+        Ok(())
+    }
+}

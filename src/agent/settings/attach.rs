@@ -1,0 +1,172 @@
+//! `[attach]`: what parents may have, and who they may be.
+
+use bytesize::ByteSize;
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::transports::UnixSettings;
+
+/// Bounds of all attach sessions together and of each of them, and who may open one.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Attach {
+    /// Sessions at a time, over all transports.
+    pub max_sessions: u32,
+    /// Largest window by count that a parent is granted, in messages; a larger wish is cut to it.
+    pub max_window_messages: u32,
+    /// Largest window by bytes that a parent is granted; a larger wish is cut to it.
+    pub max_window_bytes: ByteSize,
+    /// Payload bytes of one frame, checked before anything is allocated.
+    pub max_frame_payload: ByteSize,
+    /// The Unix socket.
+    pub unix: UnixSettings,
+    /// Who may attach, as what. Without any grant: the user that runs the agent, as everything.
+    pub grant: Vec<Grant>,
+}
+
+impl Default for Attach {
+    fn default() -> Self {
+        Self {
+            max_sessions: 32,
+            max_window_messages: 65_536,
+            max_window_bytes: ByteSize::mib(64),
+            max_frame_payload: ByteSize::mib(16),
+            unix: UnixSettings::default(),
+            grant: vec![Grant::default()],
+        }
+    }
+}
+
+/// Settings that cannot work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AttachError {
+    /// Nobody could attach.
+    #[error("`{0}` is 0, so no parent could attach or get a message; take at least 1")]
+    Zero(&'static str),
+    /// The frame's prefix cannot say it.
+    #[error("`max_frame_payload` {0} is more than a frame can carry; take at most 4GiB - 1")]
+    Frame(ByteSize),
+}
+
+impl Attach {
+    /// Checks what one value alone cannot tell.
+    ///
+    /// # Errors
+    /// [`AttachError`], whose text names the key in backticks.
+    pub fn check(&self) -> Result<(), AttachError> {
+        let counts = [
+            ("max_sessions", u64::from(self.max_sessions)),
+            ("max_window_messages", u64::from(self.max_window_messages)),
+            ("max_window_bytes", self.max_window_bytes.as_u64()),
+            ("max_frame_payload", self.max_frame_payload.as_u64()),
+        ];
+        if let Some((key, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return Err(AttachError::Zero(key));
+        }
+        if self.max_frame_payload.as_u64() > u64::from(u32::MAX) {
+            return Err(AttachError::Frame(self.max_frame_payload));
+        }
+        Ok(())
+    }
+}
+
+/// What a parent may do. The names are those of the hello.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Gets messages for a verdict.
+    Verify,
+    /// Gets what was accepted.
+    Consume,
+    /// Publishes, subscribes, steers.
+    Produce,
+}
+
+/// A user of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Who {
+    /// The user that runs the agent.
+    OwnUser,
+    /// A user by number.
+    Uid(u32),
+}
+
+impl<'de> Deserialize<'de> for Who {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Seen;
+        impl Visitor<'_> for Seen {
+            type Value = Who;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a user's number (`id -u NAME` tells it) or \"self\"")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Who, E> {
+                if text == "self" { Ok(Who::OwnUser) } else { Err(E::invalid_value(Unexpected::Str(text), &self)) }
+            }
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Who, E> {
+                u32::try_from(number).map(Who::Uid).map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))
+            }
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Who, E> {
+                u32::try_from(number).map(Who::Uid).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+            }
+        }
+        deserializer.deserialize_any(Seen)
+    }
+}
+
+/// What one user's parents may do. Whatever no grant names is refused by name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Grant {
+    /// Whose parents: a uid, or "self" for the user that runs the agent.
+    pub uid: Who,
+    /// Roles that they may claim.
+    pub roles: Vec<Role>,
+    /// Networks that they may claim, by name; "*" = all.
+    pub networks: Vec<String>,
+    /// Sessions of that user at a time.
+    pub max_sessions: u32,
+}
+
+impl Default for Grant {
+    fn default() -> Self {
+        Self {
+            uid: Who::OwnUser,
+            roles: vec![Role::Verify, Role::Consume, Role::Produce],
+            networks: vec!["*".to_owned()],
+            max_sessions: 16,
+        }
+    }
+}
+
+/// A grant that grants nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{key}` is empty or 0, so this grant allows nothing; {mend}")]
+pub struct GrantError {
+    key: &'static str,
+    mend: &'static str,
+}
+
+impl Grant {
+    /// Whether it covers that network.
+    #[must_use]
+    pub fn covers(&self, network: &str) -> bool {
+        self.networks.iter().any(|name| name == "*" || name == network)
+    }
+
+    /// Checks what one value alone cannot tell.
+    ///
+    /// # Errors
+    /// [`GrantError`], whose text names the key in backticks.
+    pub fn check(&self) -> Result<(), GrantError> {
+        if self.roles.is_empty() {
+            return Err(GrantError { key: "roles", mend: "name some of \"verify\", \"consume\", \"produce\", or delete the grant" });
+        }
+        if self.networks.is_empty() {
+            return Err(GrantError { key: "networks", mend: "name networks, or \"*\" for all, or delete the grant" });
+        }
+        if self.max_sessions == 0 {
+            return Err(GrantError { key: "max_sessions", mend: "take at least 1, or delete the grant" });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! Data, errors and exit codes.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use crate::config::ConfigError;
+
+/// How data is written to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Output {
+    /// For the eye.
+    #[default]
+    Text,
+    /// One JSON object and nothing else.
+    Json,
+}
+
+/// Exit codes of sysexits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// EX_USAGE: the command line is wrong.
+    Usage = 64,
+    /// EX_UNAVAILABLE: something that is needed does not answer, or is taken.
+    Unavailable = 69,
+    /// EX_SOFTWARE: the program is at fault.
+    Internal = 70,
+    /// EX_CONFIG: the configuration is wrong.
+    Config = 78,
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// One line that names what, where and the mend.
+    pub text: String,
+    /// More, for `--output json`.
+    pub detail: Option<Value>,
+    /// The text has been printed with the data already.
+    pub said: bool,
+}
+
+impl Failure {
+    /// A failure with a text.
+    #[must_use]
+    pub fn new(exit: Exit, text: impl Into<String>) -> Self {
+        Self { exit, text: text.into(), detail: None, said: false }
+    }
+
+    /// A failure that the data on stdout tells of already.
+    #[must_use]
+    pub fn said(exit: Exit) -> Self {
+        Self { exit, text: String::new(), detail: None, said: true }
+    }
+
+    /// Writes it to stderr and answers the exit code.
+    pub(super) fn report(self, output: Output) -> ExitCode {
+        if !self.said {
+            let line = match output {
+                Output::Text => format!("pmq: {}", self.text),
+                Output::Json => json!({ "error": { "exit": self.exit as u8, "text": self.text, "detail": self.detail } }).to_string(),
+            };
+            // There is nowhere left to say that stderr is closed.
+            let _ = writeln!(io::stderr(), "{line}");
+        }
+        ExitCode::from(self.exit as u8)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self { exit: Exit::Config, text: error.to_string(), detail: Some(error.to_json()), said: false }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::new(Exit::Internal, format!("{error:#}"))
+    }
+}
+
+/// Writes data to stdout, with a newline at the end.
+///
+/// # Errors
+/// With exit code 69 when stdout cannot be written. A reader that has seen enough (`| head`) is no failure.
+pub(super) fn print(data: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(data.as_bytes()).and_then(|()| if data.ends_with('\n') { Ok(()) } else { stdout.write_all(b"\n") });
+    match written.and_then(|()| stdout.flush()) {
+        Err(wrong) if wrong.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Unavailable, format!("cannot write to stdout: {wrong}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Help and version are data; everything else that clap says is a usage error.
+pub(super) fn usage(answer: &clap::Error) -> ExitCode {
+    // As above: nowhere left to complain.
+    let _ = answer.print();
+    if answer.use_stderr() { ExitCode::from(Exit::Usage as u8) } else { ExitCode::SUCCESS }
+}

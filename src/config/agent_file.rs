@@ -1,0 +1,146 @@
+//! The agent's file.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::document::{Document, span_of};
+use super::error::ConfigError;
+use super::mend::advise;
+use super::overrides::{self, Override};
+use super::{Config, check, files, network_file};
+use crate::agent::{ops, settings};
+use crate::gossip;
+use crate::stages::Registry;
+
+/// The only version of both kinds of files so far.
+const VERSION: &str = "1";
+
+/// The agent's file without its version.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AgentFile {
+    /// The networks' pipeline files, relative to this file.
+    pub networks: Vec<PathBuf>,
+    pub agent: settings::Agent,
+    pub gossip: gossip::Settings,
+    pub attach: settings::Attach,
+    pub ops: ops::settings::Settings,
+    pub log: settings::Log,
+    pub network: Network,
+}
+
+/// `[network]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Network {
+    pub default: settings::Unclaimed,
+}
+
+/// Reads, checks and joins the agent's file and those that it names.
+pub(super) fn load(path: &Path, all: &[Override], registry: &Registry) -> Result<Config, ConfigError> {
+    let (of_networks, own): (Vec<_>, Vec<_>) = all.iter().cloned().partition(|setting| overrides::network_of(setting).is_some());
+    let document = Document::new(path, files::read(path)?, &own);
+    let mut root = document.table()?;
+    take_version(&document, &mut root)?;
+    let node = Spanned::new(document.span(), DeValue::Table(root.clone()));
+    let mut file = document.read(&root, node, &["version"], AgentFile::deserialize)?;
+
+    let complain = Complaints { document: &document, root: &root };
+    file.agent.check().map_err(|wrong| complain.about("agent", &wrong))?;
+    file.gossip.check().map_err(|wrong| complain.about("gossip", &wrong))?;
+    file.attach.check().map_err(|wrong| complain.about("attach", &wrong))?;
+    file.attach.unix.check().map_err(|wrong| complain.about("attach.unix", &wrong))?;
+    for (index, grant) in file.attach.grant.iter().enumerate() {
+        grant.check().map_err(|wrong| complain.about(&format!("attach.grant.{index}"), &wrong))?;
+    }
+    file.ops.check().map_err(|wrong| complain.about("ops", &wrong))?;
+    file.log.check().map_err(|wrong| complain.about("log", &wrong))?;
+    if file.networks.is_empty() {
+        let mend = "name their pipeline files, as networks = [\"weather.toml\"]; `pmq config default --network` shows one";
+        return Err(complain.at("networks", "there is no network", mend));
+    }
+
+    let directory = path.parent().unwrap_or(Path::new("")).to_owned();
+    file.gossip.identity = directory.join(&file.gossip.identity);
+    let context = network_file::Context { registry, overrides: &of_networks, mesh: &file.gossip.mesh, max_topics: file.agent.max_topics };
+    let mut read = Vec::with_capacity(file.networks.len());
+    for (index, name) in file.networks.iter().enumerate() {
+        let path = directory.join(name);
+        let text = files::read(&path).map_err(|wrong| {
+            let what = format!("{} {}", path.display(), wrong.what);
+            complain.at(&format!("networks.{index}"), &what, &wrong.mend)
+        })?;
+        read.push(network_file::load(&path, text, &context)?);
+    }
+    check::strays(&of_networks, &read)?;
+    let mut warnings = check::cross(&file, &read, &complain)?;
+    let networks = read.into_iter().map(|read| {
+        warnings.extend(read.warnings);
+        read.network
+    });
+    Ok(Config {
+        file: path.to_owned(),
+        networks: networks.collect(),
+        agent: file.agent,
+        gossip: file.gossip,
+        attach: file.attach,
+        ops: file.ops,
+        log: file.log,
+        unclaimed: file.network.default.take,
+        warnings,
+    })
+}
+
+/// Takes `version` out of a file's table.
+pub(super) fn take_version(document: &Document, root: &mut DeTable<'_>) -> Result<(), ConfigError> {
+    let Some(version) = root.get("version") else {
+        return Err(ConfigError {
+            key: Some("version".to_owned()),
+            ..document.at(document.span(), "`version` is missing", "add version = 1 at the top")
+        });
+    };
+    if version.get_ref().as_integer().is_none_or(|number| number.as_str() != VERSION) {
+        return Err(document.found(root, version.span(), "this version of the file format is not known", "write version = 1"));
+    }
+    root.remove("version");
+    Ok(())
+}
+
+/// Turns complaints of the rooms, which know keys but no files, into places.
+pub(super) struct Complaints<'d> {
+    pub document: &'d Document,
+    pub root: &'d DeTable<'d>,
+}
+
+impl Complaints<'_> {
+    /// A complaint whose text names the key, in front of " = " or in backticks, below `section`.
+    pub(super) fn about(&self, section: &str, wrong: &dyn Display) -> ConfigError {
+        let advice = advise(&wrong.to_string(), &[]);
+        let key = advice.key.map_or_else(|| section.to_owned(), |key| join(section, &key));
+        let mut error = self.at(&key, &advice.what, &advice.mend);
+        if error.value.is_none() {
+            error.value = advice.value;
+        }
+        error
+    }
+
+    /// A complaint about a dotted key; where it was not written, about the nearest section that was.
+    pub(super) fn at(&self, key: &str, what: &str, mend: &str) -> ConfigError {
+        let keys: Vec<&str> = key.split('.').collect();
+        let (span, exact) = span_of(self.root, &keys).unwrap_or_else(|| (self.document.span(), false));
+        let mut error = self.document.found(self.root, span, what, mend);
+        if !exact {
+            error.key = Some(key.to_owned());
+            error.value = None;
+        }
+        error
+    }
+}
+
+fn join(section: &str, key: &str) -> String {
+    if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") }
+}

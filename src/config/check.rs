@@ -1,0 +1,175 @@
+//! What no room can check alone.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
+
+use super::agent_file::{AgentFile, Complaints};
+use super::document::Node;
+use super::error::ConfigError;
+use super::mend::choose;
+use super::network_file::Read;
+use super::overrides::{self, Override};
+use crate::agent::settings::Head;
+use crate::gossip::{MessageIdFunction, NetworkSettings};
+use crate::stages::window::WindowSettings;
+
+/// Something that works, but probably not as it is meant: shaped like an error.
+pub type Warning = ConfigError;
+
+/// What a frame of the overlay needs beyond the largest message (GOSSIPSUB, `max_transmit_size`).
+const FRAMING: u64 = 16 * 1024;
+
+/// Overrides that concern no network.
+pub(super) fn strays(of_networks: &[Override], read: &[Read]) -> Result<(), ConfigError> {
+    let names: Vec<_> = read.iter().map(|read| read.network.name.as_str()).collect();
+    let asked = |setting| overrides::network_of(setting).unwrap_or_default();
+    let known = |setting| names.iter().any(|name| overrides::plain(name) == overrides::plain(asked(setting)));
+    match of_networks.iter().find(|setting| !known(*setting)) {
+        Some(stray) => Err(ConfigError {
+            place: stray.place.clone(),
+            key: Some(stray.keys.join(".")),
+            value: None,
+            what: format!("no network is called {:?}", asked(stray)),
+            mend: choose(asked(stray), &names),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Checks the agent's settings and the networks against each other.
+pub(super) fn cross(file: &AgentFile, read: &[Read], complain: &Complaints<'_>) -> Result<Vec<Warning>, ConfigError> {
+    for (index, this) in read.iter().enumerate() {
+        for other in &read[..index] {
+            apart(this, other)?;
+        }
+    }
+    let names: Vec<_> = read.iter().map(|read| read.network.name.as_str()).collect();
+    if let Some(name) = file.network.default.take.as_deref().filter(|name| !names.contains(name)) {
+        return Err(complain.at("network.default.take", &format!("there is no network {name:?}"), &choose(name, &names)));
+    }
+    for (index, grant) in file.attach.grant.iter().enumerate() {
+        if let Some((at, name)) = grant.networks.iter().enumerate().find(|(_, name)| *name != "*" && !names.contains(&name.as_str())) {
+            let key = format!("attach.grant.{index}.networks.{at}");
+            return Err(complain.at(&key, &format!("there is no network {name:?}"), &choose(name, &[names.as_slice(), &["*"]].concat())));
+        }
+    }
+    for network in read.iter().map(|read| &read.network) {
+        let (name, needed) = (&network.name, network.max_message.saturating_add(FRAMING));
+        if let Some(size) = file.gossip.mesh.max_transmit_size.filter(|size| size.as_u64() < needed) {
+            let what = format!("{size} is too small for network {name:?}, whose max_message is {}", ByteSize(network.max_message));
+            let mend = format!("take at least {needed} (16 KiB more than the largest message), or leave it out");
+            return Err(complain.at("gossip.mesh.max_transmit_size", &what, &mend));
+        }
+        if file.attach.max_frame_payload.as_u64() < network.max_message {
+            let what = format!("a message of network {name:?} may have {} and would fit no frame", ByteSize(network.max_message));
+            return Err(complain.at("attach.max_frame_payload", &what, &format!("take at least {}", network.max_message)));
+        }
+    }
+    let exposed = file.ops.enabled && !file.ops.listen.ip().is_loopback();
+    let open = "metrics and health can be read from other machines, without authentication";
+    Ok(exposed.then(|| complain.at("ops.listen", open, "restrict it by a firewall, or take a loopback address")).into_iter().collect())
+}
+
+/// Two networks must differ in name and in what they claim.
+fn apart(this: &Read, other: &Read) -> Result<(), ConfigError> {
+    let (a, b) = (&this.network, &other.network);
+    let error = |place, key: &str, value: &str, what, mend: &str| ConfigError {
+        place,
+        key: Some(key.to_owned()),
+        value: Some(format!("{value:?}")),
+        what,
+        mend: mend.to_owned(),
+    };
+    if overrides::plain(&a.name) == overrides::plain(&b.name) {
+        let what = format!("the network in {} is called {:?}", b.file.display(), b.name);
+        return Err(error(
+            this.name_at.clone(),
+            "name",
+            &a.name,
+            what,
+            "give each its own name; capitals, - and _ do not tell names apart",
+        ));
+    }
+    for mine in &a.claims.0 {
+        if let Some(theirs) = b.claims.0.iter().find(|theirs| overlap(mine.as_bytes(), theirs.as_bytes())) {
+            let what = format!("network {:?} claims {theirs:?}, which names some of the same topics", b.name);
+            return Err(error(this.topics_at.clone(), "topics", mine, what, "a topic belongs to one network: narrow one of the patterns"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether some topic matches both patterns.
+fn overlap(a: &[u8], b: &[u8]) -> bool {
+    // reach[j]: whether the patterns from here and from j on have a topic in common; from the ends backwards.
+    let mut below = vec![false; b.len() + 1];
+    for i in (0..=a.len()).rev() {
+        let mut row = vec![false; b.len() + 1];
+        for j in (0..=b.len()).rev() {
+            row[j] = match (a.get(i), b.get(j)) {
+                (None, None) => true,
+                (Some(b'*'), rest) => below[j] || (rest.is_some() && row[j + 1]),
+                (rest, Some(b'*')) => row[j + 1] || (rest.is_some() && below[j]),
+                (Some(x), Some(y)) => x == y && below[j + 1],
+                (None, Some(_)) | (Some(_), None) => false,
+            };
+        }
+        below = row;
+    }
+    below[0]
+}
+
+/// What in one network's file works, but probably not as it is meant.
+pub(super) fn network<'a>(
+    head: &Head,
+    overlay: &NetworkSettings,
+    deadline: Duration,
+    settings: &dyn Fn(&str) -> Option<(usize, Node<'a>)>,
+    complain: &Complaints<'_>,
+) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let several = head.topics.len() > 1 || head.topics.iter().any(|topic| topic.contains('*'));
+    if several && matches!(overlay.message_id, MessageIdFunction::Content { .. }) {
+        let what = "ids are made of the content alone and there is more than one topic: whoever sends a message on another topic first suppresses it on this one";
+        warnings.push(complain.at(
+            "gossip.message_id",
+            what,
+            "take function = \"topic-content\" unless the overlay is shared with nodes that cannot",
+        ));
+    }
+    if let Some((index, window)) = settings("sequence-window") {
+        let within = head.expected_rate * deadline.as_secs_f64();
+        // It was read before; defaults count too.
+        let window = WindowSettings::deserialize(window.into_deserializer()).unwrap_or_default();
+        let count = [("skip", window.skip), ("validity", window.validity)];
+        for (key, count) in count.into_iter().filter(|(_, count)| (*count as f64) < within) {
+            let rate = head.expected_rate;
+            let passed = Duration::from_secs_f64(count as f64 / rate);
+            let what = format!(
+                "at {rate} messages a second from one origin {count} numbers pass in {passed:.1?}, before the verdict's deadline of {deadline:?}"
+            );
+            let mend = format!("take at least {within:.0}, or lower expected_rate if no single origin sends that much");
+            warnings.push(complain.at(&format!("stage.{index}.{key}"), &what, &mend));
+        }
+    }
+    if let Some((index, queue)) = settings("validation-queue") {
+        for (cause, fallback) in queue.get_ref().get("fallback").and_then(|fallback| fallback.get_ref().as_table()).into_iter().flatten() {
+            if fallback.get_ref().as_str() == Some("accept-unverified") {
+                let what = "messages that nobody has verified are forwarded and delivered".to_owned();
+                warnings.push(complain.at(
+                    &format!("stage.{index}.fallback.{}", cause.get_ref()),
+                    &what,
+                    "take \"ignore\" unless that is what is meant",
+                ));
+            }
+        }
+    }
+    warnings
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

@@ -1,0 +1,97 @@
+//! What the settings cost in memory.
+
+use super::{Config, Network};
+
+/// One thing that takes memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// What.
+    pub what: String,
+    /// Bytes, at the expected rate or at its bound.
+    pub bytes: u64,
+    /// What the figure rests on.
+    pub basis: String,
+}
+
+/// What takes memory, by network; the agent's own part is the first, without a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Estimate {
+    /// The network; empty for the agent as a whole.
+    pub network: String,
+    /// Its items.
+    pub items: Vec<Item>,
+}
+
+impl Estimate {
+    /// All items together, in bytes.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.items.iter().fold(0, |sum, item| sum.saturating_add(item.bytes))
+    }
+}
+
+impl Config {
+    /// Estimates the memory of every bounded room. Allocator overhead and the libraries' own state are not in it.
+    #[must_use]
+    pub fn memory(&self) -> Vec<Estimate> {
+        let sessions = u64::from(self.attach.max_sessions);
+        let window = self.attach.max_window_bytes.as_u64();
+        let largest = self.networks.iter().map(|network| network.max_message).max().unwrap_or_default();
+        let frame = self.gossip.mesh.transmit_size(largest);
+        let queue = self.gossip.mesh.send_queue_len(frame) as u64;
+        let peers = u64::from(self.gossip.connections.total);
+        // What waits for a peer is shared with no other room.
+        let (rate, size) =
+            self.networks.iter().fold((0.0, 0), |(rate, size), network| (rate + network.expected_rate, network.expected_size.max(size)));
+        let waiting = bytes(rate.min(queue as f64) * size as f64).saturating_mul(peers);
+        let agent = Estimate {
+            network: String::new(),
+            items: vec![
+                item(
+                    "windows of parents",
+                    sessions.saturating_mul(window),
+                    format!("bound: {sessions} sessions x {window} bytes; shares payloads with the queue and the ring"),
+                ),
+                item(
+                    "send queues of peers",
+                    waiting,
+                    format!("one second of traffic for each of {peers} connections; {queue} messages each at most"),
+                ),
+            ],
+        };
+        std::iter::once(agent).chain(self.networks.iter().map(|network| self.network_memory(network))).collect()
+    }
+
+    fn network_memory(&self, network: &Network) -> Estimate {
+        let (rate, size) = (network.expected_rate, network.expected_size);
+        let deadline = network.plan.store.deadline();
+        let caches = self.gossip.mesh.memory(rate, size, deadline);
+        let (_, kept) = self.gossip.mesh.history(deadline);
+        let heartbeat = self.gossip.mesh.heartbeat;
+        let remembered = self.gossip.mesh.duplicate_cache_time;
+        let stage = |stage: &dyn crate::pipeline::Blueprint| item(stage.name(), stage.memory(rate), "bound of its tables".to_owned());
+        let mut items = vec![
+            item("message cache", caches.messages, format!("{rate} messages/s x {size} bytes for {kept} heartbeats of {heartbeat:?}")),
+            item("duplicate cache", caches.ids, format!("{} ids in {remembered:?}", caches.id_count)),
+        ];
+        items.extend(network.plan.front.iter().map(|part| stage(&**part)));
+        items.push(item(
+            network.plan.store.name(),
+            network.plan.store.memory(rate, size),
+            format!("{rate} messages/s x {size} bytes for {deadline:?}"),
+        ));
+        items.extend(network.plan.tail.iter().map(|part| stage(&**part)));
+        items.push(item(network.plan.outlet.name(), network.plan.outlet.memory(), "bound of its ring".to_owned()));
+        Estimate { network: network.name.clone(), items }
+    }
+}
+
+fn item(what: &str, bytes: u64, basis: String) -> Item {
+    Item { what: what.to_owned(), bytes, basis }
+}
+
+/// A float cast saturates; a negative estimate would be a mistake of the rooms.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, which is what an estimate wants")]
+fn bytes(estimate: f64) -> u64 {
+    estimate.ceil() as u64
+}
