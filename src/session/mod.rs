@@ -1,1 +1,35 @@
-//! The attach protocol as a state machine without IO, both ends.
+//! The attach protocol as a state machine without IO, both ends: frames and `now` in, frames and events out.
+//!
+//! ```text
+//! transport --frames--> receive() --> poll_event() --> agent's link or parent's client
+//! transport <--frames-- poll_frame() <-- validate(), records(), verdicts(), ack(), ... and tick()
+//! ```
+//!
+//! # Invariants
+//! - A verdict has an effect only if its ticket is open in this very session; it gives the credit of exactly one message back.
+//! - What is on its way never exceeds the widest window that the parent gave in this session, capped by the agent's terms.
+//! - Records are sent and received in counter order without a hole that no gap stands for; a parent resumes behind its last ack.
+//! - After a [`Violation`], a fatal refusal or [`Dead`], nothing that comes has an effect; the refuse frame is still there to be written.
+//! - A pong is the only answer to a ping, and a ping may come at any time; session 0 in both is in order, the welcome may be on its way.
+
+mod agent;
+mod error;
+mod event;
+mod ledger;
+mod parent;
+mod pulse;
+mod terms;
+
+pub use agent::AgentEnd;
+pub use error::{Dead, SendError, Violation};
+pub use event::{AgentEvent, Counts, ParentEvent, Request, Served};
+pub use parent::ParentEnd;
+pub use terms::{AgentTerms, Grant, NetworkTerms, ParentTerms, Timing, Want};
+
+/// Longest text of a refusal, in bytes; what is longer is cut.
+const MAX_TEXT: usize = 512;
+
+/// Cuts a text to what a refusal may hold.
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default()
+}

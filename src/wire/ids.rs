@@ -20,6 +20,9 @@ pub struct MessageId {
 pub struct IdTooLong(pub usize);
 
 impl MessageId {
+    /// The id of no message.
+    pub const EMPTY: Self = Self { len: 0, bytes: [0; MAX_ID] };
+
     /// Wraps `bytes`.
     ///
     /// # Errors

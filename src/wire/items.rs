@@ -60,6 +60,35 @@ pub enum Record {
     },
 }
 
+impl Record {
+    /// First counter that it stands for.
+    #[must_use]
+    pub fn first(&self) -> u64 {
+        match *self {
+            Self::Message { counter, .. } | Self::Unverified { counter, .. } => counter,
+            Self::Gap { from, .. } => from,
+        }
+    }
+
+    /// Last counter that it stands for; an ack of it gives the record's credit back.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        match *self {
+            Self::Message { counter, .. } | Self::Unverified { counter, .. } => counter,
+            Self::Gap { to, .. } => to,
+        }
+    }
+
+    /// Payload bytes that it takes of a consumer's window, beside one message. Gaps and unverified records take none.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Message { payload, .. } => payload.len(),
+            Self::Gap { .. } | Self::Unverified { .. } => 0,
+        }
+    }
+}
+
 /// Why records are missing from a consumer's stream. The numbers are part of the wire format.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]

@@ -1,0 +1,58 @@
+//! What a parent wants of a network.
+
+use crate::wire::{Cursor, Overflow, Window};
+
+/// How a network's messages are to be offered for verdicts.
+///
+/// ```
+/// use pmq::client::{VerifyOptions, Window};
+///
+/// let few_at_a_time = VerifyOptions { window: Window { messages: 16, bytes: 1 << 20 } };
+/// assert!(few_at_a_time.window.messages < VerifyOptions::default().window.messages);
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VerifyOptions {
+    /// How much may be offered without a verdict yet. Bounds the client's queue. Default: 1,024 messages, 16 MiB.
+    pub window: Window,
+}
+
+impl Default for VerifyOptions {
+    fn default() -> Self {
+        Self { window: Window { messages: 1024, bytes: 16 * 1024 * 1024 } }
+    }
+}
+
+/// How a network's accepted messages are to be delivered.
+///
+/// ```
+/// use pmq::client::{ConsumeOptions, Cursor, Overflow};
+///
+/// let options = ConsumeOptions { policy: Some(Overflow::DropOldest), ..ConsumeOptions::named("archive") };
+/// assert_eq!(options.cursor, Cursor::default());
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConsumeOptions {
+    /// A name under which the agent keeps the stream while this parent is away; empty = it ends with the link, and a new link begins
+    /// with what comes then.
+    pub name: String,
+    /// Where to go on, as [`Consumer::cursor`](super::Consumer::cursor) told an earlier process. Default: wherever the agent stands.
+    pub cursor: Cursor,
+    /// How much may be delivered without an ack yet. Bounds the client's queue. Default: 1,024 records, 16 MiB.
+    pub window: Window,
+    /// What happens when this consumer is slow; `None` = as the agent's configuration says.
+    pub policy: Option<Overflow>,
+}
+
+impl Default for ConsumeOptions {
+    fn default() -> Self {
+        Self { name: String::new(), cursor: Cursor::default(), window: VerifyOptions::default().window, policy: None }
+    }
+}
+
+impl ConsumeOptions {
+    /// The defaults, under a name that outlives the link.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+}

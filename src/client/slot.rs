@@ -1,0 +1,111 @@
+//! One network of a client, as the connection sees it: outlives the links.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::handle::NetworkHandle;
+use super::mailbox::Mailbox;
+use super::{Delivery, Incoming};
+use crate::session::{Served, Want};
+use crate::wire::{Cursor, Roles};
+
+/// Topic names that are remembered, so that a message costs no allocation for its topic's name. When full, it starts anew.
+const TOPICS: usize = 256;
+
+#[derive(Debug)]
+pub(super) struct Slot {
+    /// What the hello asks for; its cursor is as of the last ack.
+    pub(super) want: Want,
+    pub(super) offers: Arc<Mailbox<Incoming>>,
+    pub(super) records: Arc<Mailbox<Delivery>>,
+    /// The last record that reached the user, or waits for it in the mailbox. Records up to there are not shown twice.
+    shown: Cursor,
+    /// The last record received on this link.
+    pub(super) received: Cursor,
+    /// The last ack sent on this link.
+    pub(super) acked: u64,
+    /// Whether the agent knows that verification is paused.
+    pub(super) paused: bool,
+    topics: HashSet<Arc<str>>,
+}
+
+impl Slot {
+    pub(super) fn new(want: Want) -> Self {
+        Self {
+            shown: want.cursor,
+            received: want.cursor,
+            acked: 0,
+            paused: false,
+            want,
+            offers: Arc::new(Mailbox::new()),
+            records: Arc::new(Mailbox::new()),
+            topics: HashSet::new(),
+        }
+    }
+
+    pub(super) fn cursor(&self) -> Cursor {
+        self.want.cursor
+    }
+
+    pub(super) fn handle(&self) -> NetworkHandle {
+        NetworkHandle {
+            name: self.want.network.clone(),
+            roles: self.want.roles,
+            offers: self.offers.clone(),
+            records: self.records.clone(),
+            verifier_taken: AtomicBool::new(false),
+            consumer_taken: AtomicBool::new(false),
+        }
+    }
+
+    /// A link is attached; records are served as of there.
+    pub(super) fn attached(&mut self, served: &Served) {
+        self.paused = false;
+        if !self.want.roles.contains(Roles::CONSUME) {
+            return;
+        }
+        self.received = served.cursor;
+        self.acked = served.cursor.counter;
+        if self.shown.stream != served.cursor.stream {
+            self.shown = served.cursor;
+        }
+    }
+
+    /// The link is lost. What nobody has read will come again on the next one, behind the last ack.
+    pub(super) fn detached(&mut self) {
+        drop(self.offers.drain());
+        if let Some(unread) = self.records.drain().front() {
+            self.shown = Cursor { stream: unread.cursor().stream, counter: unread.first().saturating_sub(1) };
+        }
+    }
+
+    /// Moves a received delivery to `burst`, unless the user has seen it on an earlier link.
+    pub(super) fn show(&mut self, mut delivery: Delivery, burst: &mut Vec<Delivery>) {
+        let cursor = delivery.cursor();
+        self.received = cursor;
+        if cursor.counter <= self.shown.counter {
+            return;
+        }
+        if let Delivery::Gap { from, count, .. } = &mut delivery {
+            // A gap may begin with records that were read, but not acked, before the link was lost.
+            *from = (*from).max(self.shown.counter + 1);
+            *count = (*count).min(cursor.counter - *from + 1);
+        }
+        self.shown = cursor;
+        burst.push(delivery);
+    }
+
+    /// The topic's name, shared with the messages before.
+    pub(super) fn topic(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.topics.get(name) {
+            return known.clone();
+        }
+        if self.topics.len() >= TOPICS {
+            self.topics.clear();
+        }
+        let new: Arc<str> = name.into();
+        self.topics.insert(new.clone());
+        new
+    }
+}

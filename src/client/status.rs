@@ -1,0 +1,48 @@
+//! How the connection is.
+
+use super::ClientError;
+use crate::session::Served;
+use crate::transports::Credential;
+
+/// How the connection is. Watched through [`Client::status`](super::Client::status).
+#[derive(Debug, Clone)]
+pub enum Status {
+    /// The first attempt is under way.
+    Connecting,
+    /// Attached.
+    Connected {
+        /// Who the agent is, as the operating system says.
+        agent: Credential,
+        /// What it grants, with deadlines and limits.
+        networks: Vec<Served>,
+        /// How often this client has been attached, this time included.
+        times: u64,
+    },
+    /// Not attached at the moment; the client tries again by itself.
+    Disconnected {
+        /// What happened to the last link, or to the last attempt at one.
+        reason: ClientError,
+    },
+    /// Over: the agent would refuse every further attempt.
+    Refused(ClientError),
+    /// Over: the client was closed.
+    Closed,
+}
+
+impl Status {
+    /// Whether requests go through at the moment.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        matches!(self, Self::Connected { .. })
+    }
+
+    /// Why the client is over, if it is.
+    #[must_use]
+    pub fn end(&self) -> Option<ClientError> {
+        match self {
+            Self::Refused(error) => Some(error.clone()),
+            Self::Closed => Some(ClientError::Closed),
+            Self::Connecting | Self::Connected { .. } | Self::Disconnected { .. } => None,
+        }
+    }
+}

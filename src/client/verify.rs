@@ -1,0 +1,208 @@
+//! Verdicts: a stream of offers and a sink of verdicts, or a closure over a batch.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures::{Sink, Stream};
+
+use super::ClientError;
+use super::mailbox::Mailbox;
+use super::outbox::{Given, Outbox, Waiting};
+use crate::wire::{MessageId, Ticket, Verdict};
+
+/// Most messages that a closure gets at once.
+const BATCH: usize = 64;
+
+/// A message that waits for its verdict.
+///
+/// The verdict takes effect when this is dropped (in a closure over a batch: when the closure returns). Without a verdict the message is
+/// left to the deadline and the network's fallback, and takes up credit until then.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Its topic.
+    pub topic: Arc<str>,
+    /// Its id in the overlay.
+    pub id: MessageId,
+    /// Its bytes.
+    pub payload: Bytes,
+    /// When the fallback takes the verdict's place.
+    pub deadline: Instant,
+    pub(super) verdict: Option<Verdict>,
+    pub(super) origin: Origin,
+}
+
+/// Where an offer came from, and its verdict goes to.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub(super) times: u64,
+    pub(super) slot: usize,
+    pub(super) ticket: Ticket,
+    /// Taken when the verdict has been handed over.
+    pub(super) outbox: Option<Arc<Outbox>>,
+}
+
+impl Incoming {
+    /// Forward and deliver.
+    pub fn accept(&mut self) {
+        self.answer(Verdict::Accept);
+    }
+
+    /// Drop; nobody is penalised.
+    pub fn ignore(&mut self) {
+        self.answer(Verdict::Ignore);
+    }
+
+    /// Drop and penalise whoever sent it.
+    pub fn reject(&mut self) {
+        self.answer(Verdict::Reject);
+    }
+
+    /// Sets the verdict. The last one before the drop counts.
+    pub fn answer(&mut self, verdict: Verdict) {
+        self.verdict = Some(verdict);
+    }
+
+    fn hand_over(&self, waiting: &mut Waiting) {
+        let Origin { times, slot, ticket, .. } = self.origin;
+        let given = |verdict| Given { times, slot, ticket, verdict };
+        match self.verdict {
+            Some(verdict) => waiting.verdicts.push(given(verdict)),
+            // Sent when it has no effect any more but to give the credit back.
+            None => waiting.parked.push((self.deadline, given(Verdict::Ignore))),
+        }
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        if let Some(outbox) = self.origin.outbox.take() {
+            outbox.change(|waiting| self.hand_over(waiting));
+        }
+    }
+}
+
+/// A network's verifier: taken from [`Client::verifier`](super::Client::verifier).
+///
+/// As a stream it yields one message after the other; give each its verdict and drop it:
+///
+/// ```no_run
+/// use futures::StreamExt;
+///
+/// # async fn run(client: pmq::client::Client) -> Result<(), pmq::client::ClientError> {
+/// let mut verifier = client.verifier("weather")?;
+/// while let Some(mut message) = verifier.next().await {
+///     if message.payload.is_empty() { message.reject() } else { message.accept() }
+/// }
+/// # Ok(()) }
+/// ```
+/// Dropping it pauses the network's verification: no further messages are offered to this parent.
+#[derive(Debug)]
+pub struct Verifier {
+    pub(super) offers: Arc<Mailbox<Incoming>>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) slot: usize,
+}
+
+impl Stream for Verifier {
+    type Item = Incoming;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Incoming>> {
+        self.offers.poll_pop(cx)
+    }
+}
+
+impl Drop for Verifier {
+    fn drop(&mut self) {
+        self.offers.abandon();
+        self.outbox.change(|waiting| waiting.paused[self.slot] = true);
+    }
+}
+
+/// The stream half of a split [`Verifier`].
+pub type Offers = Verifier;
+
+/// The sink half of a split [`Verifier`]: verdicts that were fed go out together when flushed, in one frame.
+#[derive(Debug)]
+pub struct Verdicts {
+    outbox: Arc<Outbox>,
+    /// Bounded by the window: each holds one offer.
+    fed: Vec<Incoming>,
+}
+
+impl Verifier {
+    /// A stream and a sink, for two tasks.
+    ///
+    /// ```no_run
+    /// use futures::{SinkExt, StreamExt};
+    /// use pmq::client::Verdict;
+    ///
+    /// # async fn run(client: pmq::client::Client) -> Result<(), pmq::client::ClientError> {
+    /// let (offers, mut verdicts) = client.verifier("weather")?.split();
+    /// let mut bursts = offers.ready_chunks(64);
+    /// while let Some(burst) = bursts.next().await {
+    ///     for message in burst {
+    ///         verdicts.feed((message, Verdict::Accept)).await?;
+    ///     }
+    ///     verdicts.flush().await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn split(self) -> (Offers, Verdicts) {
+        let verdicts = Verdicts { outbox: self.outbox.clone(), fed: Vec::new() };
+        (self, verdicts)
+    }
+
+    /// Runs a closure over batches until the client ends: see [`Client::verify`](super::Client::verify). Blocks the thread.
+    pub(super) fn run(self, mut closure: impl FnMut(&mut [Incoming])) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while self.offers.take_blocking(&mut batch, BATCH) {
+            // The closure's own state is its author's affair; ours is not touched by its unwinding.
+            if catch_unwind(AssertUnwindSafe(|| closure(&mut batch))).is_err() {
+                tracing::error!(messages = batch.len(), "the verifier's closure panicked: messages without a verdict are left to the deadline");
+            }
+            hand_over(&self.outbox, &mut batch);
+        }
+    }
+}
+
+/// All of them in one change, so that they leave in one frame.
+fn hand_over(outbox: &Outbox, batch: &mut Vec<Incoming>) {
+    outbox.change(|waiting| {
+        for message in batch.iter_mut() {
+            message.hand_over(waiting);
+            message.origin.outbox = None;
+        }
+    });
+    batch.clear();
+}
+
+impl Sink<(Incoming, Verdict)> for Verdicts {
+    type Error = ClientError;
+
+    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), ClientError>> {
+        Poll::Ready(if self.outbox.lock().closed { Err(ClientError::Closed) } else { Ok(()) })
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, (mut message, verdict): (Incoming, Verdict)) -> Result<(), ClientError> {
+        message.answer(verdict);
+        self.fed.push(message);
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), ClientError>> {
+        let this = self.get_mut();
+        if !this.fed.is_empty() {
+            hand_over(&this.outbox, &mut this.fed);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ClientError>> {
+        self.poll_flush(cx)
+    }
+}
