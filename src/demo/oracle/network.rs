@@ -62,6 +62,24 @@ impl Network {
         }
     }
 
+    /// Name of the agents' network that carries the internal topic.
+    pub(crate) fn internal_name(self) -> &'static str {
+        match self {
+            Self::Weather => "weather-shares",
+            Self::Quakes => "quakes-shares",
+            Self::Flights => "flights-shares",
+        }
+    }
+
+    /// Its file in `configs/`.
+    pub(crate) fn pipeline(self) -> &'static str {
+        match self {
+            Self::Weather => include_str!("../../../configs/weather.toml"),
+            Self::Quakes => include_str!("../../../configs/quakes.toml"),
+            Self::Flights => include_str!("../../../configs/flights.toml"),
+        }
+    }
+
     /// Whose outbound topic that is.
     pub(crate) fn from_reports(topic: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|network| network.reports() == topic)

@@ -3,7 +3,9 @@
 mod actor;
 mod control;
 mod judge;
+mod process;
 mod setup;
 
 pub(crate) use control::Order;
+pub(crate) use process::run;
 pub(crate) use setup::{Part, Setup};

@@ -2,3 +2,5 @@
 
 pub(crate) mod books;
 pub(crate) mod facts;
+pub(crate) mod summary;
+pub(crate) mod table;
