@@ -3,4 +3,5 @@
 pub mod control;
 pub mod directory;
 pub mod ops;
+pub mod parents;
 pub mod settings;

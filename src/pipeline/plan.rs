@@ -96,6 +96,13 @@ impl Plan {
                             "put a decode stage before it, with codec \"fixed\" or \"pmq\" (codec \"raw\" reads neither)",
                         ));
                     }
+                    if stage.needs_outcome() && store.is_some() {
+                        return Err(wrong(
+                            index,
+                            format!("stage {name:?} stands behind the validation queue"),
+                            "it acts on outcomes, which pass the stages before the queue alone: put it before validation-queue",
+                        ));
+                    }
                     header |= stage.reads_header();
                     if store.is_none() { front.push(stage) } else { tail.push(stage) }
                 }

@@ -92,6 +92,11 @@ pub trait Blueprint: Send + Sync + std::fmt::Debug {
         false
     }
 
+    /// Whether it acts on outcomes (gives back, commits), which only the stages before the validation queue see.
+    fn needs_outcome(&self) -> bool {
+        false
+    }
+
     /// Bytes of memory that the stage takes at most, at `rate` messages a second.
     fn memory(&self, rate: f64) -> u64 {
         let _ = rate;

@@ -19,6 +19,8 @@ mod ledger;
 mod parent;
 mod pulse;
 mod terms;
+#[cfg(test)]
+mod tests;
 
 pub use agent::AgentEnd;
 pub use error::{Dead, SendError, Violation};

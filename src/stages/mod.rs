@@ -13,6 +13,8 @@
 pub mod admission;
 pub mod decode;
 pub mod delivery;
+#[cfg(test)]
+mod fixture;
 mod registry;
 mod settings;
 mod table;
@@ -21,3 +23,6 @@ pub mod window;
 
 pub use registry::Registry;
 pub use settings::{NetworkContext, SettingError, StageSettings};
+
+#[cfg(test)]
+mod stack_tests;

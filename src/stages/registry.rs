@@ -8,7 +8,7 @@ use std::ops::Range;
 use serde::Deserializer;
 use serde::de::Visitor;
 use toml::Spanned;
-use toml::de::{DeValue, Error, ValueDeserializer};
+use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 
 use super::admission::AdmissionSettings;
 use super::decode::{self, Codec, CodecSettings, Codecs};
@@ -85,6 +85,50 @@ impl Registry {
             None => Err(unknown("stage", name.get_ref(), name.span(), self.names())),
         }
     }
+
+    /// Reads a list of `[[stage]]` tables, each with its name behind `use`, from text that holds nothing else.
+    ///
+    /// # Errors
+    /// As [`Registry::parse`]; the text of the error shows the line.
+    pub fn parse_list(&self, text: &str, network: &NetworkContext) -> Result<Vec<Part>, Error> {
+        self.entries(text, network).map_err(|mut error| {
+            error.set_input(Some(text));
+            error
+        })
+    }
+
+    fn entries(&self, text: &str, network: &NetworkContext) -> Result<Vec<Part>, Error> {
+        let mut parts = Vec::new();
+        for (key, value) in DeTable::parse(text)?.into_inner() {
+            let span = value.span();
+            match value.into_inner() {
+                DeValue::Array(entries) if key.get_ref() == "stage" => {
+                    for entry in entries {
+                        parts.push(self.entry(entry, network)?);
+                    }
+                }
+                _ => return Err(complaint(span, format!("{:?} is no list of stages; write [[stage]] tables", key.get_ref()))),
+            }
+        }
+        Ok(parts)
+    }
+
+    fn entry(&self, entry: Spanned<DeValue<'_>>, network: &NetworkContext) -> Result<Part, Error> {
+        let span = entry.span();
+        let DeValue::Table(mut table) = entry.into_inner() else {
+            return Err(complaint(span, "a stage is a table".to_owned()));
+        };
+        let Some(name) = table.remove("use") else {
+            return Err(complaint(span, "a stage is named by `use`".to_owned()));
+        };
+        match name.get_ref() {
+            DeValue::String(text) => {
+                let name = Spanned::new(name.span(), text.as_ref());
+                self.parse(&name, Spanned::new(span, DeValue::Table(table)), network)
+            }
+            _ => Err(complaint(name.span(), "a stage's name is a string".to_owned())),
+        }
+    }
 }
 
 impl fmt::Debug for Registry {
@@ -144,3 +188,7 @@ pub(super) fn complaint(span: Range<usize>, text: String) -> Error {
     let Err(error) = ValueDeserializer::from(Spanned::new(span, DeValue::Boolean(true))).deserialize_any(Complaint(text));
     error
 }
+
+#[cfg(test)]
+#[path = "registry_tests.rs"]
+mod tests;

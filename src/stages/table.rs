@@ -160,3 +160,7 @@ impl<K: Copy + Eq + Hash, V> Table<K, V> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

@@ -241,3 +241,71 @@ fn small_frames_share_one_buffer() {
     let second = encoder.frame(SESSION, [Ping { nonce: 2 }]).unwrap();
     assert_eq!(first.head.as_ptr().addr() + first.head.len(), second.head.as_ptr().addr());
 }
+
+/// A frame whose sections were changed by hand, its prefix along with them.
+fn doctored(frame: &Frame, count: u16, archive: Vec<u8>, names: Vec<u8>, payload: Vec<u8>) -> Frame {
+    let prefix = Prefix { count, archive: archive.len() as u32, names: names.len() as u32, payloads: payload.len() as u32, ..frame.prefix };
+    Frame { prefix, head: [archive, names].concat().into(), payloads: vec![payload.into()] }
+}
+
+fn complaint<'a, I: Item<'a>>(frame: &'a Frame) -> String {
+    frame.items::<I>().err().expect("a frame that must be refused").to_string()
+}
+
+#[test]
+fn everything_must_add_up_exactly() {
+    let publish = |request, topic| Publish { network: 0, request, topic, payload: Bytes::from_static(b"abc") };
+    let sent = Encoder::default().frame(SESSION, [publish(1, "topic"), publish(2, "other")]).unwrap();
+    let (archive, names) = sent.head.split_at(sent.prefix.archive as usize);
+    let (archive, names, payload) = (archive.to_vec(), names.to_vec(), b"abcabc".to_vec());
+    let with = |count, archive: &[u8], names: &[u8], payload: &[u8]| {
+        complaint::<Publish<'_>>(&doctored(&sent, count, archive.to_vec(), names.to_vec(), payload.to_vec()))
+    };
+    assert!(doctored(&sent, 2, archive.clone(), names.clone(), payload.clone()).items::<Publish<'_>>().is_ok());
+    assert!(with(2, &archive, b"topicother!", &payload).contains("names are longer"));
+    assert!(with(2, &archive, b"topicothe", &payload).contains("names are shorter"));
+    assert!(with(2, &archive, b"topicoth\xffr", &payload).contains("entry 1: a name is not UTF-8"));
+    assert!(with(2, &archive, &names, b"abcabc!").contains("payloads are longer"));
+    assert!(with(2, &archive, &names, b"abcab").contains("payloads are shorter"));
+    assert!(with(1, &archive, &names, &payload).contains("does not fit its count"));
+    assert!(with(0, &archive[32..], &[], &[]).contains("at least one head"));
+    // The root points to the second head and counts one: in bounds for rkyv, not where the layout says.
+    let root = archive.len() - 8;
+    let mut moved = archive.clone();
+    moved[root..].copy_from_slice(&[0xf0, 0xff, 0xff, 0xff, 1, 0, 0, 0]);
+    assert!(with(2, &moved, &names, &payload).contains("root does not point"));
+    // The root points out of the archive.
+    moved[root..].copy_from_slice(&[0, 0, 0, 0x80, 2, 0, 0, 0]);
+    assert!(with(2, &moved, &names, &payload).contains("cannot be read"));
+    // The prefix announces more than is there.
+    let mut cut = sent.clone();
+    cut.head = cut.head.slice(..10);
+    assert!(complaint::<Publish<'_>>(&cut).contains("cut short"));
+    assert!(complaint::<Ack>(&sent).contains("Ack frame was expected"));
+}
+
+#[test]
+fn unknown_codes_are_refused() {
+    let mut encoder = Encoder::default();
+    let verdict = encoder.frame(SESSION, [Judged { network: 0, ticket: Ticket(1), verdict: Verdict::Accept, reason: 0 }]).unwrap();
+    let gap = encoder.frame(SESSION, [Lost { network: 0, from: 1, to: 1, count: 1, reason: GapReason::Restart }]).unwrap();
+    let credit = encoder.frame(SESSION, [Credit { network: 0, role: Roles::VERIFY, window: Window { messages: 1, bytes: 1 } }]).unwrap();
+    let code = |frame: &Frame, at: usize, code: u8| {
+        let mut archive = frame.head.to_vec();
+        archive[at] = code;
+        doctored(frame, 1, archive, vec![], vec![])
+    };
+    assert!(complaint::<Judged>(&code(&verdict, 12, 4)).contains("verdict code"));
+    assert!(complaint::<Lost>(&code(&gap, 26, 0)).contains("gap reason"));
+    assert!(complaint::<Credit>(&code(&credit, 14, 3)).contains("credit is for"));
+}
+
+#[test]
+fn the_first_topic_of_a_batch_cannot_repeat_another() {
+    let offered =
+        Offered { network: 0, ticket: Ticket(1), remaining: Duration::ZERO, topic: "t", id: MessageId::EMPTY, payload: Bytes::new() };
+    let sent = Encoder::default().frame(SESSION, [offered]).unwrap();
+    let mut archive = sent.head[..sent.prefix.archive as usize].to_vec();
+    archive[18..20].fill(0);
+    assert!(complaint::<Offered<'_>>(&doctored(&sent, 1, archive, vec![], vec![])).contains("first topic"));
+}

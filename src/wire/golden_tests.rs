@@ -53,7 +53,7 @@ macro_rules! golden {
         }
 
         /// The golden bytes of every kind.
-        pub(super) fn all() -> Vec<Vec<u8>> {
+        pub(crate) fn all() -> Vec<Vec<u8>> {
             vec![$([$(&$bytes[..]),+].concat()),*]
         }
     };

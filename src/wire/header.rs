@@ -141,3 +141,7 @@ impl PmqHeader {
         Ok((header, content, signatures))
     }
 }
+
+#[cfg(test)]
+#[path = "header_tests.rs"]
+mod tests;

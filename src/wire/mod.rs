@@ -29,3 +29,6 @@ pub use ids::{Cursor, IdTooLong, MAX_ID, MessageId, SessionId, Ticket};
 pub use items::{ConsumerTerms, GapReason, Offer, Overflow, Record, VerdictRefused};
 pub use message::{Item, Items};
 pub use verdict::{Reason, Verdict};
+
+#[cfg(test)]
+pub(crate) use golden_tests::all as golden_vectors;

@@ -67,6 +67,10 @@ impl Blueprint for Admission {
         self.settings.by == By::Origin
     }
 
+    fn needs_outcome(&self) -> bool {
+        true
+    }
+
     fn memory(&self, _: f64) -> u64 {
         // The table's bound is its size; the rate only decides how soon it is reached.
         let entry = Table::<Key, Entry>::OVERHEAD + size_of::<Entry>() as u64;
@@ -269,3 +273,6 @@ impl Stage for AdmissionStage {
         self.show();
     }
 }
+
+#[cfg(test)]
+mod tests;

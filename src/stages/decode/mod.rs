@@ -90,3 +90,6 @@ impl Stage for DecodeStage {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

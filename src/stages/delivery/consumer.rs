@@ -16,7 +16,7 @@ pub(super) struct Consumer {
     pub(super) cut: bool,
     policy: Overflow,
     outstanding: Outstanding,
-    /// Counters and payload bytes of messages in flight, oldest first. Bounded by the window.
+    /// Last counters and payload bytes of records in flight, oldest first. Bounded by the window.
     flight: VecDeque<(u64, u64)>,
     acked: u64,
     /// The newest counter shipped.
@@ -78,30 +78,27 @@ impl Consumer {
         }
     }
 
-    /// Ships what the credit allows.
+    /// Ships what the credit allows. Every record takes credit for one message and its payload's bytes, as the session counts it.
     pub(super) fn pump(&mut self, log: &mut dyn Log, out: &mut Vec<Shipment>) {
         while self.sent + 1 < log.next() {
             let position = self.sent + 1;
-            let record = if self.skip.is_some_and(|skip| skip <= position) {
-                self.skip = None;
-                self.gap(log.next() - 1, GapReason::DropNewest)
+            let (record, last, bytes) = if self.skip.is_some_and(|skip| skip <= position) {
+                (self.gap(log.next() - 1, GapReason::DropNewest), log.next() - 1, 0)
             } else if position < log.first() {
-                self.gap(log.first() - 1, self.missing)
+                (self.gap(log.first() - 1, self.missing), log.first() - 1, 0)
             } else {
                 let Some(entry) = log.read(position) else { return };
                 let bytes = entry.bytes();
-                if matches!(entry, Entry::Message { .. }) {
-                    if !self.outstanding.take(self.window, bytes as usize) {
-                        return;
-                    }
-                    self.flight.push_back((position, bytes));
-                }
-                record(position, entry)
+                (record(position, entry), position, bytes)
             };
-            self.sent = match &record {
-                Record::Gap { to, .. } => *to,
-                _ => position,
-            };
+            if !self.outstanding.take(self.window, bytes as usize) {
+                return;
+            }
+            if matches!(record, Record::Gap { reason: GapReason::DropNewest, .. }) {
+                self.skip = None;
+            }
+            self.flight.push_back((last, bytes));
+            self.sent = last;
             // From here on only its own slowness can make it miss records.
             self.missing = GapReason::DropOldest;
             out.push(Shipment { link: self.link, record });

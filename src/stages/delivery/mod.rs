@@ -10,7 +10,7 @@
 //!
 //! # Invariants
 //! - What a consumer is shipped has counters without holes: a message or an unverified record has one, a gap covers a range.
-//! - In flight never exceeds the consumer's window. Gaps and unverified records need no credit of their own, but keep their place in order.
+//! - In flight never exceeds the consumer's window; every record counts as one message, with the bytes of its payload.
 
 mod consumer;
 mod names;

@@ -81,6 +81,10 @@ impl Blueprint for SequenceWindow {
         true
     }
 
+    fn needs_outcome(&self) -> bool {
+        true
+    }
+
     fn memory(&self, _: f64) -> u64 {
         // Bounded by the tables, not by the rate.
         self.network.topics_at_most() as u64 * Origins::memory(self.bounds())
@@ -302,3 +306,8 @@ impl Stage for WindowStage {
         }
     }
 }
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

@@ -102,3 +102,7 @@ impl Ring {
         (number % self.seen.len() as u64) as usize
     }
 }
+
+#[cfg(test)]
+#[path = "ring_tests.rs"]
+mod tests;

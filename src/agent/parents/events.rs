@@ -1,0 +1,130 @@
+//! What a parent did, passed on to whom it concerns.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+use futures::FutureExt;
+use tokio::sync::{mpsc, oneshot};
+use tower::{Service, ServiceExt};
+
+use super::session::{Attached, Ended, Session};
+use crate::agent::control::{Ask, Request};
+use crate::agent::directory::Network;
+use crate::gossip::AllowChange;
+use crate::pipeline::{LinkId, LinkPort, MarkAction, Up};
+use crate::session::{self, AgentEvent, Want};
+use crate::wire::{AllowOp, ConsumerTerms, Cursor, MarkOp, Roles};
+
+/// Room in the channel from the drivers beyond the windows: for refused verdicts and cuts.
+const SLACK: usize = 1024;
+
+/// Names of links; never reused while the agent runs.
+static LINKS: AtomicU32 = AtomicU32::new(1);
+
+impl Session {
+    /// Passes on everything that the last frame brought.
+    pub(super) async fn events(&mut self) -> Result<(), Ended> {
+        while let Some(event) = self.end.poll_event() {
+            match event {
+                AgentEvent::Hello { networks, software } => self.hello(networks, &software).await?,
+                AgentEvent::Verdicts { network, frame, released } => {
+                    self.tell(network, |link| Up::Verdicts(link, network, frame, released)).await?;
+                }
+                AgentEvent::Ack { network, counter, .. } => self.tell(network, |link| Up::Ack(link, counter)).await?,
+                AgentEvent::Window { network, role, window } if role == Roles::VERIFY => {
+                    self.tell(network, |link| Up::VerifyWindow(link, window)).await?;
+                }
+                AgentEvent::Window { network, window, .. } => self.tell(network, |link| Up::ConsumeWindow(link, window)).await?,
+                AgentEvent::Paused { network, paused } => self.tell(network, |link| Up::Pause(link, paused)).await?,
+                AgentEvent::Request { network, request, what } => self.request(network, request, what),
+                AgentEvent::Refused { fatal: true, text, .. } => return Err(Ended::Refused(text)),
+                AgentEvent::Refused { code, text, .. } => tracing::debug!(%code, text, "the parent refused something"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Attaches to the drivers of all networks that were granted, and says as of where the consumers are served.
+    async fn hello(&mut self, wants: Vec<Want>, software: &str) -> Result<(), Ended> {
+        tracing::info!(software, networks = ?wants.iter().map(|want| &*want.network).collect::<Vec<_>>(), "parent attached");
+        let windows: usize = wants.iter().map(|want| want.verify.messages as usize + want.consume.messages as usize).sum();
+        // Windows can be raised up to the bound later on.
+        let bound = wants.len() * 2 * self.max_window.messages as usize;
+        self.down = mpsc::channel(windows.max(bound) + SLACK);
+        let mut cursors = Vec::with_capacity(wants.len());
+        for (index, want) in wants.into_iter().enumerate() {
+            // The hello has been checked against the networks of this directory; an index fits, since a frame counts its heads in 16 bits.
+            let (position, _) = self.directory.network(&want.network).ok_or(Ended::Shutdown)?;
+            let link = LinkId(LINKS.fetch_add(1, Ordering::Relaxed));
+            self.attached.push(Attached { network: position, link });
+            let (opened, answer) = oneshot::channel();
+            let attach = Up::Attach {
+                port: LinkPort { link, index: index as u16, down: self.down.0.clone() },
+                verify: want.roles.contains(Roles::VERIFY).then_some(want.verify),
+                consume: want.roles.contains(Roles::CONSUME).then(|| ConsumerTerms {
+                    name: want.consumer,
+                    cursor: want.cursor,
+                    window: want.consume,
+                    policy: want.policy,
+                }),
+                opened,
+            };
+            self.network(index as u16)?.ups.send(attach).await.map_err(|_| Ended::Shutdown)?;
+            let opened = answer.await.map_err(|_| Ended::Shutdown)?;
+            cursors.push(opened.map_or(Cursor::default(), |opened| opened.cursor));
+        }
+        self.end.welcome(&cursors, Instant::now())?;
+        Ok(())
+    }
+
+    fn network(&self, index: u16) -> Result<&Network, Ended> {
+        let attached = self.attached.get(usize::from(index)).ok_or(Ended::Shutdown)?;
+        self.directory.networks.get(attached.network).ok_or(Ended::Shutdown)
+    }
+
+    async fn tell(&self, index: u16, up: impl FnOnce(LinkId) -> Up) -> Result<(), Ended> {
+        let link = self.attached.get(usize::from(index)).ok_or(Ended::Shutdown)?.link;
+        // CORRECTNESS: a driver never waits for a link, so waiting for the driver cannot end in a circle.
+        self.network(index)?.ups.send(up(link)).await.map_err(|_| Ended::Shutdown)
+    }
+
+    fn request(&mut self, index: u16, request: u64, what: session::Request) {
+        let network = self.attached.get(usize::from(index)).map_or(usize::MAX, |attached| attached.network);
+        let publish = matches!(what, session::Request::Publish { .. });
+        let control = self.control.clone();
+        let answer = async move {
+            let mut control = control;
+            let result = match control.ready().await {
+                Ok(control) => control.call(Request { network, ask: ask(what) }).await,
+                Err(error) => Err(error),
+            };
+            (index, request, publish, result)
+        };
+        // Bounded by the session's bound on unanswered requests.
+        self.requests.push(answer.boxed());
+    }
+}
+
+fn ask(what: session::Request) -> Ask {
+    match what {
+        session::Request::Publish { topic, payload } => Ask::Publish(topic.to_string(), payload),
+        session::Request::Subscribe(topic) => Ask::Subscribe(topic.to_string()),
+        session::Request::Unsubscribe(topic) => Ask::Unsubscribe(topic.to_string()),
+        session::Request::Thresholds { topic, skip, validity } => Ask::Thresholds { topic: topic.to_string(), skip, validity },
+        session::Request::Mark { topic, origin, epoch, seq, action } => {
+            let action = match action {
+                MarkOp::Seed => MarkAction::Seed(seq),
+                MarkOp::Raise => MarkAction::Raise(seq),
+                MarkOp::Reset => MarkAction::Reset(seq),
+                MarkOp::Retire => MarkAction::Retire,
+            };
+            Ask::Mark { topic: topic.to_string(), origin, epoch, action }
+        }
+        session::Request::AllowList { action, peers } => Ask::Allow(match action {
+            AllowOp::Replace => AllowChange::Replace(peers),
+            AllowOp::Add => AllowChange::Add(peers),
+            AllowOp::Remove => AllowChange::Remove(peers),
+            AllowOp::Open => AllowChange::Open,
+        }),
+    }
+}

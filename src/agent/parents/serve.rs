@@ -1,0 +1,91 @@
+//! The accept loop.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::admit::Admission;
+use super::session::{Ended, Session};
+use super::writer::Writer;
+use crate::agent::control::Control;
+use crate::agent::directory::Directory;
+use crate::session::{AgentEnd, AgentTerms};
+use crate::transports::{Link, Listener};
+use crate::wire::SessionId;
+
+/// What every session needs.
+#[derive(Debug, Clone)]
+pub struct Parents {
+    /// Networks, topics, overlay.
+    pub directory: Arc<Directory>,
+    /// The road for requests.
+    pub control: Control,
+    /// Who may attach as what.
+    pub admission: Arc<Admission>,
+    /// What sessions are offered.
+    pub terms: Arc<AgentTerms>,
+    /// The bound on sessions, for its error's text.
+    pub max_sessions: u32,
+    /// Turns true when the agent shuts down.
+    pub shutdown: watch::Receiver<bool>,
+}
+
+/// Accepts parents until the agent shuts down, then waits for their sessions to end.
+pub async fn serve(mut listener: Listener, parents: Parents) {
+    let mut sessions = JoinSet::new();
+    let mut shutdown = parents.shutdown.clone();
+    loop {
+        tokio::select! {
+            link = listener.accept() => match link {
+                Ok(link) => {
+                    sessions.spawn(attach(link, parents.clone()));
+                }
+                Err(error) => {
+                    tracing::error!(%error, "no further parents can attach");
+                    break;
+                }
+            },
+            // Takes the ended ones out of the set, which keeps it as small as the bound on sessions.
+            Some(ended) = sessions.join_next(), if !sessions.is_empty() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a session failed");
+                }
+            }
+            _ = shutdown.wait_for(|down| *down) => break,
+        }
+    }
+    drop(listener);
+    while sessions.join_next().await.is_some() {}
+}
+
+async fn attach(link: Link, parents: Parents) {
+    let peer = link.peer.clone();
+    match parents.admission.admit(&peer, parents.max_sessions) {
+        Err(refusal) => {
+            tracing::warn!(%peer, %refusal, "a parent was refused");
+            refuse(link, parents.terms, refusal.code(), &refusal.to_string()).await;
+        }
+        Ok(place) => {
+            let session = SessionId(rand::random::<u64>().max(1));
+            let max_window = parents.terms.max_window;
+            let end = AgentEnd::new(place.grants.clone(), parents.terms, session, Instant::now());
+            let ended = Session::new(end, parents.directory, parents.control, max_window).run(link, parents.shutdown).await;
+            match ended {
+                Ended::Left | Ended::Cut(_) | Ended::Shutdown => tracing::info!(%peer, reason = %ended, "parent detached"),
+                ended => tracing::warn!(%peer, reason = %ended, "parent detached"),
+            }
+        }
+    }
+}
+
+/// Says no before any frame is read.
+async fn refuse(link: Link, terms: Arc<AgentTerms>, code: crate::wire::RefuseCode, text: &str) {
+    let mut end = AgentEnd::new(Vec::new(), terms, SessionId(0), Instant::now());
+    end.close(0, code, text);
+    let mut writer = Writer::new(link.outgoing);
+    // A peer that does not read does without the reason.
+    let _ = tokio::time::timeout(Duration::from_millis(500), poll_fn(|cx| writer.poll_write(&mut end, cx))).await;
+}

@@ -1,0 +1,233 @@
+//! One parent's session: frames from its link into the session's state machine, events from there to drivers and control, and back.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::sync::{mpsc, watch};
+use tower::BoxError;
+
+use super::writer::Writer;
+use crate::agent::control::{Control, Reply, publish_status};
+use crate::agent::directory::Directory;
+use crate::pipeline::{Cut, Down, LinkId, Up};
+use crate::session::{AgentEnd, Dead, SendError, Violation};
+use crate::transports::{FrameStream, Link, LinkError};
+use crate::wire::{MessageId, Offer, PublishStatus, Record, RefuseCode, VerdictRefused, Window};
+
+/// Items that one turn takes from the drivers.
+const TURN: usize = 256;
+/// How long the last frames may take to get out.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Why a session ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    #[error("the parent left")]
+    Left,
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    #[error(transparent)]
+    Violation(#[from] Violation),
+    #[error(transparent)]
+    Dead(#[from] Dead),
+    #[error("refused by the parent: {0}")]
+    Refused(String),
+    #[error(transparent)]
+    Cut(#[from] Cut),
+    #[error(transparent)]
+    Send(#[from] SendError),
+    #[error("a network is shutting down")]
+    Shutdown,
+}
+
+/// One network of a session.
+#[derive(Debug)]
+pub(super) struct Attached {
+    pub(super) network: usize,
+    pub(super) link: LinkId,
+}
+
+type Answered = (u16, u64, bool, Result<Reply, BoxError>);
+
+/// A session that runs.
+pub(super) struct Session {
+    pub(super) end: AgentEnd,
+    pub(super) directory: Arc<Directory>,
+    pub(super) control: Control,
+    /// The largest window that a parent may have, by network and role.
+    pub(super) max_window: Window,
+    pub(super) attached: Vec<Attached>,
+    pub(super) down: (mpsc::Sender<(u16, Down)>, mpsc::Receiver<(u16, Down)>),
+    pub(super) requests: FuturesUnordered<BoxFuture<'static, Answered>>,
+    offers: Vec<Offer>,
+    records: Vec<Record>,
+}
+
+impl Session {
+    pub(super) fn new(end: AgentEnd, directory: Arc<Directory>, control: Control, max_window: Window) -> Self {
+        Self {
+            end,
+            directory,
+            control,
+            max_window,
+            attached: Vec::new(),
+            // Replaced at the hello, when the windows are known.
+            down: mpsc::channel(1),
+            requests: FuturesUnordered::new(),
+            offers: Vec::new(),
+            records: Vec::new(),
+        }
+    }
+
+    /// Runs until either side ends it. The drivers are told in any case.
+    pub(super) async fn run(mut self, link: Link, shutdown: watch::Receiver<bool>) -> Ended {
+        let Link { mut incoming, outgoing, .. } = link;
+        let mut writer = Writer::new(outgoing);
+        let ended = match self.turns(&mut incoming, &mut writer, shutdown).await {
+            Ok(never) => match never {},
+            Err(ended) => ended,
+        };
+        for attached in &self.attached {
+            if let Some(network) = self.directory.networks.get(attached.network) {
+                // A driver that is gone has forgotten the link already.
+                let _ = network.ups.send(Up::Gone(attached.link)).await;
+            }
+        }
+        self.farewell(&ended);
+        // A peer that does not read its last frames does without them.
+        let _ = tokio::time::timeout(FAREWELL, poll_fn(|cx| writer.poll_write(&mut self.end, cx))).await;
+        ended
+    }
+
+    async fn turns(&mut self, incoming: &mut FrameStream, writer: &mut Writer, mut shutdown: watch::Receiver<bool>) -> Result<Infallible, Ended> {
+        let mut downs = Vec::with_capacity(TURN);
+        loop {
+            // CORRECTNESS: every future below is cancel-safe. Writing goes on beside reading, so that a parent that does not read is still seen
+            // to be silent. What the drivers send waits in their channel while the last burst is not out; the parent's credit bounds it.
+            tokio::select! {
+                biased;
+                written = poll_fn(|cx| writer.poll_write(&mut self.end, cx)), if writer.pending => written?,
+                frame = incoming.next() => {
+                    let frame = frame.ok_or(Ended::Left)??;
+                    let received = self.end.receive(frame, Instant::now());
+                    writer.pending = true;
+                    received?;
+                    self.events().await?;
+                }
+                count = self.down.1.recv_many(&mut downs, TURN), if !writer.pending => {
+                    // The session holds a sender itself, so the channel never closes.
+                    debug_assert!(count > 0, "the channel from the drivers is closed");
+                    self.deliver(&mut downs)?;
+                    writer.pending = true;
+                }
+                Some(answered) = self.requests.next(), if !self.requests.is_empty() => {
+                    self.answer(answered)?;
+                    writer.pending = true;
+                }
+                () = wake(self.end.next_tick()) => {
+                    let alive = self.end.tick(Instant::now());
+                    writer.pending = true;
+                    alive?;
+                }
+                () = down(&mut shutdown) => return Err(Ended::Cut(Cut::Shutdown)),
+            }
+        }
+    }
+
+    /// Puts what the drivers sent into frames: one for each run of offers or records of one network.
+    fn deliver(&mut self, downs: &mut Vec<(u16, Down)>) -> Result<(), Ended> {
+        let mut current = 0;
+        for (index, down) in downs.drain(..) {
+            let turn = match &down {
+                Down::Offer(_) => !self.records.is_empty(),
+                Down::Record(_) => !self.offers.is_empty(),
+                _ => true,
+            };
+            if turn || index != current {
+                self.flush(current)?;
+                current = index;
+            }
+            match down {
+                Down::Offer(offer) => self.offers.push(offer),
+                Down::Record(record) => self.records.push(record),
+                Down::VerdictRefused(ticket, why) => {
+                    self.end.refuse(index, refusal(why), ticket.0, &why.to_string())?;
+                }
+                Down::Cut(cut) => return Err(Ended::Cut(cut)),
+            }
+        }
+        self.flush(current)
+    }
+
+    fn flush(&mut self, index: u16) -> Result<(), Ended> {
+        let now = Instant::now();
+        if !self.offers.is_empty() {
+            let sent = self.end.validate(index, &self.offers, now);
+            self.offers.clear();
+            sent?;
+        }
+        if !self.records.is_empty() {
+            let sent = self.end.records(index, &self.records);
+            self.records.clear();
+            sent?;
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, (index, request, publish, result): Answered) -> Result<(), Ended> {
+        let said = match result {
+            Ok(Reply::Published(published)) => {
+                let status = if published.duplicate { PublishStatus::Duplicate } else { PublishStatus::Ok };
+                let peers = u32::try_from(published.eligible).unwrap_or(u32::MAX);
+                self.end.published(index, request, status, published.id, peers, "")
+            }
+            Ok(Reply::Done) => self.end.done(index, request),
+            Err(error) if publish => {
+                self.end.published(index, request, publish_status(&error), MessageId::EMPTY, 0, &error.to_string())
+            }
+            Err(error) => self.end.failed(index, request, &error.to_string()),
+        };
+        Ok(said?)
+    }
+
+    /// Says why, as far as the parent does not know already.
+    fn farewell(&mut self, ended: &Ended) {
+        let code = match ended {
+            Ended::Cut(Cut::TooSlow) => RefuseCode::TooSlow,
+            Ended::Cut(Cut::Replaced) => RefuseCode::Replaced,
+            Ended::Cut(Cut::Shutdown | Cut::Fault) | Ended::Shutdown => RefuseCode::ShuttingDown,
+            Ended::Send(_) => RefuseCode::CreditOverrun,
+            // A violation has queued its own refusal; the others have nobody to talk to.
+            Ended::Violation(_) | Ended::Dead(_) | Ended::Left | Ended::Link(_) | Ended::Refused(_) => return,
+        };
+        self.end.close(0, code, &ended.to_string());
+    }
+}
+
+fn refusal(why: VerdictRefused) -> RefuseCode {
+    match why {
+        VerdictRefused::Unknown => RefuseCode::UnknownTicket,
+        VerdictRefused::Duplicate => RefuseCode::DuplicateVerdict,
+        VerdictRefused::Late => RefuseCode::LateVerdict,
+        VerdictRefused::StaleSession => RefuseCode::StaleSession,
+    }
+}
+
+/// Returns at that time; never, if there is none.
+async fn wake(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns when the agent shuts down, or is gone.
+async fn down(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that the sender was dropped, which says the same.
+    let _ = shutdown.wait_for(|down| *down).await;
+}

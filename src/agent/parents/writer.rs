@@ -1,0 +1,51 @@
+//! Frames on their way out of a session: taken as fast as the link takes them, flushed once a burst.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::Sink;
+
+use crate::session::AgentEnd;
+use crate::transports::{FrameSink, LinkError};
+
+/// The link's sink, and whether something in it is not flushed yet.
+#[derive(Debug)]
+pub(super) struct Writer {
+    sink: FrameSink,
+    dirty: bool,
+    /// There may be something to write.
+    pub(super) pending: bool,
+}
+
+impl Writer {
+    pub(super) fn new(sink: FrameSink) -> Self {
+        Self { sink, dirty: false, pending: false }
+    }
+
+    /// Moves what the session's end has to say into the link and flushes it. Ready when all of it is out; cancel-safe.
+    pub(super) fn poll_write(&mut self, end: &mut AgentEnd, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        loop {
+            while self.sink_ready(cx)? {
+                let Some(frame) = end.poll_frame() else { break };
+                Pin::new(&mut self.sink).start_send(frame)?;
+                self.dirty = true;
+            }
+            if !self.dirty {
+                self.pending = false;
+                return Poll::Ready(Ok(()));
+            }
+            // Also when the sink is full: flushing is what makes room.
+            if Pin::new(&mut self.sink).poll_flush(cx)?.is_pending() {
+                return Poll::Pending;
+            }
+            self.dirty = false;
+        }
+    }
+
+    fn sink_ready(&mut self, cx: &mut Context<'_>) -> Result<bool, LinkError> {
+        match Pin::new(&mut self.sink).poll_ready(cx) {
+            Poll::Ready(ready) => ready.map(|()| true),
+            Poll::Pending => Ok(false),
+        }
+    }
+}
