@@ -15,6 +15,7 @@ pub(crate) use dishonest::{Ages, Kind, Liar, Lie};
 pub(crate) use keys::{Node, NodeKey, Roster, Sig};
 pub(crate) use message::{Internal, NUMBERS_PER_ROUND, Report, Round, fingerprint, open_internal, open_report};
 pub(crate) use network::Network;
+#[cfg(test)]
 pub(crate) use verify::Invalid;
 
 use rand::rngs::StdRng;

@@ -81,20 +81,17 @@ fn read(answer: &Value) -> Health {
         };
         Some((network.get("name")?.as_str()?.to_owned(), health))
     });
-    let peers = detail("gossip").and_then(|gossip| gossip.get("peers")).and_then(Value::as_array).into_iter().flatten().filter_map(|peer| {
-        let mesh = peer.get("mesh").and_then(Value::as_array).into_iter().flatten();
-        let health = PeerHealth {
-            score: peer.get("score").and_then(Value::as_f64).unwrap_or_default(),
-            graylisted: peer.get("graylisted").and_then(Value::as_bool).unwrap_or_default(),
-            mesh: mesh.filter_map(Value::as_str).map(str::to_owned).collect(),
-        };
-        Some((peer.get("peer_id")?.as_str()?.to_owned(), health))
-    });
-    Health {
-        ready: answer.get("ready").and_then(Value::as_bool).unwrap_or_default(),
-        networks: networks.collect(),
-        peers: peers.collect(),
-    }
+    let peers =
+        detail("gossip").and_then(|gossip| gossip.get("peers")).and_then(Value::as_array).into_iter().flatten().filter_map(|peer| {
+            let mesh = peer.get("mesh").and_then(Value::as_array).into_iter().flatten();
+            let health = PeerHealth {
+                score: peer.get("score").and_then(Value::as_f64).unwrap_or_default(),
+                graylisted: peer.get("graylisted").and_then(Value::as_bool).unwrap_or_default(),
+                mesh: mesh.filter_map(Value::as_str).map(str::to_owned).collect(),
+            };
+            Some((peer.get("peer_id")?.as_str()?.to_owned(), health))
+        });
+    Health { ready: answer.get("ready").and_then(Value::as_bool).unwrap_or_default(), networks: networks.collect(), peers: peers.collect() }
 }
 
 #[cfg(test)]

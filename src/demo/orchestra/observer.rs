@@ -74,7 +74,9 @@ impl Observer {
     pub(crate) fn missing(&self) -> Option<String> {
         for (index, spot) in self.topology.spots.iter().enumerate() {
             let name = &spot.name;
-            let Some(health) = self.last.get(index).and_then(Option::as_ref) else { return Some(format!("{name}'s agent does not answer")) };
+            let Some(health) = self.last.get(index).and_then(Option::as_ref) else {
+                return Some(format!("{name}'s agent does not answer"));
+            };
             if !health.ready {
                 return Some(format!("{name}'s agent is not ready"));
             }

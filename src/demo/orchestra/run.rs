@@ -108,8 +108,10 @@ impl Run {
                 self.processes.start(node, kind, place)?;
             }
             if kind == Kind::Agent {
-                self.wait("agents answer", |observer| (observer.answering() < observer.nodes()).then(|| "some agent does not answer".to_owned()))
-                    .await?;
+                self.wait("agents answer", |observer| {
+                    (observer.answering() < observer.nodes()).then(|| "some agent does not answer".to_owned())
+                })
+                .await?;
             }
         }
         self.wait("overlay forms", Observer::missing).await?;

@@ -1,6 +1,7 @@
 //! Orders from the demo: lines on stdin. Its end means that the demo is gone, and then so is this process.
 
-use tokio::io::{AsyncBufReadExt, BufReader};
+use std::io::BufRead;
+
 use tokio::sync::mpsc;
 
 use crate::demo::report::facts::Nanos;
@@ -26,22 +27,23 @@ impl Order {
 }
 
 /// Reads orders until stdin ends; then the channel closes. Bounded: the demo sends a handful, and a reader that waits loses nothing.
-pub(crate) fn orders() -> mpsc::Receiver<Order> {
+///
+/// A thread of its own, because a read of stdin cannot be given up: a runtime that owned it would wait for it when the process ends.
+///
+/// # Errors
+/// When no thread can be started.
+pub(crate) fn orders() -> std::io::Result<mpsc::Receiver<Order>> {
     let (sender, receiver) = mpsc::channel(4);
-    tokio::spawn(async move {
-        let mut lines = BufReader::new(tokio::io::stdin()).lines();
-        while let Ok(Some(line)) = lines.next_line().await {
+    std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
             match Order::read(&line) {
-                Some(order) => {
-                    if sender.send(order).await.is_err() {
-                        return;
-                    }
-                }
+                Some(order) if sender.blocking_send(order).is_err() => return,
+                Some(_) => {}
                 None => tracing::warn!(line, "no order of the demo"),
             }
         }
-    });
-    receiver
+    })?;
+    Ok(receiver)
 }
 
 #[cfg(test)]

@@ -36,11 +36,8 @@ struct Carried {
 
 fn carried(setup: &Setup) -> Vec<Carried> {
     let outbound = setup.networks.iter().map(|network| Carried { network: network.name(), topic: network.reports(), numbers: 1 });
-    let internal = setup.network.map(|network| Carried {
-        network: network.internal_name(),
-        topic: network.shares(),
-        numbers: NUMBERS_PER_ROUND,
-    });
+    let internal =
+        setup.network.map(|network| Carried { network: network.internal_name(), topic: network.shares(), numbers: NUMBERS_PER_ROUND });
     outbound.chain(internal).collect()
 }
 
@@ -59,7 +56,7 @@ pub(crate) async fn run(setup: Setup) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(&setup.roster).with_context(|| format!("cannot read {}", setup.roster.display()))?;
     let roster = Arc::new(Roster::from_json(&text)?);
     let will = actor(&setup, member(&setup, &roster)?);
-    let mut orders = orders();
+    let mut orders = orders().context("cannot start a thread")?;
     // One error is enough to end the process; further ones find the channel full.
     let (fatal, mut failed) = mpsc::channel(1);
     let work = serve(&setup, will, Judge::new(setup.part, roster, ledger.clone()), &ledger, &mut orders, fatal);

@@ -147,7 +147,11 @@ impl Summary {
         }
         for (index, restart) in self.parent_restart.iter().enumerate() {
             if restart.forwarded_while_down > 0 {
-                reasons.push(format!("outage {}: {} messages were forwarded while the only verifier was down", index + 1, restart.forwarded_while_down));
+                reasons.push(format!(
+                    "outage {}: {} messages were forwarded while the only verifier was down",
+                    index + 1,
+                    restart.forwarded_while_down
+                ));
             }
             if restart.missed > restart.unverified_reported {
                 let (missed, told) = (restart.missed, restart.unverified_reported);

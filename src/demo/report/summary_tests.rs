@@ -73,7 +73,8 @@ fn the_words_name_what_happened() {
     let mut summary = summary().judge();
     summary.deaths.push("weather-2's agent ended at 7.0 s: signal: 9 (SIGKILL)".to_owned());
     let words = summary.words();
-    for part in ["30 processes", "9 of 9 deliveries", "graylisted by all its neighbours 1.5 s", "weather-2's agent", "All went as promised"] {
+    for part in ["30 processes", "9 of 9 deliveries", "graylisted by all its neighbours 1.5 s", "weather-2's agent", "All went as promised"]
+    {
         assert!(words.contains(part), "{part}: {words}");
     }
 }
