@@ -44,6 +44,15 @@ pub struct Running {
 /// [`GossipError`]: a setting cannot work, a verdict deadline does not fit the router's message cache, or an address is taken.
 pub async fn start(settings: &Settings, identity: &Identity, networks: Vec<NetworkOverlay>) -> Result<(Gossip, Running), GossipError> {
     check(settings, &networks)?;
+    launch(settings, identity, networks).await
+}
+
+/// [`start`] without its checks: tests also show what the checks are for.
+pub(super) async fn launch(
+    settings: &Settings,
+    identity: &Identity,
+    networks: Vec<NetworkOverlay>,
+) -> Result<(Gossip, Running), GossipError> {
     let router = Stock::new(settings, networks.clone())?;
     let swarm = net::swarm(settings, identity, router)?;
     let (commands, command_queue) = mpsc::channel(COMMANDS);
@@ -144,12 +153,13 @@ impl Gossip {
     }
 }
 
-/// Checks what can be checked without starting: the settings, and that every network's verdict deadline fits the router's message cache.
+/// Checks what can be checked without starting: the settings, that every network's verdict deadline fits the router's message cache, and its messages the frames.
 ///
 /// # Errors
 /// [`SettingsError`] for the first that cannot work.
 pub fn check(settings: &Settings, networks: &[NetworkOverlay]) -> Result<(), SettingsError> {
     settings.check()?;
     networks.iter().try_for_each(|network| network.score.check())?;
-    settings.mesh.fits(networks.iter().map(|network| network.deadline).max().unwrap_or_default())
+    settings.mesh.fits(networks.iter().map(|network| network.deadline).max().unwrap_or_default())?;
+    settings.mesh.carries(networks.iter().map(|network| network.max_message as u64).max().unwrap_or_default())
 }

@@ -81,3 +81,6 @@ impl Peers {
         self.by_id.values_mut()
     }
 }
+
+#[cfg(test)]
+mod tests;

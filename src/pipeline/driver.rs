@@ -49,6 +49,8 @@ pub struct Driver {
     metrics: Metrics,
     hops: Histogram<u64>,
     restarts: u64,
+    /// Newest first. What a fault leaves is taken up by the next road.
+    ups: Vec<Up>,
     offers: Vec<(LinkId, Offer)>,
     shipments: Vec<Shipment>,
     cut: Vec<LinkId>,
@@ -70,6 +72,9 @@ impl From<RoadError> for Step {
     }
 }
 
+/// Pause after a fault, so that a road that fails at once is no busy loop.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// How long a shutdown waits for verdicts that are pending.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -86,6 +91,7 @@ impl Driver {
             links: HashMap::new(),
             hops: hops(),
             restarts: 0,
+            ups: Vec::with_capacity(BATCH_MESSAGES),
             offers: Vec::new(),
             shipments: Vec::new(),
             cut: Vec::new(),
@@ -101,7 +107,12 @@ impl Driver {
             match self.drive().await {
                 Ok(()) => return Ok(()),
                 Err(Step::Router) => return Err(RouterGone(self.network)),
-                Err(Step::Road(error)) => self.restart(&error).await?,
+                Err(Step::Road(error)) => {
+                    self.restart(&error).await?;
+                    if *self.channels.shutdown.borrow() {
+                        return Ok(());
+                    }
+                }
             }
         }
     }
@@ -119,7 +130,26 @@ impl Driver {
             // A link whose channel is full or closed is gone already.
             let _ = attached.port.down.try_send((attached.port.index, Down::Cut(Cut::Fault)));
         }
-        self.report().await.map_err(|_| RouterGone(self.network.clone()))
+        self.report().await.map_err(|_| RouterGone(self.network.clone()))?;
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = down(&mut self.channels.shutdown) => {}
+        }
+        Ok(())
+    }
+
+    /// Waits until the stages take a pass; to be awaited before each one.
+    async fn ready(&mut self) -> Result<(), Step> {
+        // CORRECTNESS: cancel-safe; a stack that is not ready holds up the road, never the other networks.
+        Ok(poll_fn(|cx| self.road.poll_ready(cx)).await.map_err(RoadError::from)?)
+    }
+
+    async fn settle(&mut self) -> Result<(), Step> {
+        if self.road.unsettled() {
+            self.ready().await?;
+            self.road.settle(Instant::now())?;
+        }
+        Ok(())
     }
 
     async fn drive(&mut self) -> Result<(), Step> {
@@ -127,53 +157,78 @@ impl Driver {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut seconds = tokio::time::interval(Duration::from_millis(500));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let (mut ups, mut arrivals) = (Vec::with_capacity(BATCH_MESSAGES), Vec::with_capacity(BATCH_MESSAGES));
+        let mut arrivals = Vec::with_capacity(BATCH_MESSAGES);
+        self.take_ups().await?;
         loop {
-            // CORRECTNESS: every future below is cancel-safe; a stack that is not ready holds up the road, never the other networks.
-            poll_fn(|cx| self.road.poll_ready(cx)).await.map_err(RoadError::from)?;
+            self.ready().await?;
+            // CORRECTNESS: every future below is cancel-safe. Shutdown and time stand before the traffic: they are rarely ready, and would
+            // otherwise never have their turn under load, nor would a deadline.
             tokio::select! {
-                            biased;
-            count = self.channels.ups.recv_many(&mut ups, BATCH_MESSAGES) => {
-                                if count == 0 {
-                                    return self.drain().await;
-                                }
-                                let now = Instant::now();
-                                for up in ups.drain(..) {
-                                    self.up(up, now)?;
-                                }
-                                self.road.settle(now)?;
-                            }
-                            count = self.channels.arrivals.recv_many(&mut arrivals, BATCH_MESSAGES) => {
-                                if count == 0 {
-                                    return Err(Step::Router);
-                                }
-                                self.road.arrive(&mut arrivals, Instant::now())?;
-                            }
-                            _ = ticks.tick() => self.road.tick(Instant::now())?,
-                            _ = seconds.tick() => self.show(),
-                            () = down(&mut self.channels.shutdown) => return self.drain().await,
-                        }
+                biased;
+                () = down(&mut self.channels.shutdown) => return self.drain().await,
+                _ = ticks.tick() => self.road.tick(Instant::now())?,
+                _ = seconds.tick() => self.show(),
+                count = self.channels.ups.recv_many(&mut self.ups, BATCH_MESSAGES) => {
+                    if count == 0 {
+                        return self.drain().await;
+                    }
+                    self.ups.reverse();
+                    self.take_ups().await?;
+                }
+                count = self.channels.arrivals.recv_many(&mut arrivals, BATCH_MESSAGES) => {
+                    if count == 0 {
+                        return Err(Step::Router);
+                    }
+                    self.road.arrive(&mut arrivals, Instant::now())?;
+                }
+            }
+            self.settle().await?;
             self.answer().await?;
         }
     }
 
-    /// Intake has stopped: waits for what is pending, within a bound, and settles the rest.
+    async fn take_ups(&mut self) -> Result<(), Step> {
+        let now = Instant::now();
+        while let Some(up) = self.ups.pop() {
+            if matches!(up, Up::Command(..)) {
+                self.ready().await?;
+            }
+            self.up(up, now)?;
+        }
+        Ok(())
+    }
+
+    /// Stops intake, waits for what is pending, within a bound, and settles the rest.
     async fn drain(&mut self) -> Result<(), Step> {
         let mut ticks = tokio::time::interval(TICK * 2);
         let end = tokio::time::Instant::now() + DRAIN;
+        // What the router has handed over is ours to answer. Bounded by the channel.
+        self.channels.arrivals.close();
+        let mut arrivals = Vec::with_capacity(BATCH_MESSAGES);
+        while let Ok(arrival) = self.channels.arrivals.try_recv() {
+            arrivals.push(arrival);
+            if arrivals.len() == BATCH_MESSAGES || self.channels.arrivals.is_empty() {
+                self.ready().await?;
+                self.road.arrive(&mut arrivals, Instant::now())?;
+                self.settle().await?;
+                self.answer().await?;
+            }
+        }
         while self.road.in_flight() > 0 && self.road.store.verifiers() > 0 {
+            self.ready().await?;
             tokio::select! {
                 biased;
-                Some(up) = self.channels.ups.recv() => {
-                    let now = Instant::now();
-                    self.up(up, now)?;
-                    self.road.settle(now)?;
-                }
-                _ = ticks.tick() => self.road.tick(Instant::now())?,
                 () = tokio::time::sleep_until(end) => break,
+                _ = ticks.tick() => self.road.tick(Instant::now())?,
+                Some(up) = self.channels.ups.recv() => {
+                    self.ups.push(up);
+                    self.take_ups().await?;
+                }
             }
+            self.settle().await?;
             self.answer().await?;
         }
+        self.ready().await?;
         self.road.flush(Reason::Shutdown, Instant::now())?;
         self.answer().await?;
         self.show();
@@ -334,3 +389,6 @@ async fn down(shutdown: &mut watch::Receiver<bool>) {
 fn stream() -> u64 {
     rand::random::<u64>().max(1)
 }
+
+#[cfg(test)]
+mod tests;

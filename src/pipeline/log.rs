@@ -47,7 +47,8 @@ pub struct LogError(#[source] pub std::io::Error);
 
 /// Where accepted messages rest until consumers have them: the face of the memory ring and of a durable spool.
 ///
-/// Positions start at 1 and rise by one an entry. Bounded: the oldest entries make room, and a consumer that needed them gets a gap.
+/// Positions start at 2 and rise by one an entry; position 1 stands for whatever was before this stream, so that a consumer that comes from
+/// another stream can be told in counter order that something may be missing. Bounded: the oldest entries make room, and a consumer that needed them gets a gap.
 pub trait Log: Send {
     /// Appends an entry and answers its position.
     fn append(&mut self, entry: Entry) -> u64;

@@ -12,6 +12,8 @@ mod port;
 mod road;
 mod stage;
 mod tally;
+#[cfg(test)]
+pub(crate) mod testing;
 mod tickets;
 mod topics;
 mod wheel;

@@ -9,8 +9,10 @@
 //! ```
 //!
 //! # Invariants
-//! - Every arrival gets exactly one report, and the tally adds up after every call.
+//! - Every arrival gets exactly one report, and the tally adds up after every call, also after one that failed.
 //! - Only an Accept reaches the tail, and the log has it before the report leaves.
+//! - Between two [`Road::poll_ready`] the front stack is called once at most, as tower demands: [`Road::arrive`], [`Road::settle`],
+//!   [`Road::tick`], [`Road::command`] and [`Road::flush`] make one pass each.
 
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -60,16 +62,25 @@ pub enum RoadError {
 /// One network's stages, queue, delivery and book.
 pub struct Road {
     front: Stack,
+    /// Whether a layer that may fail stands around the front.
+    wrapped: bool,
+    /// Copies of what such a layer has been given; it keeps the originals when it fails. Bounded by a batch.
+    lent: Vec<Envelope>,
     tail: Stack,
     /// The messages whose verdict is pending.
     pub store: Box<dyn Store>,
     /// Delivery to consumers.
     pub outlet: Box<dyn Outlet>,
     pool: Pool,
-    /// What verdicts and deadlines have settled since the last [`Road::settle`].
+    /// What verdicts, deadlines and the queue's bounds have settled since the last [`Road::settle`].
     out: Box<Batch>,
     reports: Vec<Report>,
     tally: Tally,
+}
+
+/// The end of a message that was on the road when it failed.
+fn faulted(envelope: Envelope) -> Settled {
+    Settled { envelope, outcome: Outcome::ignore(Reason::Fault) }
 }
 
 fn onion(stages: &[Box<dyn super::Blueprint>]) -> Stack {
@@ -84,6 +95,8 @@ impl Road {
         let out = pool.take();
         Self {
             front: onion(&plan.front),
+            wrapped: false,
+            lent: Vec::new(),
             tail: onion(&plan.tail),
             store: plan.store.build(),
             outlet: plan.outlet.build(stream),
@@ -105,6 +118,7 @@ impl Road {
         <L::Service as Service<Pass>>::Future: Send,
     {
         self.front = Box::new(Wrapped(layer.layer(self.front)));
+        self.wrapped = true;
         self
     }
 
@@ -119,7 +133,30 @@ impl Road {
         self.tail.poll_ready(cx)
     }
 
-    /// Messages from the overlay. Drains `arrivals`.
+    /// One pass of messages through the stages in front of the queue.
+    fn front(&mut self, batch: Box<Batch>, pass: fn(Box<Batch>, Instant) -> Pass, now: Instant) -> Result<Box<Batch>, Fault> {
+        if self.wrapped {
+            self.lent.extend(batch.settled.iter().map(|settled| &settled.envelope).chain(&batch.live).cloned());
+        }
+        let pass = pass(batch, now);
+        let (kind, count) = (std::mem::discriminant(&pass), self.lent.len());
+        let answer = match self.front.call(pass).into_inner() {
+            Ok(pass) if std::mem::discriminant(&pass) != kind => Err(Fault::Swapped),
+            Ok(Pass::Inward(batch, _) | Pass::Outward(batch, _)) if self.wrapped && batch.live.len() + batch.settled.len() != count => {
+                Err(Fault::Kept)
+            }
+            Ok(Pass::Inward(batch, _) | Pass::Outward(batch, _)) => Ok(batch),
+            Ok(Pass::Tick(_) | Pass::Command(..)) => Err(Fault::Swapped),
+            Err(fault) => Err(fault),
+        };
+        let lent = self.lent.drain(..);
+        if answer.is_err() {
+            self.out.settled.extend(lent.map(faulted));
+        }
+        answer
+    }
+
+    /// Messages from the overlay. Drains `arrivals`. What the queue refuses takes effect at the next [`Road::settle`].
     ///
     /// # Errors
     /// [`RoadError`] when the road cannot go on.
@@ -127,15 +164,16 @@ impl Road {
         self.tally.arrived(arrivals.len() as u64);
         let mut batch = self.pool.take();
         batch.live.extend(arrivals.drain(..).map(|arrival| Envelope { arrival, header: None }));
-        let Pass::Inward(mut batch, _) = self.front.call(Pass::Inward(batch, now)).into_inner()? else {
-            return Err(Fault::Swapped.into());
-        };
-        self.finish(&mut batch, now)?;
+        let mut batch = self.front(batch, Pass::Inward, now)?;
+        if let Err(error) = self.finish(&mut batch, now) {
+            self.out.settled.extend(batch.live.drain(..).map(faulted));
+            return Err(error);
+        }
         self.store.admit(&mut batch, now);
         // Refused by the queue: these have passed the stages and leave through them.
         self.out.settled.append(&mut batch.settled);
         self.pool.give(batch);
-        self.settle(now)
+        Ok(())
     }
 
     /// A verdict; takes effect at the next [`Road::settle`]. Answers the time since the message was offered.
@@ -146,7 +184,13 @@ impl Road {
         self.store.verdict(link, ticket, verdict, now, &mut self.out)
     }
 
-    /// Lets what verdicts and deadlines have settled leave through the stages.
+    /// Whether there is anything for [`Road::settle`] to do.
+    #[must_use]
+    pub fn unsettled(&self) -> bool {
+        !self.out.settled.is_empty()
+    }
+
+    /// Lets what verdicts, deadlines and the queue's bounds have settled leave through the stages.
     ///
     /// # Errors
     /// [`RoadError`] when the road cannot go on.
@@ -156,9 +200,7 @@ impl Road {
         }
         let fresh = self.pool.take();
         let batch = std::mem::replace(&mut self.out, fresh);
-        let Pass::Outward(mut batch, _) = self.front.call(Pass::Outward(batch, now)).into_inner()? else {
-            return Err(Fault::Swapped.into());
-        };
+        let mut batch = self.front(batch, Pass::Outward, now)?;
         self.finish(&mut batch, now)?;
         self.pool.give(batch);
         Ok(())
@@ -167,9 +209,11 @@ impl Road {
     /// Books outcomes, reports them, and sends accepted messages down the tail.
     fn finish(&mut self, batch: &mut Batch, now: Instant) -> Result<(), RoadError> {
         let mut accepted = self.pool.take();
+        let mark = self.reports.len();
         for Settled { envelope, outcome } in batch.settled.drain(..) {
             let arrival = &envelope.arrival;
-            self.tally.settle(&arrival.topic, outcome);
+            // CONTRACTS 1.2 holds whatever a stage of the library's user says.
+            let outcome = if outcome.verdict == Verdict::Reject { Outcome::reject(outcome.reason) } else { outcome };
             self.reports.push(Report::of(arrival, outcome));
             if outcome.verdict == Verdict::Accept {
                 accepted.live.push(envelope);
@@ -177,7 +221,15 @@ impl Road {
                 self.outlet.unverified(&arrival.topic, outcome.reason, 1);
             }
         }
-        self.tail(accepted, now)
+        let kept = self.tail(accepted, now);
+        for report in self.reports.iter_mut().skip(mark) {
+            // What the log could not keep is not accepted.
+            if kept.is_err() && report.outcome.verdict == Verdict::Accept {
+                report.outcome = Outcome::ignore(Reason::Fault);
+            }
+            self.tally.settle(&report.topic, report.outcome);
+        }
+        kept
     }
 
     fn tail(&mut self, accepted: Box<Batch>, now: Instant) -> Result<(), RoadError> {
@@ -207,7 +259,7 @@ impl Road {
         self.tail(batch, now)
     }
 
-    /// Time: deadlines, and the stages' own upkeep.
+    /// Time: deadlines, and the stages' own upkeep. What has expired takes effect at the next [`Road::settle`].
     ///
     /// # Errors
     /// [`RoadError`] when the road cannot go on.
@@ -215,7 +267,7 @@ impl Road {
         self.front.call(Pass::Tick(now)).into_inner()?;
         self.tail.call(Pass::Tick(now)).into_inner()?;
         self.store.expire(now, &mut self.out);
-        self.settle(now)
+        Ok(())
     }
 
     /// An order to whichever stage it concerns.
@@ -246,7 +298,7 @@ impl Road {
     pub(super) fn inherit(&mut self, old: Self, mut rest: Batch) {
         self.tally = old.tally;
         self.reports = old.reports;
-        rest.settled.extend(old.out.settled.into_iter().map(|settled| Settled { outcome: Outcome::ignore(Reason::Fault), ..settled }));
+        rest.settled.extend(old.out.settled.into_iter().map(|settled| faulted(settled.envelope)));
         for Settled { envelope: Envelope { arrival, .. }, outcome } in rest.settled {
             self.tally.settle(&arrival.topic, outcome);
             self.outlet.unverified(&arrival.topic, outcome.reason, 1);

@@ -69,6 +69,9 @@ pub enum Fault {
     /// A layer answered another kind of pass than it was given.
     #[error("a layer around the stages answered a pass of another kind than it was given")]
     Swapped,
+    /// A layer answered with fewer or more messages than it was given.
+    #[error("a layer around the stages answered with fewer or more messages than it was given; settle a message instead of dropping it")]
+    Kept,
 }
 
 /// The one service type of a road: object-safe, because its future is named.

@@ -18,6 +18,8 @@ mod fixture;
 mod registry;
 mod settings;
 mod table;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod validation;
 pub mod window;
 

@@ -9,7 +9,6 @@ use tower::{Service, ServiceExt};
 
 use super::session::{Attached, Ended, Session};
 use crate::agent::control::{Ask, Request};
-use crate::agent::directory::Network;
 use crate::gossip::AllowChange;
 use crate::pipeline::{LinkId, LinkPort, MarkAction, Up};
 use crate::session::{self, AgentEvent, Want};
@@ -61,7 +60,7 @@ impl Session {
             let attach = Up::Attach {
                 port: LinkPort { link, index: index as u16, down: self.down.0.clone() },
                 verify: want.roles.contains(Roles::VERIFY).then_some(want.verify),
-                consume: want.roles.contains(Roles::CONSUME).then(|| ConsumerTerms {
+                consume: want.roles.contains(Roles::CONSUME).then_some(ConsumerTerms {
                     name: want.consumer,
                     cursor: want.cursor,
                     window: want.consume,
@@ -69,7 +68,8 @@ impl Session {
                 }),
                 opened,
             };
-            self.network(index as u16)?.ups.send(attach).await.map_err(|_| Ended::Shutdown)?;
+            let driver = self.driver(index as u16)?;
+            driver.send(attach).await.map_err(|_| Ended::Shutdown)?;
             let opened = answer.await.map_err(|_| Ended::Shutdown)?;
             cursors.push(opened.map_or(Cursor::default(), |opened| opened.cursor));
         }
@@ -77,15 +77,17 @@ impl Session {
         Ok(())
     }
 
-    fn network(&self, index: u16) -> Result<&Network, Ended> {
+    fn driver(&self, index: u16) -> Result<mpsc::Sender<Up>, Ended> {
         let attached = self.attached.get(usize::from(index)).ok_or(Ended::Shutdown)?;
-        self.directory.networks.get(attached.network).ok_or(Ended::Shutdown)
+        let network = self.directory.networks.get(attached.network).ok_or(Ended::Shutdown)?;
+        Ok(network.ups.clone())
     }
 
-    async fn tell(&self, index: u16, up: impl FnOnce(LinkId) -> Up) -> Result<(), Ended> {
+    async fn tell(&mut self, index: u16, up: impl FnOnce(LinkId) -> Up) -> Result<(), Ended> {
         let link = self.attached.get(usize::from(index)).ok_or(Ended::Shutdown)?.link;
+        let driver = self.driver(index)?;
         // CORRECTNESS: a driver never waits for a link, so waiting for the driver cannot end in a circle.
-        self.network(index)?.ups.send(up(link)).await.map_err(|_| Ended::Shutdown)
+        driver.send(up(link)).await.map_err(|_| Ended::Shutdown)
     }
 
     fn request(&mut self, index: u16, request: u64, what: session::Request) {

@@ -52,6 +52,9 @@ pub(super) struct Attached {
     pub(super) link: LinkId,
 }
 
+/// Both ends of the channel from the drivers: the sender is handed to each of them.
+pub(super) type Downs = (mpsc::Sender<(u16, Down)>, mpsc::Receiver<(u16, Down)>);
+
 type Answered = (u16, u64, bool, Result<Reply, BoxError>);
 
 /// A session that runs.
@@ -62,7 +65,7 @@ pub(super) struct Session {
     /// The largest window that a parent may have, by network and role.
     pub(super) max_window: Window,
     pub(super) attached: Vec<Attached>,
-    pub(super) down: (mpsc::Sender<(u16, Down)>, mpsc::Receiver<(u16, Down)>),
+    pub(super) down: Downs,
     pub(super) requests: FuturesUnordered<BoxFuture<'static, Answered>>,
     offers: Vec<Offer>,
     records: Vec<Record>,
@@ -104,11 +107,17 @@ impl Session {
         ended
     }
 
-    async fn turns(&mut self, incoming: &mut FrameStream, writer: &mut Writer, mut shutdown: watch::Receiver<bool>) -> Result<Infallible, Ended> {
+    async fn turns(
+        &mut self,
+        incoming: &mut FrameStream,
+        writer: &mut Writer,
+        mut shutdown: watch::Receiver<bool>,
+    ) -> Result<Infallible, Ended> {
         let mut downs = Vec::with_capacity(TURN);
         loop {
             // CORRECTNESS: every future below is cancel-safe. Writing goes on beside reading, so that a parent that does not read is still seen
             // to be silent. What the drivers send waits in their channel while the last burst is not out; the parent's credit bounds it.
+            let next_tick = self.end.next_tick();
             tokio::select! {
                 biased;
                 written = poll_fn(|cx| writer.poll_write(&mut self.end, cx)), if writer.pending => written?,
@@ -129,7 +138,7 @@ impl Session {
                     self.answer(answered)?;
                     writer.pending = true;
                 }
-                () = wake(self.end.next_tick()) => {
+                () = wake(next_tick) => {
                     let alive = self.end.tick(Instant::now());
                     writer.pending = true;
                     alive?;
@@ -187,9 +196,7 @@ impl Session {
                 self.end.published(index, request, status, published.id, peers, "")
             }
             Ok(Reply::Done) => self.end.done(index, request),
-            Err(error) if publish => {
-                self.end.published(index, request, publish_status(&error), MessageId::EMPTY, 0, &error.to_string())
-            }
+            Err(error) if publish => self.end.published(index, request, publish_status(&error), MessageId::EMPTY, 0, &error.to_string()),
             Err(error) => self.end.failed(index, request, &error.to_string()),
         };
         Ok(said?)

@@ -5,6 +5,8 @@ mod allow;
 mod dial;
 mod router;
 
+use std::net::{IpAddr, TcpListener};
+
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::NetworkBehaviour;
@@ -74,6 +76,21 @@ pub(super) fn listen_address(text: &str) -> Result<Multiaddr, SettingsError> {
         Ok(address)
     } else {
         Err(wrong("listen", text, "only /ip4/<address>/tcp/<port> and /ip6/<address>/tcp/<port> are spoken"))
+    }
+}
+
+/// Whether a listen address is free. libp2p shares a port (SO_REUSEPORT) with whatever else of the same user shares it, so that a second agent on the same port would
+/// start without a word and take half of the first one's connections.
+pub(super) fn probe(address: &Multiaddr) -> std::io::Result<()> {
+    let mut parts = address.iter();
+    let ip: IpAddr = match parts.next() {
+        Some(Protocol::Ip4(ip)) => ip.into(),
+        Some(Protocol::Ip6(ip)) => ip.into(),
+        _ => return Ok(()),
+    };
+    match parts.next() {
+        Some(Protocol::Tcp(port)) if port != 0 => TcpListener::bind((ip, port)).map(drop),
+        _ => Ok(()),
     }
 }
 

@@ -64,6 +64,6 @@ pub(crate) trait Router: NetworkBehaviour {
     /// A peer's last connection closed.
     fn disconnected(&mut self, peer: &PeerId);
 
-    /// Upkeep of the router's own tables, about once a second.
+    /// Upkeep of the router's own tables, once a heartbeat.
     fn tick(&mut self, now: Instant);
 }

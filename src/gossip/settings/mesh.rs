@@ -154,6 +154,22 @@ impl Mesh {
         Err(SettingsError::Deadline { deadline, history_length, heartbeat: self.heartbeat, kept })
     }
 
+    /// Checks that a payload of `largest` bytes fits a frame. The receiver compares its whole read buffer with `max_transmit_size`: a frame and up to 8 KiB of the
+    /// next one. Too small a value closes streams under load, with only a line in the log.
+    ///
+    /// # Errors
+    /// [`SettingsError::Value`] when it does not.
+    pub fn carries(&self, largest: u64) -> Result<(), SettingsError> {
+        let needed = largest.saturating_add(TRANSMIT_MARGIN);
+        let size = self.transmit_size(largest);
+        ensure(
+            size >= needed,
+            "mesh.max_transmit_size",
+            ByteSize::b(size),
+            format!("must be at least {needed}B, the largest max_message of the networks and 16KiB; or leave it unset"),
+        )
+    }
+
     /// Largest frame on the wire when the largest payload has `largest` bytes.
     #[must_use]
     pub fn transmit_size(&self, largest: u64) -> u64 {

@@ -64,8 +64,8 @@ pub enum ContentHash {
 
 /// A topic's score: the sum of P1 to P4, times the weight.
 ///
-/// With the defaults a peer earns 20 at most on a topic; one invalid message costs 20, two 80, three 180, which is below every default threshold. Zero is never
-/// reached by honest traffic, at whatever rate.
+/// With the defaults a peer earns 20 at most on a topic; one invalid message costs 20, two 80, three 180, which is below every default threshold. Valid messages never
+/// lower it, at whatever rate.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TopicScore {

@@ -79,11 +79,17 @@ impl DataTransform for RefuseAuthored {
     }
 }
 
-/// Peers' subscriptions to topics that no network claims are not kept.
+/// Longest name of a topic, in bytes. Peers choose the names that are kept for them.
+const MAX_TOPIC: usize = 1024;
+
+/// Peers' subscriptions to topics that no network claims, or with endless names, are not kept.
 pub(crate) struct Claimed(pub(super) Networks);
 
 impl TopicSubscriptionFilter for Claimed {
     fn can_subscribe(&mut self, topic: &TopicHash) -> bool {
-        self.0.of(topic.as_str()).is_some()
+        topic.as_str().len() <= MAX_TOPIC && self.0.of(topic.as_str()).is_some()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use super::{Command, Sink, Task};
 use crate::gossip::error::{PublishError, SubscribeError};
 use crate::gossip::face::{PeerView, Published};
 use crate::gossip::net::{Router, RouterError};
+use crate::gossip::settings::MessageIdFunction;
 use crate::pipeline::{Arrival, Report, Topic};
 use crate::wire::Verdict;
 
@@ -41,8 +42,14 @@ impl<R: Router> Task<R> {
     }
 
     fn subscribe(&mut self, topic: Topic, sender: mpsc::Sender<Arrival>) -> Result<(), SubscribeError> {
-        if !self.networks.iter().any(|network| network.claims.matches(&topic.name)) {
+        let Some(network) = self.networks.iter().find(|network| network.claims.matches(&topic.name)) else {
             return Err(SubscribeError::Unclaimed(topic.name.to_string()));
+        };
+        if matches!(network.id, MessageIdFunction::Content { .. }) && self.sinks.keys().any(|other| *other != topic.name) {
+            tracing::warn!(
+                network = %network.name, topic = %topic.name,
+                "ids of this network are made from the content alone: whoever replays a message on another topic of this agent first suppresses it here"
+            );
         }
         let router = &mut self.swarm.behaviour_mut().router;
         router.subscribe(&topic).map_err(|reason| SubscribeError::Router { topic: topic.name.to_string(), reason })?;
@@ -116,15 +123,18 @@ impl<R: Router> Task<R> {
         }
     }
 
-    /// Dials that are due, publishes whose wait is over.
-    pub(super) fn on_time(&mut self, now: Instant) {
+    /// Dials that are due, publishes whose wait is over. True when there was a dial.
+    pub(super) fn on_time(&mut self, now: Instant) -> bool {
         while let Some(Parked { answer, .. }) = self.waiting.expired(now) {
             self.metrics.publish_no_peers.increment(1);
             tell(answer, Err(PublishError::NoPeers(self.waiting.wait())));
         }
+        let mut dialled = false;
         while let Some(target) = self.dialler.due(now) {
             self.dial(target, now);
+            dialled = true;
         }
+        dialled
     }
 
     /// A verdict, from a road.

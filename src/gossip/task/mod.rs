@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::StreamExt;
+use libp2p::swarm::SwarmEvent;
 use libp2p::{PeerId, Swarm};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Interval, MissedTickBehavior, Sleep};
@@ -20,7 +21,7 @@ use tokio::time::{Interval, MissedTickBehavior, Sleep};
 use super::error::{GossipError, PublishError, SubscribeError};
 use super::face::{AllowChange, NetworkOverlay, PeerView, Published};
 use super::metrics::Metrics;
-use super::net::{Dialler, Router, Shared, target};
+use super::net::{Dialler, Router, Shared, listen_address, probe, target};
 use super::peers::Peers;
 use super::settings::{Settings, SettingsError};
 use crate::pipeline::{Arrival, Report, Topic};
@@ -90,7 +91,7 @@ impl<R: Router> Task<R> {
         let targets = settings.peers.iter().map(|text| target(text)).collect::<Result<Vec<_>, SettingsError>>()?;
         // An agent that finds itself among its peers (one list for all nodes of a network) does not dial itself.
         let targets = targets.into_iter().filter(|target| target.peer != *swarm.local_peer_id());
-        let mut tick = tokio::time::interval(settings.mesh.heartbeat.min(Duration::from_secs(1)));
+        let mut tick = tokio::time::interval(settings.mesh.heartbeat);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
             dialler: Dialler::new(targets, settings.redial.clone(), now),
@@ -118,14 +119,16 @@ impl<R: Router> Task<R> {
         let failed = |address: &str, reason: String| GossipError::Listen { address: address.to_owned(), reason };
         let deadline = tokio::time::Instant::now() + LISTEN_WAIT;
         for text in addresses {
-            let id = self.swarm.listen_on(super::net::listen_address(text)?).map_err(|error| failed(text, error.to_string()))?;
+            let address = listen_address(text)?;
+            probe(&address).map_err(|error| failed(text, error.to_string()))?;
+            let id = self.swarm.listen_on(address).map_err(|error| failed(text, error.to_string()))?;
             loop {
                 let Ok(event) = tokio::time::timeout_at(deadline, self.swarm.select_next_some()).await else {
                     return Err(failed(text, format!("not open after {LISTEN_WAIT:?}")));
                 };
                 match &event {
-                    libp2p::swarm::SwarmEvent::NewListenAddr { listener_id, .. } if *listener_id == id => break,
-                    libp2p::swarm::SwarmEvent::ListenerClosed { listener_id, reason, .. } if *listener_id == id => {
+                    SwarmEvent::NewListenAddr { listener_id, .. } if *listener_id == id => break,
+                    SwarmEvent::ListenerClosed { listener_id, reason, .. } if *listener_id == id => {
                         return Err(failed(text, format!("closed: {reason:?}")));
                     }
                     _ => self.on_swarm(event, Instant::now()),
@@ -163,7 +166,8 @@ impl<R: Router> Task<R> {
         if self.end.is_some_and(|end| end <= now) {
             return Poll::Ready(());
         }
-        self.on_time(now);
+        // What a dial set off is polled in another turn.
+        again |= self.on_time(now);
         again |= self.set_alarm(cx);
         if again {
             // One more turn, after the runtime's other tasks.

@@ -84,3 +84,6 @@ impl Waiting {
         self.queue.insert(place, parked);
     }
 }
+
+#[cfg(test)]
+mod tests;

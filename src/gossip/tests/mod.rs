@@ -1,12 +1,18 @@
 //! Agents over real TCP on loopback. Whatever is waited for is an event or a polled state, with a bound on time.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod connections;
+mod frames;
+mod interop;
 mod lifecycle;
+mod publish;
+mod score;
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -109,6 +115,34 @@ impl Node {
         let in_mesh = |view: &PeerView| view.mesh.iter().any(|topic| **topic == *name);
         self.until(other, "in the mesh", in_mesh).await;
         other.until(self, "in the mesh", in_mesh).await;
+    }
+}
+
+/// The metrics of all agents that this test starts: it runs on one thread.
+pub(super) struct Meter(PrometheusRecorder);
+
+impl Meter {
+    pub(super) fn new() -> Self {
+        Self(PrometheusBuilder::new().build_recorder())
+    }
+
+    pub(super) fn install(&self) -> ::metrics::LocalRecorderGuard<'_> {
+        ::metrics::set_default_local_recorder(&self.0)
+    }
+
+    /// A counter's value, by its name and labels as the text format has them.
+    pub(super) fn value(&self, name: &str) -> u64 {
+        let text = self.0.handle().render();
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
+    }
+
+    /// Waits until a counter has reached `value`.
+    pub(super) async fn reaches(&self, name: &str, value: u64) {
+        let start = Instant::now();
+        while self.value(name) < value {
+            assert!(start.elapsed() < BOUND, "{name} is {} after {BOUND:?}, not {value}", self.value(name));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 

@@ -88,6 +88,8 @@ impl Consumer {
                 (self.gap(log.first() - 1, self.missing), log.first() - 1, 0)
             } else {
                 let Some(entry) = log.read(position) else { return };
+                // Whatever is missing from here on is missing for its own slowness.
+                self.missing = GapReason::DropOldest;
                 let bytes = entry.bytes();
                 (record(position, entry), position, bytes)
             };
@@ -99,8 +101,6 @@ impl Consumer {
             }
             self.flight.push_back((last, bytes));
             self.sent = last;
-            // From here on only its own slowness can make it miss records.
-            self.missing = GapReason::DropOldest;
             out.push(Shipment { link: self.link, record });
         }
         // It stands where the log ends: whatever it misses later, it misses for being slow.

@@ -70,8 +70,8 @@ impl Delivery {
             return (acked.min(newest), GapReason::Retention);
         }
         if terms.cursor.stream != 0 {
-            // Another stream's counters say nothing about this one: all that the log holds is news.
-            return (self.log.first() - 1, GapReason::Restart);
+            // Another stream's counters say nothing about this one: all that the log holds is news, and a gap in front of it says so.
+            return (0, GapReason::Restart);
         }
         (newest, GapReason::Retention)
     }
@@ -100,6 +100,8 @@ impl Outlet for Delivery {
             self.close(old);
         }
         let (cursor, reason) = self.place(terms);
+        // What it has behind it may not change any more either.
+        self.shipped = self.shipped.max(cursor);
         let policy = terms.policy.unwrap_or_else(|| self.settings.policy.into());
         self.consumers.push(Consumer::new(link, terms.name.clone(), policy, terms.window, cursor, reason));
         if !terms.name.is_empty() {

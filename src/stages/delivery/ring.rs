@@ -19,7 +19,7 @@ impl MemoryRing {
     /// An empty ring.
     #[must_use]
     pub fn new(max_entries: u32, max_bytes: u64) -> Self {
-        Self { entries: VecDeque::new(), first: 1, bytes: 0, max_entries: max_entries as usize, max_bytes }
+        Self { entries: VecDeque::new(), first: 2, bytes: 0, max_entries: max_entries as usize, max_bytes }
     }
 }
 

@@ -207,6 +207,11 @@ impl Store for ValidationQueue {
         }
         self.expired = expired;
         self.trim();
+        // Age brings settled entries to the front, but an entry may be old on arrival: at least half of the list is always pending.
+        if self.waiting.len() > 2 * self.tickets.len() + 64 {
+            let tickets = &mut self.tickets;
+            self.waiting.retain(|&ticket| matches!(tickets.find(ticket), Known::Pending(_)));
+        }
     }
 
     fn flush(&mut self, reason: Reason, out: &mut Batch) {

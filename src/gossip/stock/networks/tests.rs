@@ -1,0 +1,45 @@
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use super::*;
+use crate::gossip::settings::{ContentHash, NetworkSettings};
+use crate::pipeline::Claims;
+
+fn network(name: &str, claims: &[&str], id: MessageIdFunction) -> NetworkOverlay {
+    let claims = Claims(claims.iter().map(|&claim| claim.to_owned()).collect());
+    NetworkOverlay { id, ..NetworkOverlay::new(name, claims, Duration::from_secs(4), &NetworkSettings::default()) }
+}
+
+const CONTENT: MessageIdFunction = MessageIdFunction::Content { hash: ContentHash::Md5, size: 20 };
+
+#[test]
+fn the_first_that_claims_a_topic_has_it() {
+    let networks = Networks::new(vec![
+        network("old", &["old/*", "both/one"], CONTENT),
+        network("new", &["new/*", "both/*"], MessageIdFunction::TopicContent),
+    ]);
+    let name = |topic: &str| networks.of(topic).map(|network| network.name.to_string());
+    assert_eq!(name("old/x").as_deref(), Some("old"));
+    assert_eq!(name("both/one").as_deref(), Some("old"));
+    assert_eq!(name("both/two").as_deref(), Some("new"));
+    assert_eq!(name("neither"), None);
+    assert_eq!(networks.message_id("old/x", b"hello").len(), 32);
+    assert_eq!(networks.message_id("new/x", b"hello").len(), 20);
+    assert_eq!(networks.message_id("neither", b"hello").len(), 20);
+}
+
+#[test]
+fn one_function_for_all_needs_no_claims() {
+    let networks = Networks::new(vec![network("a", &["a/*"], CONTENT), network("b", &["b/*"], CONTENT)]);
+    assert_eq!(networks.id, Some(CONTENT));
+    assert_eq!(Networks::new(Vec::new()).id, Some(MessageIdFunction::TopicContent));
+}
+
+#[test]
+fn subscriptions_to_unclaimed_or_endless_topics_are_not_kept() {
+    let mut filter = Claimed(Networks::new(vec![network("a", &["a/*"], CONTENT)]));
+    assert!(filter.can_subscribe(&TopicHash::from_raw("a/x")));
+    assert!(!filter.can_subscribe(&TopicHash::from_raw("b/x")));
+    assert!(!filter.can_subscribe(&TopicHash::from_raw("a/".repeat(MAX_TOPIC))));
+}
