@@ -20,7 +20,8 @@ pub(crate) enum Kind {
     RepeatedSigner,
     /// A real report with another median.
     WrongMedian,
-    /// A report that everybody has, once more: with the same bytes, or with fewer of its signatures so that its id is another one.
+    /// A report that everybody has, once more: with fewer of its signatures, so that its id is another one. (With the same bytes its own
+    /// agent would not send it, and the others' would know the id.)
     Replay,
     /// A real report beyond the validity threshold, with fewer of its signatures so that its id is another one.
     Expired,
@@ -40,8 +41,6 @@ pub(crate) struct Lie {
     pub(crate) round: Round,
     /// Its bytes.
     pub(crate) bytes: Vec<u8>,
-    /// Whether these very bytes are an honest report.
-    pub(crate) verbatim: bool,
 }
 
 /// How old a report must be, in rounds behind the newest.
@@ -86,7 +85,7 @@ impl Liar {
         let heard = self.heard.get(&network)?;
         let newest = heard.iter().map(|report| report.body.round.seq).max()?;
         let age = |report: &&Report| newest - report.body.round.seq;
-        let (mut report, mut verbatim) = (heard.back()?.clone(), false);
+        let mut report = heard.back()?.clone();
         match kind {
             Kind::Forged => {
                 report.body.round.seq = newest + self.rng.random_range(1..=3);
@@ -112,16 +111,16 @@ impl Liar {
                     })
                     .collect();
                 report = (*old.choose(&mut self.rng)?).clone();
-                verbatim = self.rng.random_bool(0.5) || !drop_signer(&mut report, &mut self.rng);
+                drop_signer(&mut report, &mut self.rng)?;
             }
             Kind::Expired => {
                 let old: Vec<_> = heard.iter().filter(|report| age(report) > self.ages.validity + self.ages.slack).collect();
                 report = (*old.choose(&mut self.rng)?).clone();
-                verbatim = !drop_signer(&mut report, &mut self.rng);
+                drop_signer(&mut report, &mut self.rng)?;
             }
         }
         let bytes = report.seal();
-        Some(Lie { kind, round: report.body.round, bytes, verbatim })
+        Some(Lie { kind, round: report.body.round, bytes })
     }
 
     /// Everything as it should be, but for the key.
@@ -138,15 +137,12 @@ impl Liar {
     }
 }
 
-/// Leaves one signature out, if f+1 remain: the report stays authentic and gets another id. False if none can be spared.
-fn drop_signer(report: &mut Report, rng: &mut StdRng) -> bool {
-    // n-f = 2f+1 have signed, so f+1 remain as long as f > 0.
-    let spare = report.signers.len() > 2;
-    if spare {
-        let index = rng.random_range(0..report.signers.len());
-        report.signers.remove(index);
-    }
-    spare
+/// Leaves one signature out, so that f+1 remain: the report stays authentic and gets another id. `None` if none can be spared.
+fn drop_signer(report: &mut Report, rng: &mut StdRng) -> Option<()> {
+    // n-f = 2f+1 have signed, and f is at least 1.
+    let spare = report.signers.len().checked_sub(1).filter(|left| *left >= 2)?;
+    report.signers.remove(rng.random_range(0..=spare));
+    Some(())
 }
 
 #[cfg(test)]

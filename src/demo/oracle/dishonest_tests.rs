@@ -31,7 +31,6 @@ fn every_falsified_report_is_refused_by_the_verifier() {
                 _ => matches!(error, Invalid::Median { .. }),
             };
             assert!(right, "{kind:?}: {error}");
-            assert!(!lie.verbatim);
         }
     }
 }
@@ -48,11 +47,12 @@ fn old_reports_are_authentic_so_that_only_their_age_is_wrong() {
         assert!((40 - expired.round.seq) > AGES.validity, "{:?}", expired.round);
         for lie in [replay, expired] {
             let report = four.roster.check_report(NET, &lie.bytes).unwrap();
-            assert_eq!(lie.verbatim, report == four.report(lie.round.seq));
-            bytes.insert((lie.verbatim, lie.bytes));
+            assert_eq!(report.body, four.report(lie.round.seq).body);
+            assert_eq!(report.signers.len(), 2);
+            bytes.insert(lie.bytes);
         }
     }
-    assert!(bytes.iter().any(|(verbatim, _)| *verbatim) && bytes.iter().any(|(verbatim, _)| !*verbatim));
+    assert!(bytes.len() > 20, "each with an id of its own");
 }
 
 #[test]

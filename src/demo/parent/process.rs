@@ -215,9 +215,12 @@ async fn publish(client: &Client, ledger: &Ledger, send: Send) -> anyhow::Result
     if lie.is_none() {
         ledger.write(&Fact::Publishing { at, topic: topic.to_owned(), print: print.clone(), report })?;
     }
-    let error = client.publish(network, topic, payload).await.err().map(|error| error.to_string());
+    let answer = client.publish(network, topic, payload).await;
+    let sent = answer.as_ref().is_ok_and(|published| !published.duplicate);
+    let error = answer.err().map(|error| error.to_string());
     let fact = match (lie, error) {
-        (Some(lie), None) => Fact::Lied { at, topic: topic.to_owned(), kind: lie.kind, round: lie.round, print, verbatim: lie.verbatim },
+        // The same lie twice is not sent again.
+        (Some(lie), None) if sent => Fact::Lied { at, topic: topic.to_owned(), kind: lie.kind, round: lie.round, print },
         (_, error) => Fact::Published { at: now(), topic: topic.to_owned(), print, error },
     };
     ledger.write(&fact)

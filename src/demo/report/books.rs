@@ -136,12 +136,14 @@ impl Books {
         self.accounts.iter().enumerate().filter(|(_, account)| account.role == Role::Honest)
     }
 
-    fn lies(&self, topic: &str) -> impl Iterator<Item = (Kind, &str, bool)> {
+    /// The dishonest node's messages on one topic.
+    fn lies(&self, topic: &str) -> HashMap<&str, Kind> {
         let dishonest = self.accounts.iter().filter(|account| account.role == Role::Dishonest);
-        dishonest.flat_map(|account| &account.facts).filter_map(move |fact| match fact {
-            Fact::Lied { topic: on, kind, print, verbatim, .. } if on == topic => Some((*kind, print.as_str(), *verbatim)),
+        let lies = dishonest.flat_map(|account| &account.facts).filter_map(|fact| match fact {
+            Fact::Lied { topic: on, kind, print, .. } if on == topic => Some((print.as_str(), *kind)),
             _ => None,
-        })
+        });
+        lies.collect()
     }
 
     /// Compares what one network sent with what everybody got.
@@ -149,9 +151,8 @@ impl Books {
         let topic = network.reports();
         let published = self.published(network);
         let count = published.sent.len() as u64;
-        let lies: HashMap<&str, Kind> =
-            self.lies(topic).filter(|(_, _, verbatim)| !verbatim).map(|(kind, print, _)| (print, kind)).collect();
-        let mut tally = Tally { published: count, lies: self.lies(topic).count() as u64, ..Tally::default() };
+        let lies = self.lies(topic);
+        let mut tally = Tally { published: count, lies: lies.len() as u64, ..Tally::default() };
         for (index, account) in self.honest() {
             let told = Told::of(account, network);
             tally.lies_delivered += told.invalid(&published.attempted, &lies, self.validity);
@@ -177,19 +178,12 @@ impl Books {
 
     /// Invalid messages that got past the dishonest node's neighbours.
     fn forwarded(&self, topic: &str, lies: &HashMap<&str, Kind>) -> u64 {
-        let verbatim: HashSet<&str> = self.lies(topic).filter(|(_, _, verbatim)| *verbatim).map(|(_, print, _)| print).collect();
-        let mut forwarded = HashSet::new();
-        for account in self.accounts.iter().filter(|account| account.role != Role::Dishonest && !account.beside_dishonest) {
-            let mut seen = HashSet::new();
-            for fact in &account.facts {
-                let Fact::Judged { topic: on, print, .. } = fact else { continue };
-                let again = !seen.insert(print.as_str()) && verbatim.contains(print.as_str()) && account.role == Role::Witness;
-                if on == topic && (again || lies.contains_key(print.as_str())) {
-                    forwarded.insert(print.as_str());
-                }
-            }
-        }
-        forwarded.len() as u64
+        let beyond = self.accounts.iter().filter(|account| account.role != Role::Dishonest && !account.beside_dishonest);
+        let got = beyond.flat_map(|account| &account.facts).filter_map(|fact| match fact {
+            Fact::Judged { topic: on, print, .. } if on == topic && lies.contains_key(print.as_str()) => Some(print.as_str()),
+            _ => None,
+        });
+        got.collect::<HashSet<_>>().len() as u64
     }
 
     /// What became of one kill of the victim's parent.

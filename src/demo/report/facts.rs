@@ -121,8 +121,6 @@ pub(crate) enum Fact {
         round: Round,
         /// Names exactly its bytes.
         print: String,
-        /// Whether the very bytes are an honest report's.
-        verbatim: bool,
     },
     /// Something that the process could not do and that is worth a line in the summary.
     Trouble {

@@ -13,7 +13,7 @@ fn facts_survive_their_file_and_a_cut_line_is_no_fact() {
         Fact::Up { at: 1 },
         Fact::Judged { at: 2, topic: "t".into(), print: "p".into(), accept: false, why: Some("no".into()) },
         Fact::Delivered { at: 3, round, print: "q".into(), place: (5, 9) },
-        Fact::Lied { at: 4, topic: "t".into(), kind: Kind::RepeatedSigner, round, print: "r".into(), verbatim: false },
+        Fact::Lied { at: 4, topic: "t".into(), kind: Kind::RepeatedSigner, round, print: "r".into() },
     ];
     let ledger = Ledger::open(&path).unwrap();
     for fact in &facts {
