@@ -2,18 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::backoff::Backoff;
 use super::outbox::Outbox;
-use super::request::{Pending, What};
+use super::request::{Pending, repeats};
 use super::session::Session;
 use super::slot::Slot;
 use super::{ClientError, RequestError, Status};
-use crate::session::ParentTerms;
+use crate::session::{ParentTerms, Request};
 use crate::transports::{Address, connect};
+
+/// A link that lasted so long was good: the next attempt comes soon. One that breaks right after its welcome is no reason to hurry.
+const PROVEN: Duration = Duration::from_secs(1);
 
 /// Owns everything that outlives a link.
 pub(super) struct Connection {
@@ -23,7 +27,7 @@ pub(super) struct Connection {
     pub(super) slots: Vec<Slot>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) status: watch::Sender<Status>,
-    pub(super) backoff: Backoff,
+    backoff: Backoff,
     /// Links that were attached.
     pub(super) times: u64,
     /// Topics to join again, by network. Bounded: see [`super::session::SUBSCRIPTIONS`].
@@ -88,7 +92,11 @@ impl Connection {
         };
         let mut session = Session::new(self);
         let error = session.run(link).await;
+        let lasted = session.attached.is_some_and(|since| since.elapsed() >= PROVEN);
         let under_way = session.into_requests();
+        if lasted {
+            self.backoff.reset();
+        }
         self.slots.iter_mut().for_each(Slot::detached);
         self.take_back(under_way);
         error
@@ -96,7 +104,7 @@ impl Connection {
 
     /// Requests that the lost link left unanswered: what can be repeated goes first on the next one.
     fn take_back(&self, under_way: Vec<Pending>) {
-        let (repeat, lost): (Vec<_>, Vec<_>) = under_way.into_iter().partition(|request| request.what.repeats());
+        let (repeat, lost): (Vec<_>, Vec<_>) = under_way.into_iter().partition(|request| repeats(&request.what));
         // What the client asked for by itself is asked for again in any case.
         lost.into_iter().filter(|request| request.caller.is_some()).for_each(|request| request.finish(Err(RequestError::LinkLost)));
         let mut waiting = self.outbox.lock();
@@ -108,7 +116,7 @@ impl Connection {
 
     /// What has to be asked anew on every link.
     pub(super) fn repeated(&self) -> impl Iterator<Item = Pending> {
-        let again = |(slot, topic): &(usize, Arc<str>)| Pending { slot: *slot, what: What::Subscribe(topic.clone()), caller: None };
+        let again = |(slot, topic): &(usize, Arc<str>)| Pending { slot: *slot, what: Request::Subscribe(topic.clone()), caller: None };
         self.subscriptions.iter().map(again)
     }
 }

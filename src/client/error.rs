@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::session::Dead;
 use crate::transports::LinkError;
 use crate::wire::{FrameError, MessageId, PublishStatus, RefuseCode};
 
@@ -23,6 +24,9 @@ pub enum ClientError {
     /// What is at the other end does not keep to the protocol of this version.
     #[error("no attach session: {0}")]
     Protocol(String),
+    /// The agent hangs, or the link is half open.
+    #[error("the agent is silent: {0}")]
+    Dead(Dead),
     /// No welcome came in time.
     #[error("no agent welcomed this parent within {after:?}: {last}")]
     Timeout {
@@ -65,9 +69,11 @@ impl ClientError {
     /// Whether a further attempt would end in the same way.
     pub(super) fn is_final(&self) -> bool {
         match self {
-            Self::Link(error) => matches!(**error, LinkError::Address { .. } | LinkError::PathTooLong(_) | LinkError::Frame(FrameError::Magic(_))),
+            Self::Link(error) => {
+                matches!(**error, LinkError::Address { .. } | LinkError::PathTooLong(_) | LinkError::Frame(FrameError::Magic(_)))
+            }
             Self::Refused { code, .. } => is_final(*code),
-            Self::Protocol(_) | Self::Timeout { .. } => false,
+            Self::Protocol(_) | Self::Dead(_) | Self::Timeout { .. } => false,
             Self::NotDeclared { .. } | Self::Taken { .. } | Self::Thread(_) | Self::Closed => true,
         }
     }

@@ -9,8 +9,9 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::mailbox::Mailbox;
 use super::outbox::Outbox;
-use super::request::{Answer, Caller, Pending, What};
+use super::request::{Answer, Caller, Pending};
 use super::{Builder, ClientError, Consumer, Delivery, Incoming, PublishError, Published, RequestError, Status, Verifier};
+use crate::session::Request;
 use crate::wire::{AllowOp, MarkOp, PublishStatus, Roles};
 
 /// Requests under way at a time; further calls wait. Below the agent's own bound, so that it never refuses for that.
@@ -113,7 +114,7 @@ impl Client {
     /// # Errors
     /// [`PublishError::NotSent`] with the agent's reason; [`PublishError::Request`] for the rest.
     pub async fn publish(&self, network: &str, topic: &str, payload: impl Into<Bytes>) -> Result<Published, PublishError> {
-        match self.request(network, What::Publish { topic: topic.into(), payload: payload.into() }).await? {
+        match self.request(network, Request::Publish { topic: topic.into(), payload: payload.into() }).await? {
             Answer::Published { status, id, peers, .. } if status.is_ok() => {
                 Ok(Published { id, duplicate: status == PublishStatus::Duplicate, peers })
             }
@@ -127,7 +128,7 @@ impl Client {
     /// # Errors
     /// [`RequestError`].
     pub async fn subscribe(&self, network: &str, topic: &str) -> Result<(), RequestError> {
-        self.request(network, What::Subscribe(topic.into())).await.map(drop)
+        self.request(network, Request::Subscribe(topic.into())).await.map(drop)
     }
 
     /// Leaves a topic of a network.
@@ -135,7 +136,7 @@ impl Client {
     /// # Errors
     /// [`RequestError`].
     pub async fn unsubscribe(&self, network: &str, topic: &str) -> Result<(), RequestError> {
-        self.request(network, What::Unsubscribe(topic.into())).await.map(drop)
+        self.request(network, Request::Unsubscribe(topic.into())).await.map(drop)
     }
 
     /// Sets the sequence window's thresholds, counted in sequence numbers: beyond `skip` a message is ignored, beyond `validity` rejected.
@@ -150,7 +151,7 @@ impl Client {
     /// # Errors
     /// [`RequestError`].
     pub async fn thresholds(&self, network: &str, topic: &str, skip: u64, validity: u64) -> Result<(), RequestError> {
-        self.request(network, What::Thresholds { topic: topic.into(), skip, validity }).await.map(drop)
+        self.request(network, Request::Thresholds { topic: topic.into(), skip, validity }).await.map(drop)
     }
 
     /// Moves an origin's high mark, or retires one of its epochs. `origin` is zero-padded; `seq` is 0 where the action needs none.
@@ -165,8 +166,16 @@ impl Client {
     ///
     /// # Errors
     /// [`RequestError`].
-    pub async fn mark(&self, network: &str, topic: &str, origin: [u8; 32], epoch: u64, seq: u64, action: MarkOp) -> Result<(), RequestError> {
-        self.request(network, What::Mark { topic: topic.into(), origin, epoch, seq, action }).await.map(drop)
+    pub async fn mark(
+        &self,
+        network: &str,
+        topic: &str,
+        origin: [u8; 32],
+        epoch: u64,
+        seq: u64,
+        action: MarkOp,
+    ) -> Result<(), RequestError> {
+        self.request(network, Request::Mark { topic: topic.into(), origin, epoch, seq, action }).await.map(drop)
     }
 
     /// Changes who may be connected to the network; `peers` are peer ids as text.
@@ -183,7 +192,7 @@ impl Client {
     /// [`RequestError`].
     pub async fn allow_list(&self, network: &str, action: AllowOp, peers: &[&str]) -> Result<(), RequestError> {
         let peers = peers.iter().map(|&peer| peer.to_owned()).collect();
-        self.request(network, What::AllowList { action, peers }).await.map(drop)
+        self.request(network, Request::AllowList { action, peers }).await.map(drop)
     }
 
     /// No further messages of the network are to be offered to this parent, until [`Client::resume`]; those on their way still come.
@@ -223,7 +232,7 @@ impl Client {
         slot.ok_or_else(|| ClientError::NotDeclared { network: network.to_owned(), role: method })
     }
 
-    async fn request(&self, network: &str, what: What) -> Result<Answer, RequestError> {
+    async fn request(&self, network: &str, what: Request) -> Result<Answer, RequestError> {
         let slot = self.slot(network, Roles::PRODUCE, "produce")?;
         let answered = async {
             let closed = || RequestError::Client(self.0.status.borrow().end().unwrap_or(ClientError::Closed));

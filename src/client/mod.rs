@@ -59,6 +59,7 @@ mod connection;
 mod consume;
 mod error;
 mod handle;
+mod inbound;
 mod mailbox;
 mod options;
 mod outbox;

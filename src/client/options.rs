@@ -10,7 +10,7 @@ use crate::wire::{Cursor, Overflow, Window};
 /// let few_at_a_time = VerifyOptions { window: Window { messages: 16, bytes: 1 << 20 } };
 /// assert!(few_at_a_time.window.messages < VerifyOptions::default().window.messages);
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct VerifyOptions {
     /// How much may be offered without a verdict yet. Bounds the client's queue. Default: 1,024 messages, 16 MiB.
     pub window: Window,

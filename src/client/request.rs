@@ -1,12 +1,10 @@
 //! Requests and their answers.
 
-use std::sync::Arc;
-
-use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::RequestError;
-use crate::wire::{AllowOp, MarkOp, MessageId, PublishStatus};
+use crate::session::Request;
+use crate::wire::{MessageId, PublishStatus};
 
 /// What became of a publish that went well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,22 +17,9 @@ pub struct Published {
     pub peers: u32,
 }
 
-/// What is asked.
-#[derive(Debug, Clone)]
-pub(super) enum What {
-    Publish { topic: Arc<str>, payload: Bytes },
-    Subscribe(Arc<str>),
-    Unsubscribe(Arc<str>),
-    Thresholds { topic: Arc<str>, skip: u64, validity: u64 },
-    Mark { topic: Arc<str>, origin: [u8; 32], epoch: u64, seq: u64, action: MarkOp },
-    AllowList { action: AllowOp, peers: Vec<String> },
-}
-
-impl What {
-    /// Whether it is sent again after a lost link without asking: a publish is told by its content (CONTRACTS 3).
-    pub(super) fn repeats(&self) -> bool {
-        matches!(self, Self::Publish { .. })
-    }
+/// Whether it is sent again after a lost link without asking: a publish is told by its content (CONTRACTS 3).
+pub(super) fn repeats(what: &Request) -> bool {
+    matches!(what, Request::Publish { .. })
 }
 
 /// A good answer.
@@ -49,7 +34,7 @@ pub(super) enum Answer {
 pub(super) struct Pending {
     /// The network's place in the client.
     pub(super) slot: usize,
-    pub(super) what: What,
+    pub(super) what: Request,
     /// Its caller; gone when it has given up. `None` for what the client repeats by itself.
     pub(super) caller: Option<Caller>,
 }

@@ -163,7 +163,10 @@ impl Verifier {
         while self.offers.take_blocking(&mut batch, BATCH) {
             // The closure's own state is its author's affair; ours is not touched by its unwinding.
             if catch_unwind(AssertUnwindSafe(|| closure(&mut batch))).is_err() {
-                tracing::error!(messages = batch.len(), "the verifier's closure panicked: messages without a verdict are left to the deadline");
+                tracing::error!(
+                    messages = batch.len(),
+                    "the verifier's closure panicked: messages without a verdict are left to the deadline"
+                );
             }
             hand_over(&self.outbox, &mut batch);
         }
