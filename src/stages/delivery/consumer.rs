@@ -82,14 +82,16 @@ impl Consumer {
     pub(super) fn pump(&mut self, log: &mut dyn Log, out: &mut Vec<Shipment>) {
         while self.sent + 1 < log.next() {
             let position = self.sent + 1;
+            if position >= log.first() {
+                // Nothing was missing when it came: whatever is missing later is missing for its own slowness.
+                self.missing = GapReason::DropOldest;
+            }
             let (record, last, bytes) = if self.skip.is_some_and(|skip| skip <= position) {
                 (self.gap(log.next() - 1, GapReason::DropNewest), log.next() - 1, 0)
             } else if position < log.first() {
                 (self.gap(log.first() - 1, self.missing), log.first() - 1, 0)
             } else {
                 let Some(entry) = log.read(position) else { return };
-                // Whatever is missing from here on is missing for its own slowness.
-                self.missing = GapReason::DropOldest;
                 let bytes = entry.bytes();
                 (record(position, entry), position, bytes)
             };
@@ -101,6 +103,8 @@ impl Consumer {
             }
             self.flight.push_back((last, bytes));
             self.sent = last;
+            // From here on only its own slowness can make it miss records.
+            self.missing = GapReason::DropOldest;
             out.push(Shipment { link: self.link, record });
         }
         // It stands where the log ends: whatever it misses later, it misses for being slow.

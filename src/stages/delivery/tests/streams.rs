@@ -99,8 +99,6 @@ impl World {
                     prop_assert_eq!(counter, seat.at + 1, "a hole, or a record twice");
                     prop_assert_eq!(self.model.get(&counter), Some(&Some(number)), "another message than was appended there");
                     seat.delivered.push((counter, number));
-                    seat.in_flight.push(counter);
-                    prop_assert!(seat.in_flight.len() <= self.windows[&link] as usize, "more in flight than the window");
                     seat.at = counter;
                 }
                 Seen::Unverified(counter, _, count) => {
@@ -116,6 +114,8 @@ impl World {
                     seat.at = to;
                 }
             }
+            seat.in_flight.push(seat.at);
+            prop_assert!(seat.in_flight.len() <= self.windows[&link] as usize, "more in flight than the window");
         }
         for LinkId(link) in cut {
             self.bench.delivery.close(LinkId(link));
