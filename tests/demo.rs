@@ -97,9 +97,8 @@ fn a_killed_agent_is_named_and_the_others_go_on() {
     let _one = ONE_AT_A_TIME.lock();
     let demo = start(&["--seconds", "16", "--networks", "2"]);
     let config = |pid: u32| command_line(pid).split(' ').find(|word| word.ends_with("quakes-2/pmq.toml")).map(str::to_owned);
-    let (agent, config) = until("an agent", Duration::from_secs(20), || {
-        children(demo.id()).into_iter().find_map(|pid| Some((pid, config(pid)?)))
-    });
+    let (agent, config) =
+        until("an agent", Duration::from_secs(20), || children(demo.id()).into_iter().find_map(|pid| Some((pid, config(pid)?))));
     let facts = config.replace("pmq.toml", "facts.jsonl");
     let deliveries = || std::fs::read_to_string(&facts).unwrap_or_default().matches("\"delivered\"").count();
     until("deliveries", Duration::from_secs(40), || (deliveries() > 40).then_some(()));

@@ -72,9 +72,9 @@ fn read(answer: &Value) -> Health {
     let networks = detail("networks").and_then(Value::as_array).into_iter().flatten().filter_map(|network| {
         let number = |path: &str| network.pointer(path).and_then(Value::as_u64).unwrap_or_default();
         let health = NetworkHealth {
-            accept: number("/outcomes/accept"),
-            ignore: number("/outcomes/ignore"),
-            reject: number("/outcomes/reject"),
+            accept: number("/verdicts/accept"),
+            ignore: number("/verdicts/ignore"),
+            reject: number("/verdicts/reject"),
             forwarded: number("/forwarded"),
             delivered: number("/delivered"),
             hop: [number("/hop_us/p50"), number("/hop_us/p99"), number("/hop_us/p999")],

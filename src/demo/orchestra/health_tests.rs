@@ -13,7 +13,7 @@ fn an_agents_answer_is_read() {
                 { "peer_id": "12D3", "score": -120.5, "graylisted": true, "mesh": ["weather.reports"] },
             ] } },
             "networks": { "ready": true, "detail": [
-                { "name": "weather", "outcomes": { "accept": 5, "ignore": 2, "reject": 1 }, "forwarded": 4, "delivered": 5,
+                { "name": "weather", "verdicts": { "accept": 5, "ignore": 2, "reject": 1 }, "forwarded": 4, "delivered": 5,
                   "hop_us": { "p50": 300, "p99": 900, "p999": 1000 } },
             ] },
         },

@@ -74,6 +74,7 @@ impl Actor {
 pub(crate) struct Beat {
     rate: f64,
     last: u64,
+    phase: Nanos,
     start: Option<Nanos>,
     next: u64,
 }
@@ -81,10 +82,17 @@ pub(crate) struct Beat {
 impl Beat {
     pub(crate) fn new(rate: f64, seconds: f64) -> Self {
         // At most 50 a second for an hour.
-        Self { rate, last: (rate * seconds).floor() as u64, start: None, next: 1 }
+        Self { rate, last: (rate * seconds).floor() as u64, phase: 0, start: None, next: 1 }
+    }
+
+    /// Begins that part of a beat later.
+    fn behind(mut self, part: f64) -> Self {
+        self.phase = (part / self.rate * 1e9) as Nanos;
+        self
     }
 
     fn start(&mut self, start: Nanos, now: Nanos) {
+        let start = start + self.phase;
         self.start = Some(start);
         let gone = now.saturating_sub(start) as f64 / 1e9 * self.rate;
         self.next = if now <= start { 1 } else { gone.floor() as u64 + 2 };
@@ -116,10 +124,13 @@ pub(crate) struct Member {
 impl Member {
     /// A node with its observations.
     pub(crate) fn new(me: Identity, setup: &Setup, rows: Vec<i64>) -> Self {
-        // Twice the rounds' distance, and time enough for two exchanges on a busy machine.
-        let takeover = Duration::from_secs_f64((2.0 / setup.rate).clamp(0.4, 2.0));
+        // Three rounds' distance, and time enough for two exchanges on a busy machine.
+        let takeover = Duration::from_secs_f64((3.0 / setup.rate).clamp(0.6, 2.0));
         let assembly = Assembly::new(me.clone(), setup.epoch, takeover);
-        Self { me, assembly, clock: Beat::new(setup.rate, setup.seconds), rows, seed: setup.seed, epoch: setup.epoch }
+        // Networks know nothing of each other's rounds: they do not all begin at the same moment.
+        let place = setup.networks.iter().position(|network| *network == me.network).unwrap_or_default();
+        let clock = Beat::new(setup.rate, setup.seconds).behind(place as f64 / setup.networks.len().max(1) as f64);
+        Self { me, assembly, clock, rows, seed: setup.seed, epoch: setup.epoch }
     }
 
     fn delivered(&mut self, topic: &str, payload: &[u8], now: Nanos) -> Vec<Send> {

@@ -70,7 +70,7 @@ pub(crate) struct Tally {
     pub(crate) gaps: u64,
     /// Invalid messages that the dishonest node published.
     pub(crate) lies: u64,
-    /// Deliveries of invalid messages, or of a report for the second time.
+    /// Deliveries of invalid messages, a repeated report among them.
     pub(crate) lies_delivered: u64,
     /// Invalid messages that reached somebody who is no neighbour of the dishonest node.
     pub(crate) lies_forwarded: u64,
@@ -290,14 +290,15 @@ impl Told {
         told
     }
 
-    /// Deliveries that must not be: nobody honest published it, it is a second one of the same round, or it is far too old.
+    /// Deliveries that must not be: falsified bytes, a round that nobody honest published, a repetition by the dishonest node, or a report
+    /// that is far too old. (Two honest transmitters may publish one round's report with other signers, when the second one took over.)
     fn invalid(&self, attempted: &HashSet<Round>, lies: &HashMap<&str, Kind>, validity: u64) -> u64 {
         let (mut invalid, mut newest, mut seen) = (0, 0, HashSet::new());
         for (round, print) in &self.all {
-            let falsified = lies.get(print.as_str()).is_some_and(|kind| !matches!(kind, Kind::Replay | Kind::Expired));
-            let second = !seen.insert(round);
+            let had = !seen.insert(round);
+            let lie = lies.get(print.as_str()).is_some_and(|kind| had || !matches!(kind, Kind::Replay | Kind::Expired));
             let expired = u64::saturating_sub(newest, round.seq) > validity;
-            invalid += u64::from(falsified || second || expired || !attempted.contains(round));
+            invalid += u64::from(lie || expired || !attempted.contains(round));
             newest = newest.max(round.seq);
         }
         invalid

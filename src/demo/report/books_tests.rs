@@ -118,6 +118,7 @@ fn invalid_deliveries_are_found_by_bytes_by_round_and_by_age() {
     let delivered = |seq, print: &str, counter| Fact::Delivered { at: 50_000, round: round(seq), print: print.into(), place: (1, counter) };
     assert_eq!(with(delivered(2, "forged", 9)), 1);
     assert_eq!(with(delivered(2, "replay", 9)), 1, "the same round again");
+    assert_eq!(with(delivered(2, "another honest transmitter's", 9)), 0);
     assert_eq!(with(delivered(77, "unheard of", 9)), 1, "nobody published it");
 
     let mut books = books();
