@@ -120,12 +120,17 @@ fn when_the_demo_is_killed_nothing_stays_behind() {
     let _one = ONE_AT_A_TIME.lock();
     let mut demo = start(&["--networks", "1"]);
     let all = until("all processes", Duration::from_secs(30), || Some(children(demo.id())).filter(|all| all.len() >= 14));
+    let work = all
+        .iter()
+        .find_map(|pid| command_line(*pid).split(' ').find_map(|word| word.strip_suffix("/weather-0/pmq.toml").map(str::to_owned)));
     demo.kill().unwrap();
     demo.wait().unwrap();
     until("the end of all processes", Duration::from_secs(10), || all.iter().all(|pid| command_line(*pid).is_empty()).then_some(()));
     let mut text = String::new();
     demo.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     assert_eq!(text, "");
+    // A killed demo cannot clear up: this is the one thing that it leaves.
+    std::fs::remove_dir_all(work.expect("weather-0's agent was among them")).unwrap();
 }
 
 fn kill(pid: u32) {

@@ -134,7 +134,7 @@ impl Run {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             looks.tick().await;
-            while let Ok(death) = self.died.try_recv() {
+            if let Ok(death) = self.died.try_recv() {
                 let name = &self.topology.spots[death.node].name;
                 let log = self.work.keep().join(name).join(format!("{}.log", death.kind.as_str()));
                 anyhow::bail!("{name}'s {} ended at the start ({}); see {}", death.kind.as_str(), death.how, log.display());

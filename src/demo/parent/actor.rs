@@ -217,7 +217,7 @@ impl Dishonest {
             let index = turn % Kind::ALL.len() as u64;
             return Kind::ALL.get(index as usize).copied().unwrap_or(Kind::Forged);
         }
-        if turn % 2 == 0 { Kind::Replay } else { Kind::Expired }
+        if turn.is_multiple_of(2) { Kind::Replay } else { Kind::Expired }
     }
 }
 
