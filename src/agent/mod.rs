@@ -2,6 +2,11 @@
 
 pub mod control;
 pub mod directory;
+mod health;
+mod networks;
 pub mod ops;
 pub mod parents;
+mod run;
 pub mod settings;
+
+pub use run::{RunError, run};

@@ -51,22 +51,25 @@ pub(super) fn run(command: &Command, globals: &Globals) -> Result<(), Failure> {
 }
 
 fn checked(config: &Config) -> String {
-    let mut text = format!("{}: ok, {} networks\n", config.file.display(), config.networks.len());
+    let mut text =
+        format!("{}: ok, {} network{}\n", config.file.display(), config.networks.len(), if config.networks.len() == 1 { "" } else { "s" });
     for warning in &config.warnings {
         text += &format!("warning: {warning}\n");
     }
-    text += "\nmemory at the expected rate, or at its bound:\n";
-    let mut total: u64 = 0;
+    text += "\nmemory:\n";
+    let (mut expected, mut bound) = (0_u64, 0_u64);
     for estimate in config.memory() {
         let name = if estimate.network.is_empty() { "agent".to_owned() } else { format!("network {}", estimate.network) };
-        text += &format!("  {name:<42} {:>12}\n", size(estimate.total()));
+        text += &format!("  {name}\n");
         for item in &estimate.items {
+            let most = if item.bound { "at most " } else { "" };
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "    {:<22} {:>12}  {}", item.what, size(item.bytes), item.basis);
+            let _ = writeln!(text, "    {:<20} {:>20}  {}", item.what, format!("{most}{}", size(item.bytes)), item.basis);
         }
-        total = total.saturating_add(estimate.total());
+        expected = expected.saturating_add(estimate.total(false));
+        bound = bound.saturating_add(estimate.total(true));
     }
-    text + &format!("  {:<42} {:>12}\n", "in all", size(total))
+    text + &format!("  in all {} at the expected rate, and at most {} more for what a flood may fill\n", size(expected), size(bound))
 }
 
 fn size(bytes: u64) -> String {
@@ -79,8 +82,8 @@ fn checked_json(config: &Config) -> String {
         .iter()
         .map(|estimate| {
             let items: Vec<_> =
-                estimate.items.iter().map(|item| json!({ "what": item.what, "bytes": item.bytes, "basis": item.basis })).collect();
-            json!({ "network": (!estimate.network.is_empty()).then_some(&estimate.network), "bytes": estimate.total(), "items": items })
+                estimate.items.iter().map(|item| json!({ "what": item.what, "bytes": item.bytes, "bound": item.bound, "basis": item.basis })).collect();
+            json!({ "network": (!estimate.network.is_empty()).then_some(&estimate.network), "expected_bytes": estimate.total(false), "bound_bytes": estimate.total(true), "items": items })
         })
         .collect();
     let networks: Vec<_> = config

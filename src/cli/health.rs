@@ -73,7 +73,8 @@ fn ask(address: SocketAddr, timeout: Duration) -> io::Result<String> {
     let left = || Some(end.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero()).ok_or_else(late);
     let mut stream = TcpStream::connect_timeout(&address, left()?)?;
     stream.set_write_timeout(Some(left()?))?;
-    write!(stream, "GET /health HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    // One write: a server may answer and close as soon as it has seen enough.
+    stream.write_all(format!("GET /health HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())?;
     let mut answer = Vec::new();
     let mut buffer = [0; 8192];
     loop {

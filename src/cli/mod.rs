@@ -8,6 +8,7 @@ mod health;
 mod key;
 mod logging;
 mod output;
+mod run;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -87,6 +88,8 @@ impl Globals {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs the agent
+    Run(run::Args),
     /// Checks, shows and explains the configuration
     #[command(subcommand)]
     Config(config::Command),
@@ -111,6 +114,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let Cli { globals, command } = cli;
     let done = match command {
+        Command::Run(arguments) => run::run(&arguments, &globals),
         Command::Config(command) => config::run(&command, &globals),
         Command::Key(command) => key::run(&command, &globals),
         Command::Health(arguments) => health::run(&arguments, &globals),

@@ -6,7 +6,11 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use super::LogError;
+use crate::agent::ops::OpsError;
 use crate::config::ConfigError;
+use crate::gossip::{GossipError, IdentityError, SettingsError};
+use crate::transports::LinkError;
 
 /// How data is written to stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -78,9 +82,23 @@ impl From<ConfigError> for Failure {
     }
 }
 
+/// What the error's chain says about its exit code: a setting that cannot work is 78, an address or a link that cannot be had 69.
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self::new(Exit::Internal, format!("{error:#}"))
+        if let Some(config) = error.chain().find_map(|cause| cause.downcast_ref::<ConfigError>()) {
+            return config.clone().into();
+        }
+        let of_settings = |cause: &(dyn std::error::Error + 'static)| {
+            cause.is::<SettingsError>() || matches!(cause.downcast_ref(), Some(GossipError::Settings(_)))
+        };
+        let config = error.chain().any(|cause| cause.is::<LogError>() || cause.is::<IdentityError>() || of_settings(cause));
+        let unavailable = error.chain().any(|cause| cause.is::<OpsError>() || cause.is::<LinkError>() || cause.is::<GossipError>());
+        let exit = match (config, unavailable) {
+            (true, _) => Exit::Config,
+            (false, true) => Exit::Unavailable,
+            (false, false) => Exit::Internal,
+        };
+        Self::new(exit, format!("{error:#}"))
     }
 }
 
@@ -105,3 +123,7 @@ pub(super) fn usage(answer: &clap::Error) -> ExitCode {
     let _ = answer.print();
     if answer.use_stderr() { ExitCode::from(Exit::Usage as u8) } else { ExitCode::SUCCESS }
 }
+
+#[cfg(test)]
+#[path = "output_tests.rs"]
+mod tests;

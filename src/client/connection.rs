@@ -63,18 +63,7 @@ impl Connection {
                 () = closed(&outbox) => break Status::Closed,
             }
         };
-        let reason = end.end().unwrap_or(ClientError::Closed);
-        // Nothing can be queued behind this.
-        let left = self.outbox.change(|waiting| {
-            waiting.closed = true;
-            std::mem::take(&mut waiting.requests)
-        });
         self.status.send_replace(end);
-        left.into_iter().for_each(|request| request.finish(Err(reason.clone().into())));
-        for slot in &self.slots {
-            slot.offers.close();
-            slot.records.close();
-        }
     }
 
     /// One link, from dialling to its end; answers what ended it.
@@ -118,6 +107,22 @@ impl Connection {
     pub(super) fn repeated(&self) -> impl Iterator<Item = Pending> {
         let again = |(slot, topic): &(usize, Arc<str>)| Pending { slot: *slot, what: Request::Subscribe(topic.clone()), caller: None };
         self.subscriptions.iter().map(again)
+    }
+}
+
+/// However the task ends, with its runtime too: nothing can be queued any more, and nobody waits for what will not come.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let reason = self.status.borrow().end().unwrap_or(ClientError::Closed);
+        let left = self.outbox.change(|waiting| {
+            waiting.closed = true;
+            std::mem::take(&mut waiting.requests)
+        });
+        left.into_iter().for_each(|request| request.finish(Err(reason.clone().into())));
+        for slot in &self.slots {
+            slot.offers.close();
+            slot.records.close();
+        }
     }
 }
 

@@ -77,14 +77,19 @@ impl Delivery {
 
 /// A network's consumer: taken from [`Client::consumer`](super::Client::consumer). Ends when the client does.
 ///
-/// ```no_run
+/// ```
 /// use futures::StreamExt;
 ///
-/// # async fn run(client: pmq::client::Client) -> Result<(), pmq::client::ClientError> {
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+/// # start_agent("doc-consumer").await;
+/// # let builder = pmq::client::Client::builder("memory:doc-consumer");
+/// # let client = builder.consume("weather", pmq::client::ConsumeOptions::default()).connect().await?;
 /// let mut consumer = client.consumer("weather")?;
 /// while let Some(delivery) = consumer.next().await {
 ///     println!("{delivery:?}");
 ///     consumer.ack(&delivery);
+/// #   break;
 /// }
 /// # Ok(()) }
 /// ```

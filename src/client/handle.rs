@@ -54,6 +54,19 @@ impl Client {
     }
 
     /// How the connection is, now and when it changes.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # start_agent("doc-status").await;
+    /// # let builder = pmq::client::Client::builder("memory:doc-status");
+    /// # let client = builder.produce("weather").connect().await?;
+    /// let mut status = client.status();
+    /// assert!(status.borrow_and_update().is_connected());
+    /// client.close().await;
+    /// assert!(status.borrow_and_update().end().is_some());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn status(&self) -> watch::Receiver<Status> {
         self.0.status.clone()
@@ -65,8 +78,12 @@ impl Client {
     /// that to every message of the batch that it had not answered yet, and does not end the verifier. The thread costs a wake-up per
     /// batch: for the shortest round trip with cheap verdicts take [`Client::verifier`] and stay on the runtime. Ends with the client.
     ///
-    /// ```no_run
-    /// # fn run(client: pmq::client::Client) -> Result<(), pmq::client::ClientError> {
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # start_agent("doc-verify").await;
+    /// # let builder = pmq::client::Client::builder("memory:doc-verify");
+    /// # let client = builder.verify("weather", pmq::client::VerifyOptions::default()).connect().await?;
     /// client.verify("weather", |batch| batch.iter_mut().for_each(|message| message.accept()))?;
     /// # Ok(()) }
     /// ```
@@ -104,8 +121,12 @@ impl Client {
     /// Publishes a message. Repeated over lost links until [`Builder::request_timeout`]; a repetition that the overlay had already answers
     /// `duplicate`.
     ///
-    /// ```no_run
-    /// # async fn run(client: pmq::client::Client) -> Result<(), pmq::client::PublishError> {
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::PublishError> {
+    /// # start_agent("doc-publish").await;
+    /// # let builder = pmq::client::Client::builder("memory:doc-publish");
+    /// # let client = builder.produce("weather").connect().await?;
     /// let sent = client.publish("weather", "weather/reports", b"report 1".as_slice()).await?;
     /// assert!(sent.peers > 0 || sent.duplicate);
     /// # Ok(()) }
@@ -125,6 +146,17 @@ impl Client {
 
     /// Joins a topic of a network. Joined again on every new link, until [`Client::unsubscribe`].
     ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::RequestError> {
+    /// # start_agent("doc-subscribe").await;
+    /// # let builder = pmq::client::Client::builder("memory:doc-subscribe");
+    /// # let client = builder.produce("weather").connect().await?;
+    /// client.subscribe("weather", "weather/reports/v2").await?;
+    /// client.unsubscribe("weather", "weather/reports/v1").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`RequestError`].
     pub async fn subscribe(&self, network: &str, topic: &str) -> Result<(), RequestError> {
@@ -142,8 +174,12 @@ impl Client {
     /// Sets the sequence window's thresholds, counted in sequence numbers: beyond `skip` a message is ignored, beyond `validity` rejected.
     /// An empty topic stands for all topics of the network.
     ///
-    /// ```no_run
-    /// # async fn run(client: pmq::client::Client) -> Result<(), pmq::client::RequestError> {
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::RequestError> {
+    /// # start_agent("doc-thresholds").await;
+    /// # let builder = pmq::client::Client::builder("memory:doc-thresholds");
+    /// # let client = builder.produce("weather").connect().await?;
     /// client.thresholds("weather", "", 64, 4096).await?;
     /// # Ok(()) }
     /// ```
@@ -156,10 +192,15 @@ impl Client {
 
     /// Moves an origin's high mark, or retires one of its epochs. `origin` is zero-padded; `seq` is 0 where the action needs none.
     ///
-    /// ```no_run
+    /// ```
     /// use pmq::client::MarkOp;
     ///
-    /// # async fn run(client: pmq::client::Client, origin: [u8; 32]) -> Result<(), pmq::client::RequestError> {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::RequestError> {
+    /// # start_agent("doc-mark").await;
+    /// # let builder = pmq::client::Client::builder("memory:doc-mark");
+    /// # let client = builder.produce("weather").connect().await?;
+    /// let origin = [7; 32];
     /// client.mark("weather", "weather/reports", origin, 0, 1_000, MarkOp::Seed).await?;
     /// # Ok(()) }
     /// ```
@@ -180,10 +221,14 @@ impl Client {
 
     /// Changes who may be connected to the network; `peers` are peer ids as text.
     ///
-    /// ```no_run
+    /// ```
     /// use pmq::client::AllowOp;
     ///
-    /// # async fn run(client: pmq::client::Client) -> Result<(), pmq::client::RequestError> {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::RequestError> {
+    /// # start_agent("doc-allow").await;
+    /// # let builder = pmq::client::Client::builder("memory:doc-allow");
+    /// # let client = builder.produce("weather").connect().await?;
     /// client.allow_list("weather", AllowOp::Open, &[]).await?;
     /// # Ok(()) }
     /// ```
@@ -197,6 +242,17 @@ impl Client {
 
     /// No further messages of the network are to be offered to this parent, until [`Client::resume`]; those on their way still come.
     /// Holds over lost links.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # start_agent("doc-pause").await;
+    /// # let builder = pmq::client::Client::builder("memory:doc-pause");
+    /// # let client = builder.verify("weather", pmq::client::VerifyOptions::default()).connect().await?;
+    /// client.pause("weather")?;
+    /// client.resume("weather")?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`ClientError::NotDeclared`].

@@ -2,12 +2,15 @@
 //!
 //! One [`Client`] is one connection to one agent. What it wants is declared before it connects, because the agent grants it by name:
 //!
-//! ```no_run
+//! ```
 //! use futures::StreamExt;
 //! use pmq::client::{Client, ConsumeOptions, Delivery, VerifyOptions};
 //!
-//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let client = Client::builder("unix:///run/pmq/agent.sock")
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # start_agent("node-1").await;
+//! // Or unix:///run/pmq/agent.sock: an agent in a process of its own.
+//! let client = Client::builder("memory:node-1")
 //!     .verify("weather", VerifyOptions::default())
 //!     .consume("weather", ConsumeOptions::named("archive"))
 //!     .produce("weather")
@@ -34,6 +37,7 @@
 //!         Delivery::Unverified { count, .. } => println!("{count} messages never had a verdict"),
 //!     }
 //!     consumer.ack(&delivery);
+//! #   if delivery.cursor().counter == 2 { break }
 //! }
 //! # Ok(()) }
 //! ```

@@ -89,13 +89,18 @@ impl Drop for Incoming {
 ///
 /// As a stream it yields one message after the other; give each its verdict and drop it:
 ///
-/// ```no_run
+/// ```
 /// use futures::StreamExt;
 ///
-/// # async fn run(client: pmq::client::Client) -> Result<(), pmq::client::ClientError> {
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+/// # start_agent("doc-verifier").await;
+/// # let builder = pmq::client::Client::builder("memory:doc-verifier");
+/// # let client = builder.verify("weather", pmq::client::VerifyOptions::default()).connect().await?;
 /// let mut verifier = client.verifier("weather")?;
 /// while let Some(mut message) = verifier.next().await {
 ///     if message.payload.is_empty() { message.reject() } else { message.accept() }
+/// #   break;
 /// }
 /// # Ok(()) }
 /// ```
@@ -136,11 +141,15 @@ pub struct Verdicts {
 impl Verifier {
     /// A stream and a sink, for two tasks.
     ///
-    /// ```no_run
+    /// ```
     /// use futures::{SinkExt, StreamExt};
     /// use pmq::client::Verdict;
     ///
-    /// # async fn run(client: pmq::client::Client) -> Result<(), pmq::client::ClientError> {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # start_agent("doc-split").await;
+    /// # let builder = pmq::client::Client::builder("memory:doc-split");
+    /// # let client = builder.verify("weather", pmq::client::VerifyOptions::default()).connect().await?;
     /// let (offers, mut verdicts) = client.verifier("weather")?.split();
     /// let mut bursts = offers.ready_chunks(64);
     /// while let Some(burst) = bursts.next().await {
@@ -148,6 +157,7 @@ impl Verifier {
     ///         verdicts.feed((message, Verdict::Accept)).await?;
     ///     }
     ///     verdicts.flush().await?;
+    /// #   break;
     /// }
     /// # Ok(()) }
     /// ```

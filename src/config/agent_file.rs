@@ -11,6 +11,7 @@ use super::document::{Document, span_of};
 use super::error::ConfigError;
 use super::mend::advise;
 use super::overrides::{self, Override};
+use super::places::Places;
 use super::{Config, check, files, network_file};
 use crate::agent::{ops, settings};
 use crate::gossip;
@@ -92,6 +93,7 @@ pub(super) fn load(path: &Path, all: &[Override], registry: &Registry) -> Result
         log: file.log,
         unclaimed: file.network.default.take,
         warnings,
+        places: Places::new(&document, &root),
     })
 }
 
@@ -99,7 +101,7 @@ pub(super) fn load(path: &Path, all: &[Override], registry: &Registry) -> Result
 pub(super) fn take_version(document: &Document, root: &mut DeTable<'_>) -> Result<(), ConfigError> {
     let Some(version) = root.get("version") else {
         return Err(ConfigError {
-            key: Some("version".to_owned()),
+            key: Some("version".into()),
             ..document.at(document.span(), "`version` is missing", "add version = 1 at the top")
         });
     };
@@ -123,7 +125,7 @@ impl Complaints<'_> {
         let key = advice.key.map_or_else(|| section.to_owned(), |key| join(section, &key));
         let mut error = self.at(&key, &advice.what, &advice.mend);
         if error.value.is_none() {
-            error.value = advice.value;
+            error.value = advice.value.map(Into::into);
         }
         error
     }
@@ -134,11 +136,19 @@ impl Complaints<'_> {
         let (span, exact) = span_of(self.root, &keys).unwrap_or_else(|| (self.document.span(), false));
         let mut error = self.document.found(self.root, span, what, mend);
         if !exact {
-            error.key = Some(key.to_owned());
+            error.key = Some(shown(&keys).into());
             error.value = None;
         }
         error
     }
+}
+
+/// A path of keys and indices as it is shown: `stage[0].deadline`.
+fn shown(keys: &[&str]) -> String {
+    keys.iter().fold(String::new(), |shown, key| match key.parse::<usize>() {
+        Ok(index) => format!("{shown}[{index}]"),
+        Err(_) => join(&shown, key),
+    })
 }
 
 fn join(section: &str, key: &str) -> String {

@@ -19,9 +19,6 @@ use crate::stages::window::WindowSettings;
 /// Something that works, but probably not as it is meant: shaped like an error.
 pub type Warning = ConfigError;
 
-/// What a frame of the overlay needs beyond the largest message (GOSSIPSUB, `max_transmit_size`).
-const FRAMING: u64 = 16 * 1024;
-
 /// Overrides that concern no network.
 pub(super) fn strays(of_networks: &[Override], read: &[Read]) -> Result<(), ConfigError> {
     let names: Vec<_> = read.iter().map(|read| read.network.name.as_str()).collect();
@@ -30,7 +27,7 @@ pub(super) fn strays(of_networks: &[Override], read: &[Read]) -> Result<(), Conf
     match of_networks.iter().find(|setting| !known(*setting)) {
         Some(stray) => Err(ConfigError {
             place: stray.place.clone(),
-            key: Some(stray.keys.join(".")),
+            key: Some(stray.keys.join(".").into()),
             value: None,
             what: format!("no network is called {:?}", asked(stray)),
             mend: choose(asked(stray), &names),
@@ -57,12 +54,11 @@ pub(super) fn cross(file: &AgentFile, read: &[Read], complain: &Complaints<'_>) 
         }
     }
     for network in read.iter().map(|read| &read.network) {
-        let (name, needed) = (&network.name, network.max_message.saturating_add(FRAMING));
-        if let Some(size) = file.gossip.mesh.max_transmit_size.filter(|size| size.as_u64() < needed) {
-            let what = format!("{size} is too small for network {name:?}, whose max_message is {}", ByteSize(network.max_message));
-            let mend = format!("take at least {needed} (16 KiB more than the largest message), or leave it out");
-            return Err(complain.at("gossip.mesh.max_transmit_size", &what, &mend));
-        }
+        let name = &network.name;
+        file.gossip.mesh.carries(network.max_message).map_err(|wrong| {
+            let error = complain.about("gossip", &wrong);
+            ConfigError { what: format!("too small for network {name:?}: {}", error.what), ..error }
+        })?;
         if file.attach.max_frame_payload.as_u64() < network.max_message {
             let what = format!("a message of network {name:?} may have {} and would fit no frame", ByteSize(network.max_message));
             return Err(complain.at("attach.max_frame_payload", &what, &format!("take at least {}", network.max_message)));
@@ -78,8 +74,8 @@ fn apart(this: &Read, other: &Read) -> Result<(), ConfigError> {
     let (a, b) = (&this.network, &other.network);
     let error = |place, key: &str, value: &str, what, mend: &str| ConfigError {
         place,
-        key: Some(key.to_owned()),
-        value: Some(format!("{value:?}")),
+        key: Some(key.into()),
+        value: Some(format!("{value:?}").into()),
         what,
         mend: mend.to_owned(),
     };

@@ -59,9 +59,8 @@ impl Document {
 
     /// The file's table with the overrides in it. Later overrides win.
     pub(super) fn table(&self) -> Result<DeTable<'_>, ConfigError> {
-        let mut table = DeTable::parse(&self.text)
-            .map_err(|wrong| self.explain(&DeTable::new(), wrong.message(), wrong.span().unwrap_or(0..0)))?
-            .into_inner();
+        let mut table =
+            DeTable::parse(&self.text).map_err(|wrong| self.unreadable(wrong.message(), wrong.span().unwrap_or(0..0)))?.into_inner();
         for placed in &self.overrides {
             let value = placed.value();
             let (last, sections) = placed.setting.keys.split_last().ok_or_else(|| self.at(placed.span.clone(), "no key", "name one"))?;
@@ -74,6 +73,22 @@ impl Document {
             at.insert(Spanned::new(placed.span.clone(), Cow::Borrowed(last.as_str())), value);
         }
         Ok(table)
+    }
+
+    /// A mistake in the form itself: there is no table to look keys up in, but mostly a line `key = value` below a line `[section]`.
+    fn unreadable(&self, message: &str, span: Span) -> ConfigError {
+        let mut error = self.explain(&DeTable::new(), message, span.clone());
+        let start = span.start.min(self.text.len());
+        let before = self.text.get(..start).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = self.text.get(line_start..).unwrap_or_default().lines().next().unwrap_or_default();
+        let section = before.lines().rev().map(str::trim).find(|line| line.starts_with('['));
+        if let Some((key, value)) = line.split_once('=') {
+            let section = section.map(|header| header.trim_matches(['[', ']']).to_owned() + ".").unwrap_or_default();
+            error.key = Some((section + key.trim()).into());
+            error.value = Some(value.trim().chars().take(SHOWN).collect());
+        }
+        error
     }
 
     /// Reads something out of a part of the table `root`. Keys in `also` were taken out of that part before.
@@ -93,15 +108,16 @@ impl Document {
         self.explain_with(root, message, span, &[])
     }
 
-    /// A message of serde at a span, where keys beyond those that it names are allowed too.
+    /// A message of serde at a span. At the top of the file keys beyond those that it names are allowed too.
     fn explain_with(&self, root: &DeTable<'_>, message: &str, span: Span, also: &[&str]) -> ConfigError {
-        let advice = advise(message, also);
+        let nested = path_of(root, &span).is_some_and(|(key, _)| key.contains(['.', '[']));
+        let advice = advise(message, if nested { &[] } else { also });
         let mut error = self.found(root, span, &advice.what, &advice.mend);
         if let Some(key) = advice.key {
             let last = key.rsplit('.').next().unwrap_or_default();
             if error.key.as_deref().is_none_or(|found| found.rsplit('.').next() != Some(last)) {
-                error.key = Some(error.key.map_or_else(|| key.clone(), |section| format!("{section}.{key}")));
-                error.value = advice.value;
+                error.key = Some(error.key.map_or_else(|| key.clone(), |section| format!("{section}.{key}")).into());
+                error.value = advice.value.map(Into::into);
             }
         }
         if advice.what.starts_with("unknown key") && !matches!(error.place, Place::File { .. }) {
@@ -115,8 +131,8 @@ impl Document {
     pub(super) fn found(&self, root: &DeTable<'_>, span: Span, what: &str, mend: &str) -> ConfigError {
         let mut error = self.at(span.clone(), what, mend);
         if let Some((key, value)) = path_of(root, &span) {
-            error.key = Some(key);
-            error.value = value.and_then(|value| self.shown(&value));
+            error.key = Some(key.into());
+            error.value = value.and_then(|value| self.shown(&value)).map(Into::into);
         }
         error
     }

@@ -45,9 +45,9 @@ pub struct ConfigError {
     /// Where it stands.
     pub place: Place,
     /// The key with its sections, as `ops.listen` or `stage[2].codec`.
-    pub key: Option<String>,
+    pub key: Option<Box<str>>,
     /// The value as it is written, on one line. Never that of a secret.
-    pub value: Option<String>,
+    pub value: Option<Box<str>>,
     /// What is wrong.
     pub what: String,
     /// What would be right.

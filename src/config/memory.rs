@@ -7,8 +7,10 @@ use super::{Config, Network};
 pub struct Item {
     /// What.
     pub what: String,
-    /// Bytes, at the expected rate or at its bound.
+    /// Bytes.
     pub bytes: u64,
+    /// Whether that is a bound, which only a flood reaches, and not an estimate at the expected rate.
+    pub bound: bool,
     /// What the figure rests on.
     pub basis: String,
 }
@@ -23,10 +25,10 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// All items together, in bytes.
+    /// All estimates at the expected rate together (`bound` false), or all bounds, in bytes.
     #[must_use]
-    pub fn total(&self) -> u64 {
-        self.items.iter().fold(0, |sum, item| sum.saturating_add(item.bytes))
+    pub fn total(&self, bound: bool) -> u64 {
+        self.items.iter().filter(|item| item.bound == bound).fold(0, |sum, item| sum.saturating_add(item.bytes))
     }
 }
 
@@ -47,12 +49,12 @@ impl Config {
         let agent = Estimate {
             network: String::new(),
             items: vec![
-                item(
+                bound(
                     "windows of parents",
                     sessions.saturating_mul(window),
-                    format!("bound: {sessions} sessions x {window} bytes; shares payloads with the queue and the ring"),
+                    &format!("{sessions} sessions x {window} bytes; shares payloads with the queue and the ring"),
                 ),
-                item(
+                expected(
                     "send queues of peers",
                     waiting,
                     format!("one second of traffic for each of {peers} connections; {queue} messages each at most"),
@@ -69,25 +71,29 @@ impl Config {
         let (_, kept) = self.gossip.mesh.history(deadline);
         let heartbeat = self.gossip.mesh.heartbeat;
         let remembered = self.gossip.mesh.duplicate_cache_time;
-        let stage = |stage: &dyn crate::pipeline::Blueprint| item(stage.name(), stage.memory(rate), "bound of its tables".to_owned());
+        let stage = |stage: &dyn crate::pipeline::Blueprint| bound(stage.name(), stage.memory(rate), "its tables when full");
         let mut items = vec![
-            item("message cache", caches.messages, format!("{rate} messages/s x {size} bytes for {kept} heartbeats of {heartbeat:?}")),
-            item("duplicate cache", caches.ids, format!("{} ids in {remembered:?}", caches.id_count)),
+            expected("message cache", caches.messages, format!("{rate} messages/s x {size} bytes for {kept} heartbeats of {heartbeat:?}")),
+            expected("duplicate cache", caches.ids, format!("{} ids in {remembered:?}", caches.id_count)),
         ];
         items.extend(network.plan.front.iter().map(|part| stage(&**part)));
-        items.push(item(
+        items.push(expected(
             network.plan.store.name(),
             network.plan.store.memory(rate, size),
             format!("{rate} messages/s x {size} bytes for {deadline:?}"),
         ));
         items.extend(network.plan.tail.iter().map(|part| stage(&**part)));
-        items.push(item(network.plan.outlet.name(), network.plan.outlet.memory(), "bound of its ring".to_owned()));
+        items.push(bound(network.plan.outlet.name(), network.plan.outlet.memory(), "its ring when full"));
         Estimate { network: network.name.clone(), items }
     }
 }
 
-fn item(what: &str, bytes: u64, basis: String) -> Item {
-    Item { what: what.to_owned(), bytes, basis }
+fn expected(what: &str, bytes: u64, basis: String) -> Item {
+    Item { what: what.to_owned(), bytes, bound: false, basis }
+}
+
+fn bound(what: &str, bytes: u64, basis: &str) -> Item {
+    Item { what: what.to_owned(), bytes, bound: true, basis: basis.to_owned() }
 }
 
 /// A float cast saturates; a negative estimate would be a mistake of the rooms.

@@ -15,6 +15,7 @@ mod memory;
 mod mend;
 mod network_file;
 mod overrides;
+mod places;
 mod reference;
 mod show;
 
@@ -52,6 +53,7 @@ pub struct Config {
     pub networks: Vec<Network>,
     /// What works, but probably not as it is meant.
     pub warnings: Vec<Warning>,
+    places: places::Places,
 }
 
 /// One network, from its pipeline file.
@@ -95,3 +97,6 @@ pub fn load_with(request: &Request, registry: &Registry) -> Result<Config, Confi
     let overrides = request.overrides()?;
     agent_file::load(&files::find(request)?, &overrides, registry)
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,7 +80,7 @@ pub(super) fn load(path: &Path, text: String, context: &Context<'_>) -> Result<R
     let queue = entries.iter().position(|entry| entry.name.get_ref() == plan.store.name()).unwrap_or_default();
     context.mesh.fits(deadline).map_err(|wrong| {
         let error = complain.about(&format!("stage.{queue}.deadline"), &wrong);
-        ConfigError { value: error.value.or_else(|| Some(format!("{deadline:?} (default)"))), ..error }
+        ConfigError { value: error.value.or_else(|| Some(format!("{deadline:?} (default)").into())), ..error }
     })?;
     let settings =
         |name: &str| entries.iter().position(|entry| entry.name.get_ref() == name).map(|index| (index, entries[index].settings.clone()));
@@ -115,7 +115,7 @@ fn own(path: &Path, context: &Context<'_>) -> Result<Vec<Override>, ConfigError>
     match own.iter().find(|setting| setting.keys == ["name"]) {
         Some(setting) => Err(ConfigError {
             place: setting.place.clone(),
-            key: Some("name".to_owned()),
+            key: Some("name".into()),
             value: None,
             what: "a network's name is what its overrides are found by".to_owned(),
             mend: "change it in the file".to_owned(),

@@ -63,7 +63,7 @@ fn refuse_secret(place: &Place, keys: &[String], value: &str) -> Result<(), Conf
     }
     Err(ConfigError {
         place: place.clone(),
-        key: Some(keys.join(".")),
+        key: Some(keys.join(".").into()),
         value: None,
         what: "secrets are taken neither from the environment nor from the command line".to_owned(),
         mend: "put it into a file of mode 0600 and name the file, as gossip.identity does".to_owned(),

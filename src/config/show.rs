@@ -63,11 +63,9 @@ fn walk(to: &mut Walk<'_>, prefix: &str, own: Option<&DeTable<'_>>, reference: O
     for key in keys {
         let path = if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") };
         let (mine, default) = (own.and_then(|table| table.get(key)), reference.and_then(|table| table.get(key)));
-        // A network has one name, one list of topics and so on: what the reference writes there is no default.
-        let optional = default.filter(|_| {
-            !(to.network.is_empty() && key == "networks")
-                && !(prefix.is_empty() && matches!(key, "name" | "topics" | "subscribe" | "version"))
-        });
+        // What the reference writes where there is no default is only an example.
+        let example = prefix.is_empty() && matches!(key, "networks" | "name" | "topics" | "version");
+        let optional = default.filter(|_| !example);
         visit(to, &path, mine, optional);
     }
 }
@@ -101,8 +99,13 @@ fn visit(to: &mut Walk<'_>, path: &str, mine: Option<&Node<'_>>, default: Option
                 push(to, path, to.document.written(&node.span()), Some(to.document.place(&node.span())));
             }
         }
-        // Stages are only those that the file lists.
-        (None, Some(DeValue::Array(list))) if list.iter().any(|item| item.get_ref().is_table()) && path == "stage" => {}
+        (None, Some(DeValue::Array(list))) if list.iter().any(|item| item.get_ref().is_table()) => {
+            // Stages are only those that the file lists; other lists have their defaults.
+            let entries = list.iter().filter(|_| path != "stage").filter_map(|item| item.get_ref().as_table());
+            for (index, entry) in entries.enumerate() {
+                walk(to, &format!("{path}[{index}]"), None, Some(entry));
+            }
+        }
         (None, Some(_)) => {
             if let Some(node) = default {
                 push(to, path, to.defaults.written(&node.span()), None);

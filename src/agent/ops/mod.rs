@@ -15,3 +15,6 @@ pub mod settings;
 pub use board::{HealthBoard, Report, Status};
 pub use metrics::{MetricsError, install};
 pub use server::{Ops, OpsError};
+
+#[cfg(test)]
+mod tests;

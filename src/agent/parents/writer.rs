@@ -25,27 +25,33 @@ impl Writer {
     /// Moves what the session's end has to say into the link and flushes it. Ready when all of it is out; cancel-safe.
     pub(super) fn poll_write(&mut self, end: &mut AgentEnd, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
         loop {
-            while self.sink_ready(cx)? {
-                let Some(frame) = end.poll_frame() else { break };
-                Pin::new(&mut self.sink).start_send(frame)?;
-                self.dirty = true;
-            }
-            if !self.dirty {
+            let blocked = self.take(end, cx)?;
+            if self.dirty {
+                // Also when the sink is full: flushing is what makes room.
+                if Pin::new(&mut self.sink).poll_flush(cx)?.is_pending() {
+                    return Poll::Pending;
+                }
+                self.dirty = false;
+            } else if blocked {
+                // The sink wakes this task when it has room.
+                return Poll::Pending;
+            } else {
                 self.pending = false;
                 return Poll::Ready(Ok(()));
             }
-            // Also when the sink is full: flushing is what makes room.
-            if Pin::new(&mut self.sink).poll_flush(cx)?.is_pending() {
-                return Poll::Pending;
-            }
-            self.dirty = false;
         }
     }
 
-    fn sink_ready(&mut self, cx: &mut Context<'_>) -> Result<bool, LinkError> {
-        match Pin::new(&mut self.sink).poll_ready(cx) {
-            Poll::Ready(ready) => ready.map(|()| true),
-            Poll::Pending => Ok(false),
+    /// Moves frames into the sink as long as it has room. Answers whether it had none.
+    fn take(&mut self, end: &mut AgentEnd, cx: &mut Context<'_>) -> Result<bool, LinkError> {
+        loop {
+            match Pin::new(&mut self.sink).poll_ready(cx) {
+                Poll::Pending => return Ok(true),
+                Poll::Ready(ready) => ready?,
+            }
+            let Some(frame) = end.poll_frame() else { return Ok(false) };
+            Pin::new(&mut self.sink).start_send(frame)?;
+            self.dirty = true;
         }
     }
 }

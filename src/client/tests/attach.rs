@@ -23,6 +23,7 @@ on_all! {
     the_status_names_the_agent,
     close_sends_what_was_given,
     garbage_costs_one_link,
+    streams_end_with_their_runtime,
 }
 
 async fn a_role_that_is_not_granted_ends_the_client(place: Place) {
@@ -185,6 +186,27 @@ async fn garbage_costs_one_link(place: Place) {
     let mut agent = Agent::accept(&mut listener).await;
     agent.welcome(Cursor { stream: 7, counter: 0 }).await;
     wait_for(&client, "the second link", |status| matches!(status, Status::Connected { times: 2, .. })).await;
+}
+
+/// A verifier's thread must not outlive the task that feeds it.
+async fn streams_end_with_their_runtime(place: Place) {
+    let mut listener = place.listen().await;
+    let builder = place.builder().verify("weather", VerifyOptions::default()).produce("weather");
+    let parent = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let client = runtime.block_on(builder.connect()).unwrap();
+        let (alive, ended) = std::sync::mpsc::channel::<()>();
+        client.verify("weather", move |_| alive.send(()).unwrap()).unwrap();
+        drop(runtime);
+        // The closure is dropped with its thread, and the channel with the closure.
+        let ended = ended.recv_timeout(super::PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Disconnected);
+        (client, ended)
+    });
+    let mut agent = Agent::accept(&mut listener).await;
+    agent.welcome(Cursor::default()).await;
+    let (client, ended) = tokio::task::spawn_blocking(|| parent.join().unwrap()).await.unwrap();
+    assert!(ended, "the verifier's thread goes on");
+    assert!(matches!(client.subscribe("weather", "t").await, Err(RequestError::Client(ClientError::Closed))));
 }
 
 #[test]

@@ -91,7 +91,7 @@ impl Fallbacks {
         }
     }
 
-    /// Causes for which unverified messages are accepted; the agent warns of them at every start.
+    /// Causes for which unverified messages are accepted.
     #[must_use]
     pub fn unverified(&self) -> Vec<Reason> {
         [Reason::NoVerifier, Reason::QueueFull, Reason::Timeout, Reason::Paused, Reason::VerifierLost]
@@ -112,6 +112,10 @@ impl StoreBlueprint for Settings {
 
     fn deadline(&self) -> Duration {
         self.deadline
+    }
+
+    fn accepts_unverified(&self) -> Vec<Reason> {
+        self.fallback.unverified()
     }
 
     fn memory(&self, rate: f64, size: u64) -> u64 {

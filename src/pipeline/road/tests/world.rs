@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use crate::pipeline::testing::{id, number, topic};
-use crate::pipeline::{Arrival, LinkId, Outcome, Peer, Plan, Road};
+use crate::pipeline::{Arrival, LinkId, Outcome, Peer, Plan, Road, TopicTally};
 use crate::wire::{ConsumerTerms, Cursor, HeaderOrigin, PmqHeader, Reason, Record, Ticket, Verdict, VerdictRefused, Window};
 use std::time::{Duration, Instant};
 
@@ -159,7 +159,7 @@ impl World {
         prop_assert_eq!(tally.came_in(), self.arrived);
         prop_assert_eq!(tally.came_in(), tally.settled() + self.road.in_flight(), "the book does not add up");
         prop_assert_eq!(tally.settled(), self.reports.len() as u64);
-        let booked: u64 = tally.topics().iter().flat_map(|topic| topic.iter()).map(|(_, count)| count).sum();
+        let booked: u64 = tally.topics().iter().flat_map(TopicTally::iter).map(|(_, count)| count).sum();
         prop_assert_eq!(booked, tally.settled(), "outcomes are missing from the book");
         for (&message, &times) in &self.delivered {
             prop_assert_eq!(times, 1, "message {} was delivered twice", message);

@@ -7,7 +7,7 @@ use proptest::sample::Index;
 
 use super::*;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Step {
     Deliver(u64),
     Unverified(u8, u64),
@@ -124,8 +124,8 @@ impl World {
         Ok(())
     }
 
-    fn apply(&mut self, step: Step) -> Result<(), TestCaseError> {
-        match step {
+    fn apply(&mut self, step: &Step) -> Result<(), TestCaseError> {
+        match *step {
             Step::Deliver(count) => {
                 for _ in 0..count {
                     self.model.insert(self.next(), Some(self.bench.appended + 1));
@@ -139,14 +139,14 @@ impl World {
                 self.model.insert(self.next() - 1, None);
             }
             Step::Attach { name, window, policy, cursor } => self.attach(name, window, policy, cursor)?,
-            Step::Detach(who) => {
-                if let Some(link) = self.pick(&who) {
+            Step::Detach(ref who) => {
+                if let Some(link) = self.pick(who) {
                     self.bench.delivery.close(LinkId(link));
                     self.seats.remove(&link);
                 }
             }
-            Step::Ack(who, ahead) => {
-                if let Some(link) = self.pick(&who) {
+            Step::Ack(ref who, ahead) => {
+                if let Some(link) = self.pick(who) {
                     let seat = self.seats.get_mut(&link).unwrap();
                     // Also beyond what was sent.
                     let counter = seat.start + ahead;
@@ -154,8 +154,8 @@ impl World {
                     self.bench.delivery.ack(LinkId(link), counter);
                 }
             }
-            Step::Window(who, messages) => {
-                if let Some(link) = self.pick(&who) {
+            Step::Window(ref who, messages) => {
+                if let Some(link) = self.pick(who) {
                     self.bench.delivery.window(LinkId(link), window(messages));
                     // What is on its way stays so when a window shrinks.
                     let in_flight = self.seats[&link].in_flight.len() as u32;
@@ -196,7 +196,7 @@ proptest! {
         let bench = Bench::new(ring, lag.min(ring));
         let mut world = World { bench, model: Model::new(), unverified: 0, seats: BTreeMap::new(), windows: BTreeMap::new(), links: 0 };
         for step in steps {
-            world.apply(step)?;
+            world.apply(&step)?;
         }
         world.finish()?;
     }

@@ -1,0 +1,51 @@
+//! Starts one driver a network.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::directory::Network;
+use crate::config;
+use crate::pipeline::{Channels, Driver, Report, Road, RouterGone, Snapshot};
+
+/// Messages from the router that a driver has not taken yet. When it is full, the router reports Ignore at once and counts it.
+const ARRIVALS: usize = 4096;
+/// Frames and orders that a driver has not taken yet. When it is full, links stop reading from their parents.
+const UPS: usize = 1024;
+
+/// Builds the road of every network and starts its driver on `drivers`. Answers what the directory knows of them, in order.
+pub(super) fn start(
+    networks: Vec<config::Network>,
+    reports: &mpsc::Sender<Report>,
+    shutdown: &watch::Receiver<bool>,
+    drivers: &mut JoinSet<Result<(), RouterGone>>,
+) -> Vec<Network> {
+    let mut started = Vec::with_capacity(networks.len());
+    for network in networks {
+        let name: Arc<str> = network.name.as_str().into();
+        let deadline = network.plan.store.deadline();
+        let (ups, up) = mpsc::channel(UPS);
+        let (arrivals, arrived) = mpsc::channel(ARRIVALS);
+        let (snapshots, snapshot) = watch::channel(Snapshot { network: name.clone(), ..Snapshot::default() });
+        let plan = network.plan;
+        let driver = Driver::new(
+            name.clone(),
+            Box::new(move |stream| Road::new(&plan, stream)),
+            Channels { arrivals: arrived, ups: up, reports: reports.clone(), snapshot: snapshots, shutdown: shutdown.clone() },
+        );
+        drivers.spawn(driver.run());
+        started.push(Network {
+            name,
+            claims: network.claims,
+            deadline,
+            // Checked against the largest frame when the file was read.
+            max_message: usize::try_from(network.max_message).unwrap_or(usize::MAX),
+            loopback: network.loopback,
+            ups,
+            arrivals,
+            snapshot,
+        });
+    }
+    started
+}

@@ -1,0 +1,221 @@
+//! Start, run, shut down.
+//!
+//! ```text
+//!   up:    ops > identity > gossip > drivers > topics > listener        (each is up before the next one needs it)
+//!   down:  not ready > drivers drain > sessions say goodbye > gossip sends what is left > ops
+//! ```
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+
+use super::control::control;
+use super::directory::{Directory, TopicError};
+use super::ops::{HealthBoard, Ops, OpsError, Status};
+use super::parents::{Admission, Parents, serve};
+use super::{health, networks};
+use crate::config::Config;
+use crate::gossip::{self, GossipError, Identity, IdentityError, NetworkOverlay};
+use crate::pipeline::RouterGone;
+use crate::session::{AgentTerms, NetworkTerms};
+use crate::transports::{LinkError, Listener};
+use crate::wire::{Limits, Window};
+
+/// How often the main loop shows that it lives.
+const BEAT: Duration = Duration::from_secs(1);
+/// How long gossip may take to send what is left.
+const GRACE: Duration = Duration::from_millis(500);
+/// A request may take this much longer than a publish waits for its first peer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why an agent did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The operator's address.
+    #[error(transparent)]
+    Ops(#[from] OpsError),
+    /// The metrics recorder.
+    #[error(transparent)]
+    Metrics(#[from] super::ops::MetricsError),
+    /// The key file.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The overlay.
+    #[error(transparent)]
+    Gossip(#[from] GossipError),
+    /// A topic that is joined at the start.
+    #[error("network {network}: cannot join {topic:?}: {source}")]
+    Topic {
+        /// The network.
+        network: String,
+        /// The topic.
+        topic: String,
+        /// Why.
+        source: TopicError,
+    },
+    /// The parents' socket.
+    #[error("attach.unix: {0}")]
+    Attach(#[from] LinkError),
+    /// Gossip ended by itself.
+    #[error("gossip has ended, so the agent is of no use any more; the log says why")]
+    Stopped,
+    /// A driver ended by itself.
+    #[error(transparent)]
+    Driver(#[from] RouterGone),
+    /// A part of the agent panicked.
+    #[error("a part of the agent failed: {0}")]
+    Panicked(#[from] tokio::task::JoinError),
+    /// The drain took too long.
+    #[error("shutting down took longer than agent.shutdown_within = {0:?}; what was still in flight is lost")]
+    Overdue(Duration),
+}
+
+/// Runs an agent until `leave` is ready, then takes it down in order. Takes the networks out of `config`.
+///
+/// # Errors
+/// [`RunError`].
+pub async fn run(config: &mut Config, leave: impl Future<Output = ()>) -> Result<(), RunError> {
+    let within = config.agent.shutdown_within;
+    let board = HealthBoard::new();
+    board.expect([health::GOSSIP, health::NETWORKS, health::ATTACH]);
+    let (ops_down, ops) = start_ops(config, &board).await?;
+    let agent = Running::start(config, &board).await?;
+    let result = agent.until(leave, &board, within).await;
+    drop(ops_down);
+    if let Some(ops) = ops {
+        ops.await??;
+    }
+    result
+}
+
+type Serving = tokio::task::JoinHandle<Result<(), OpsError>>;
+
+async fn start_ops(config: &Config, board: &HealthBoard) -> Result<(oneshot::Sender<()>, Option<Serving>), RunError> {
+    let (down, leave) = oneshot::channel::<()>();
+    if !config.ops.enabled {
+        return Ok((down, None));
+    }
+    let ops = Ops::bind(&config.ops, board.clone(), super::ops::install()?).await?;
+    tracing::info!(address = %ops.local_addr(), "metrics and health");
+    let leave = async move {
+        // The sender is dropped when it is time to leave.
+        let _ = leave.await;
+    };
+    Ok((down, Some(tokio::spawn(ops.serve(leave)))))
+}
+
+struct Running {
+    directory: Arc<Directory>,
+    gossip: gossip::Running,
+    drivers: JoinSet<Result<(), RouterGone>>,
+    parents: tokio::task::JoinHandle<()>,
+    drain: watch::Sender<bool>,
+    part: watch::Sender<bool>,
+}
+
+impl Running {
+    async fn start(config: &mut Config, board: &HealthBoard) -> Result<Self, RunError> {
+        for network in &config.networks {
+            for cause in network.plan.store.accepts_unverified() {
+                tracing::warn!(
+                    network = network.name,
+                    cause = cause.as_str(),
+                    "unverified messages are forwarded and delivered, as configured"
+                );
+            }
+        }
+        let identity = Identity::load_or_generate(&config.gossip.identity)?;
+        let networks = std::mem::take(&mut config.networks);
+        let overlays = networks.iter().map(|network| {
+            NetworkOverlay::new(network.name.as_str(), network.claims.clone(), network.plan.store.deadline(), &network.overlay)
+        });
+        let (gossip, running) = gossip::start(&config.gossip, &identity, overlays.collect()).await?;
+        let topics: Vec<(String, Vec<String>)> = networks.iter().map(|network| (network.name.clone(), network.subscribe.clone())).collect();
+        let (drain, draining) = watch::channel(false);
+        let mut drivers = JoinSet::new();
+        let started = networks::start(networks, &gossip.reports(), &draining, &mut drivers);
+        let directory = Arc::new(Directory::new(started, gossip, config.agent.max_topics));
+        join(&directory, topics).await?;
+        health::provide(board, &directory);
+        let (part, parting) = watch::channel(false);
+        let limits =
+            Limits { payloads: usize::try_from(config.attach.max_frame_payload.as_u64()).unwrap_or(usize::MAX), ..Limits::default() };
+        let listener = Listener::bind_unix(&config.attach.unix, limits).await?;
+        tracing::info!(address = %listener.address(), "parents may attach");
+        board.set(health::ATTACH, Status::ready(listener.address().to_string().into()));
+        let parents = Parents {
+            control: control(directory.clone(), config.gossip.publish_wait + PATIENCE),
+            admission: Arc::new(Admission::new(&config.attach, rustix::process::geteuid().as_raw())),
+            terms: Arc::new(terms(config, &directory, limits)),
+            max_sessions: config.attach.max_sessions,
+            shutdown: parting,
+            directory: directory.clone(),
+        };
+        Ok(Self { directory, gossip: running, drivers, parents: tokio::spawn(serve(listener, parents)), drain, part })
+    }
+
+    async fn until(mut self, leave: impl Future<Output = ()>, board: &HealthBoard, within: Duration) -> Result<(), RunError> {
+        let mut beat = tokio::time::interval(BEAT);
+        let mut leave = pin!(leave);
+        loop {
+            tokio::select! {
+                () = &mut leave => break,
+                _ = beat.tick() => board.beat(),
+                ended = &mut self.gossip.task => return Err(ended.map_or_else(RunError::from, |()| RunError::Stopped)),
+                Some(ended) = self.drivers.join_next() => {
+                    ended??;
+                    return Err(RunError::Stopped);
+                }
+            }
+        }
+        tracing::info!("shutting down");
+        for name in [health::GOSSIP, health::NETWORKS, health::ATTACH] {
+            board.set(name, Status::not_ready("shutting down"));
+        }
+        tokio::time::timeout(within, self.down()).await.map_err(|_| RunError::Overdue(within))?
+    }
+
+    async fn down(mut self) -> Result<(), RunError> {
+        // Nobody is left to hear it only if the drivers have ended already.
+        let _ = self.drain.send(true);
+        while let Some(ended) = self.drivers.join_next().await {
+            ended??;
+        }
+        let _ = self.part.send(true);
+        self.parents.await?;
+        if self.directory.gossip.stop(GRACE).await.is_ok() {
+            self.gossip.task.await?;
+        }
+        tracing::info!("gone");
+        Ok(())
+    }
+}
+
+async fn join(directory: &Directory, topics: Vec<(String, Vec<String>)>) -> Result<(), RunError> {
+    for (name, topics) in topics {
+        let Some((_, network)) = directory.network(&name) else { continue };
+        for topic in topics {
+            if let Err(source) = directory.subscribe(network, &topic).await {
+                return Err(RunError::Topic { network: name, topic, source });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn terms(config: &Config, directory: &Directory, limits: Limits) -> AgentTerms {
+    let networks = directory.networks.iter().map(|network| NetworkTerms {
+        name: network.name.clone(),
+        deadline: network.deadline,
+        max_payload: u32::try_from(network.max_message).unwrap_or(u32::MAX),
+    });
+    AgentTerms {
+        limits,
+        max_window: Window { messages: config.attach.max_window_messages, bytes: config.attach.max_window_bytes.as_u64() },
+        networks: networks.collect(),
+        ..AgentTerms::default()
+    }
+}

@@ -1,0 +1,134 @@
+//! Flag > environment > file > default, and what the environment must not say.
+
+use super::super::{Place, search, show};
+use super::{AGENT, Files, NETWORK, request};
+
+const LISTEN: &str = "[ops]\nlisten = \"127.0.0.1:1111\"\n";
+
+fn files(ops: &str) -> Files {
+    Files::new(&format!("{AGENT}{ops}"), &[("weather.toml", NETWORK)])
+}
+
+#[test]
+fn the_flag_goes_over_the_environment_over_the_file_over_the_default() {
+    let port = |ops, environment: &[_], flags: &[_]| files(ops).load(environment, flags).unwrap().ops.listen.port();
+    let variable = [("PMQ__OPS__LISTEN", "127.0.0.1:2222")];
+    assert_eq!(port("", &[], &[]), 9464);
+    assert_eq!(port(LISTEN, &[], &[]), 1111);
+    assert_eq!(port(LISTEN, &variable, &[]), 2222);
+    assert_eq!(port("", &variable, &[]), 2222);
+    assert_eq!(port(LISTEN, &variable, &["ops.listen=127.0.0.1:3333"]), 3333);
+    assert_eq!(port(LISTEN, &variable, &["ops.listen=127.0.0.1:3333", "ops.listen=\"127.0.0.1:4444\""]), 4444);
+}
+
+#[test]
+fn overrides_are_toml_or_bare_texts() {
+    let config = files("")
+        .load(
+            &[("PMQ__AGENT__THREADS", "2"), ("PMQ__OPS__EXPOSE", "true"), ("PMQ__AGENT__SHUTDOWN_WITHIN", "3s")],
+            &["gossip.mesh.gossip_factor=0.5"],
+        )
+        .unwrap();
+    assert_eq!((config.agent.threads, config.ops.expose), (2, true));
+    assert_eq!(config.agent.shutdown_within.as_secs(), 3);
+    assert!((config.gossip.mesh.gossip_factor - 0.5).abs() < f64::EPSILON);
+}
+
+#[test]
+fn networks_and_their_stages_are_overridden_by_name() {
+    let overrides = [("PMQ__NETWORK__WEATHER__LOOPBACK", "false"), ("PMQ__NETWORK__WEATHER__STAGE__VALIDATION_QUEUE__DEADLINE", "2s")];
+    let network = files("").load(&overrides, &["network.weather.max_message=2MiB"]).unwrap().networks.remove(0);
+    assert!(!network.loopback);
+    assert_eq!(network.max_message, 2 * 1024 * 1024);
+    assert_eq!(network.plan.store.deadline().as_secs(), 2);
+}
+
+#[test]
+fn a_mistake_in_an_override_names_the_override() {
+    for (name, value, key, what) in [
+        ("PMQ__OPS__LISTEN", "nonsense", "ops.listen", "invalid socket address"),
+        ("PMQ__AGENT__THREADS", "many", "agent.threads", "invalid type"),
+        ("PMQ__AGENT__THREADS", "0", "agent.threads", "`threads` is 0"),
+        ("PMQ__NETWORK__WEATHER__STAGE__VALIDATION_QUEUE__DEADLINE", "soon", "stage[0].deadline", "expected a duration"),
+        ("PMQ__NETWORK__WETHER__LOOPBACK", "true", "network.wether.loopback", "no network is called \"wether\""),
+        ("PMQ__AGENT__THREADS__MORE", "1", "", "is no section"),
+    ] {
+        let setup = files("[agent]\nthreads = 1\n");
+        let error = setup.load(&[(name, value)], &[]).unwrap_err();
+        assert_eq!(error.place, Place::Variable(name.to_owned()), "{error}");
+        assert_eq!(error.key.as_deref().unwrap_or_default(), key, "{error}");
+        assert!(error.what.contains(what), "{error}");
+        assert!(!error.mend.is_empty(), "{error}");
+    }
+    let error = files("").load(&[], &["gossip.mesh.heartbeat=1 fortnight"]).unwrap_err();
+    assert_eq!(error.place, Place::Flag("gossip.mesh.heartbeat".to_owned()));
+    assert_eq!(
+        error.to_string(),
+        "--set gossip.mesh.heartbeat: gossip.mesh.heartbeat = 1 fortnight: invalid value: string \"1 fortnight\", expected a duration; write a number and its unit in quotes, such as \"4s\"; units: ns, us, ms, s, m, h, days"
+    );
+}
+
+#[test]
+fn secrets_are_refused_from_the_environment_and_never_shown() {
+    const SECRET: &str = "CAESQHr4-not-for-any-eyes";
+    for name in ["PMQ__GOSSIP__IDENTITY_KEY", "PMQ__GOSSIP__KEY", "PMQ__ATTACH__TOKEN", "PMQ__GOSSIP__IDENTITTY"] {
+        let error = files("").load(&[(name, SECRET)], &[]).unwrap_err();
+        assert_eq!(error.place, Place::Variable(name.to_owned()));
+        assert!(!format!("{error} {error:?} {}", error.to_json()).contains(SECRET), "{error}");
+    }
+    let pem = "-----BEGIN PRIVATE KEY-----";
+    let error = files("").load(&[("PMQ__GOSSIP__IDENTITY", pem)], &[]).unwrap_err();
+    assert!(error.mend.contains("0600") && !format!("{error:?}").contains(pem), "{error}");
+    assert!(files("").load(&[("PMQ__GOSSIP__IDENTITY", "other.key")], &[]).unwrap().gossip.identity.ends_with("other.key"));
+}
+
+#[test]
+fn the_file_is_searched_in_order() {
+    let mut request = request(std::path::Path::new("unused"), &[("XDG_CONFIG_HOME", "/x"), ("HOME", "/h")], &[]);
+    let places: Vec<_> = search(&request).iter().map(|path| path.display().to_string()).collect();
+    assert_eq!(places, ["pmq.toml", "/x/pmq/pmq.toml", "/etc/pmq/pmq.toml"]);
+    request.environment.remove(0);
+    assert_eq!(search(&request)[1], std::path::Path::new("/h/.config/pmq/pmq.toml"));
+    // $PMQ_CONFIG goes over the search, --config over both.
+    let setup = files("");
+    request.file = None;
+    request.environment.push(("PMQ_CONFIG".to_owned(), setup.agent().display().to_string()));
+    assert_eq!(super::load(&request).unwrap().file, setup.agent());
+    request.file = Some("/nowhere/pmq.toml".into());
+    assert_eq!(super::load(&request).unwrap_err().place, Place::Path("/nowhere/pmq.toml".into()));
+}
+
+#[test]
+fn show_tells_where_each_setting_comes_from() {
+    let setup = files(LISTEN);
+    let all = show(&request(&setup.agent(), &[("PMQ__AGENT__THREADS", "2")], &["network.weather.loopback=false"])).unwrap();
+    let from = |network: &str, key: &str| {
+        let found: Vec<_> = all.iter().filter(|setting| setting.network == network && setting.key == key).collect();
+        assert_eq!(found.len(), 1, "{key}");
+        (found[0].value.clone(), found[0].place.as_ref().map(ToString::to_string))
+    };
+    let line = format!("{}:4:10", setup.agent().display());
+    assert_eq!(from("", "ops.listen"), ("\"127.0.0.1:1111\"".to_owned(), Some(line)));
+    assert_eq!(from("", "agent.threads"), ("2".to_owned(), Some("environment variable PMQ__AGENT__THREADS".to_owned())));
+    assert_eq!(from("weather", "loopback"), ("false".to_owned(), Some("--set network.weather.loopback".to_owned())));
+    assert_eq!(from("", "gossip.mesh.heartbeat"), ("\"1s\"".to_owned(), None));
+    assert_eq!(from("weather", "stage[0 validation-queue].deadline"), ("\"4s\"".to_owned(), None));
+    assert_eq!(from("weather", "subscribe"), ("[]".to_owned(), None));
+    assert_eq!(from("", "attach.grant[0].networks"), ("[\"*\"]".to_owned(), None));
+    assert!(!all.iter().any(|setting| setting.key.contains("sequence-window")));
+}
+
+#[test]
+fn what_shows_only_at_start_names_where_the_setting_was_written() {
+    let setup = files(LISTEN);
+    let taken = "ops.listen = \"127.0.0.1:1111\": cannot bind: Address already in use; choose another port";
+    let told = |environment: &[_], key| setup.load(environment, &[]).unwrap().refuse(key, &taken).to_string();
+    let told_end = "cannot bind: Address already in use; choose another port";
+    let file = setup.agent().display().to_string();
+    assert_eq!(told(&[], "ops.listen"), format!("{file}:4:10: ops.listen = \"127.0.0.1:1111\": {told_end}"));
+    let variable = [("PMQ__OPS__LISTEN", "127.0.0.1:2")];
+    assert_eq!(told(&variable, "ops.listen"), format!("environment variable PMQ__OPS__LISTEN: ops.listen = 127.0.0.1:2: {told_end}"));
+    // What nobody wrote is a default of the file.
+    let error = setup.load(&[], &[]).unwrap().refuse("attach.unix.path", &"somebody listens there; stop it");
+    assert_eq!(error.to_string(), format!("{file}: attach.unix.path = default: somebody listens there; stop it"));
+}

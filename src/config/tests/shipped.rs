@@ -1,0 +1,57 @@
+//! The files under `configs/` work.
+
+use std::path::Path;
+
+use super::{load, request};
+
+fn shipped(flags: &[&str]) -> super::Config {
+    load(&request(&Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/minimal.toml"), &[], flags)).unwrap()
+}
+
+#[test]
+fn the_minimal_files_are_minimal() {
+    let config = shipped(&[]);
+    assert_eq!(config.networks.len(), 1);
+    assert_eq!(config.networks[0].plan.front.len(), 0);
+    assert_eq!(config.warnings, []);
+    for text in [include_str!("../../../configs/minimal.toml"), include_str!("../../../configs/minimal-network.toml")] {
+        assert!(text.lines().count() < 15);
+    }
+}
+
+#[test]
+fn the_oracle_networks_load_together() {
+    let config = shipped(&["networks=[\"weather.toml\", \"quakes.toml\", \"flights.toml\"]"]);
+    assert_eq!(config.networks.iter().map(|network| network.name.as_str()).collect::<Vec<_>>(), ["weather", "quakes", "flights"]);
+    assert_eq!(config.warnings, []);
+    for network in &config.networks {
+        assert_eq!(network.plan.front.iter().map(|stage| stage.name()).collect::<Vec<_>>(), ["admission", "decode", "sequence-window"]);
+        assert_eq!(network.plan.store.deadline(), std::time::Duration::from_secs(4));
+        assert!(network.subscribe.iter().all(|topic| network.claims.matches(topic)));
+    }
+}
+
+#[test]
+fn memory_is_estimated_for_every_bounded_room() {
+    let config = shipped(&["networks=[\"weather.toml\"]"]);
+    let estimates = config.memory();
+    let items: Vec<_> = estimates.iter().flat_map(|estimate| estimate.items.iter().map(|item| item.what.as_str())).collect();
+    let expected = [
+        "windows of parents",
+        "send queues of peers",
+        "message cache",
+        "duplicate cache",
+        "admission",
+        "decode",
+        "sequence-window",
+        "validation-queue",
+        "delivery",
+    ];
+    assert_eq!(items, expected);
+    // 20 messages a second of 1 KiB for 8 heartbeats, and the figures of GOSSIPSUB grow with the rate.
+    let cache = |config: &super::Config| config.memory()[1].items[0].bytes;
+    assert!(cache(&config) >= 20 * 8 * 1024);
+    let faster =
+        shipped(&["networks=[\"weather.toml\"]", "network.weather.expected_rate=13600.0", "network.weather.expected_size=\"4KiB\""]);
+    assert!((400_000_000..600_000_000).contains(&cache(&faster)), "{}", cache(&faster));
+}
