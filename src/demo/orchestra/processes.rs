@@ -98,7 +98,7 @@ impl Processes {
     pub(crate) fn start(&mut self, node: usize, kind: Kind, place: &Place) -> anyhow::Result<()> {
         let mut command = Command::new(&self.program);
         match kind {
-            Kind::Agent => command.arg("run").arg("--end-with-stdin").arg("--config").arg(place.config()),
+            Kind::Agent => command.arg("run").arg("--with-stdin").arg("--config").arg(place.config()),
             Kind::Parent => command.arg("demo-parent").arg(place.setup()),
         };
         // Settings come from the run's own files alone.
