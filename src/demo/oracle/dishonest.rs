@@ -86,20 +86,22 @@ impl Liar {
         let newest = heard.iter().map(|report| report.body.round.seq).max()?;
         let age = |report: &&Report| newest - report.body.round.seq;
         let mut report = heard.back()?.clone();
+        // Ahead of everybody, so that the window has no word in it and verifiers must judge.
+        let ahead = newest + self.ages.slack;
         match kind {
             Kind::Forged => {
-                report.body.round.seq = newest + self.rng.random_range(1..=3);
+                report.body.round.seq = ahead + self.rng.random_range(1..=3);
                 report = self.forge(report.body.round);
             }
             Kind::RepeatedSigner => {
-                report.body.round.seq = newest + 1;
+                report.body.round.seq = ahead + 1;
                 let one = *report.signers.choose(&mut self.rng)?;
                 report.signers = vec![one; report.signers.len()];
             }
             Kind::WrongMedian => {
                 // Under a new number it reaches the verifier, under its own it is an equivocation.
                 if self.rng.random_bool(0.75) {
-                    report.body.round.seq = newest + 1;
+                    report.body.round.seq = ahead + 1;
                 }
                 report.body.median += self.rng.random_range(1..=100_000);
             }
