@@ -3,6 +3,7 @@
 //! Data goes to stdout, everything else to stderr. Exit codes are those of sysexits.
 
 mod config;
+mod demo;
 mod health;
 mod key;
 mod logging;
@@ -97,6 +98,11 @@ enum Command {
     Key(key::Command),
     /// Asks a running agent how it is
     Health(health::Args),
+    /// Runs three networks of agents and parents on this machine, and says what became of every message
+    Demo(crate::demo::Args),
+    /// One of the demo's parents
+    #[command(hide = true)]
+    DemoParent(demo::ParentArgs),
 }
 
 /// Runs the program with its arguments.
@@ -112,6 +118,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Config(command) => config::run(&command, &globals),
         Command::Key(command) => key::run(&command, &globals),
         Command::Health(arguments) => health::run(&arguments, &globals),
+        Command::Demo(arguments) => match demo::run(arguments, &globals) {
+            Ok(code) => return code,
+            Err(failure) => Err(failure),
+        },
+        Command::DemoParent(arguments) => demo::parent(&arguments, &globals),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,103 @@
+//! What `pmq demo` may be told.
+
+use std::path::PathBuf;
+
+use super::oracle::{Ages, Network};
+
+/// How the demo's parents reach their agents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum AttachBy {
+    /// A Unix socket each.
+    #[default]
+    Unix,
+}
+
+impl AttachBy {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unix => "unix",
+        }
+    }
+}
+
+/// Whether agents score their peers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Scoring {
+    /// As in every network that is meant.
+    #[default]
+    On,
+    /// To see what a network without it makes of a dishonest peer.
+    Off,
+}
+
+/// Arguments of `pmq demo`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// How parents reach their agents
+    #[arg(long, value_enum, default_value_t)]
+    pub attach: AttachBy,
+    /// How long rounds go on, in seconds: at least 16, since two outages of one parent have to fit
+    #[arg(long, default_value_t = 35, value_parser = clap::value_parser!(u64).range(16..=3600))]
+    pub seconds: u64,
+    /// Rounds per second and network
+    #[arg(long, default_value_t = 5.0, value_parser = rate)]
+    pub rate: f64,
+    /// Nodes per network: 3f+1 bear f faults
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(4..=16))]
+    pub agents: u8,
+    /// How many networks, or which: 1 to 3, or names such as weather,quakes
+    #[arg(long, default_value = "3", value_parser = networks)]
+    pub networks: Networks,
+    /// A directory with weather.csv, quakes.csv and flights.csv; else those in the program
+    #[arg(long, value_name = "DIR")]
+    pub input: Option<PathBuf>,
+    /// Seed of the nodes' noise and of what the dishonest node does
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Whether agents score their peers: the control
+    #[arg(long, value_enum, default_value_t, hide = true)]
+    pub scoring: Scoring,
+}
+
+/// The networks of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Networks(pub(crate) Vec<Network>);
+
+fn networks(text: &str) -> Result<Networks, String> {
+    let all = || Network::ALL.map(Network::name).join(", ");
+    if let Ok(count) = text.parse::<usize>() {
+        return match Network::ALL.get(..count) {
+            Some(some) if count > 0 => Ok(Networks(some.to_vec())),
+            _ => Err(format!("there are 1 to {} networks: {}", Network::ALL.len(), all())),
+        };
+    }
+    let mut chosen = Vec::new();
+    for name in text.split(',').map(str::trim) {
+        let network = Network::from_name(name).ok_or_else(|| format!("no network {name:?}; there are {}", all()))?;
+        if !chosen.contains(&network) {
+            chosen.push(network);
+        }
+    }
+    Ok(Networks(chosen))
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if (0.5..=50.0).contains(&rate) => Ok(rate),
+        _ => Err("take 0.5 to 50 rounds per second".to_owned()),
+    }
+}
+
+/// The window's thresholds at that rate.
+///
+/// Six seconds are more than the verdict deadline and a gossip round together, so that no honest report is ever too old to be welcome;
+/// twelve leave as much again before age is held against anybody.
+pub(crate) fn ages(rate: f64) -> Ages {
+    // The rate is at most 50.
+    let rounds = |seconds: f64| (rate * seconds).ceil() as u64;
+    Ages { skip: rounds(6.0) + 2, validity: rounds(12.0) + 8, slack: rounds(1.0) + 1 }
+}
+
+#[cfg(test)]
+#[path = "args_tests.rs"]
+mod tests;

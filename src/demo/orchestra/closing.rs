@@ -1,0 +1,72 @@
+//! From a finished run to its summary.
+
+use super::processes::Death;
+use super::run::Run;
+use crate::demo::report::books::Role;
+use crate::demo::report::facts::{Fact, Nanos};
+use crate::demo::report::summary::{DishonestSummary, NetworkSummary, RestartSummary, Summary};
+
+impl Run {
+    /// Compares the books.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub(crate) fn summary(&self) -> anyhow::Result<Summary> {
+        let books = self.books()?;
+        let networks = self.args.networks.0.iter().map(|network| {
+            let row = self.observer.row(*network);
+            NetworkSummary::new(*network, &books.tally(*network), row.verdicts, row.hop)
+        });
+        let lies = books.accounts.iter().filter(|account| account.role == Role::Dishonest).flat_map(|account| &account.facts);
+        let first_lie = lies.filter(|fact| matches!(fact, Fact::Lied { .. })).map(Fact::at).min();
+        let graylisted = self.observer.graylisted(|node| self.live(node));
+        let restarts = self.kills.iter().enumerate().map(|(index, kill)| {
+            let outage = books.outage(index).unwrap_or_default();
+            RestartSummary {
+                killed_at_s: round(self.seconds(kill.killed)),
+                down_s: round(seconds(kill.restarted.saturating_sub(kill.killed))),
+                forwarded_while_down: outage.forwarded,
+                missed: outage.missed,
+                unverified_reported: outage.unverified,
+                resumed_after_s: outage.resumed.map(|after| round(seconds(after))),
+            }
+        });
+        let mut reasons: Vec<String> =
+            self.lost_witnesses().into_iter().map(|name| format!("{name} did not live, so what was forwarded is not known")).collect();
+        for (spot, account) in self.topology.spots.iter().zip(&books.accounts) {
+            reasons.extend(account.facts.iter().filter_map(|fact| match fact {
+                Fact::Trouble { what, .. } => Some(format!("{}: {what}", spot.name)),
+                _ => None,
+            }));
+        }
+        let summary = Summary {
+            ok: false,
+            seconds: round(self.args.seconds as f64),
+            attach: self.args.attach.as_str(),
+            processes: self.topology.spots.len() as u64 * 2,
+            networks: networks.collect(),
+            dishonest: DishonestSummary {
+                score: round(self.observer.score()),
+                graylisted_after_s: graylisted.zip(first_lie).map(|(at, since)| round(seconds(at.saturating_sub(since)))),
+            },
+            parent_restart: restarts.collect(),
+            reasons,
+            deaths: self.deaths.iter().map(|death| self.obituary(death)).collect(),
+        };
+        Ok(summary.judge())
+    }
+
+    fn obituary(&self, death: &Death) -> String {
+        let name = self.topology.spots.get(death.node).map_or("?", |spot| spot.name.as_str());
+        format!("{name}'s {} ended at {:.1} s, which nobody here asked for: {}.", death.kind.as_str(), self.seconds(death.at), death.how)
+    }
+}
+
+fn seconds(nanos: Nanos) -> f64 {
+    nanos as f64 / 1e9
+}
+
+/// To milliseconds: more digits would say more than is known.
+fn round(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}

@@ -1,0 +1,266 @@
+//! The run's directory: a subdirectory for each node, with its keys and files, readable for the owner alone.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use rand::RngExt;
+use toml::{Table, Value};
+
+use super::topology::{Spot, Topology};
+use crate::demo::args::{Args, Scoring, ages};
+use crate::demo::oracle::{NUMBERS_PER_ROUND, Network, NodeKey, Roster};
+use crate::demo::parent::{Part, Setup};
+use crate::demo::report::books::Role;
+use crate::gossip::Identity;
+
+/// Ports that no outgoing connection takes (below the ranges that Linux and macOS take them from), so that a port that was free when
+/// asked is still free when its agent binds it.
+const PORTS: std::ops::Range<u16> = 11_000..30_000;
+
+/// A directory that is removed when this is dropped, unless it is to be kept.
+#[derive(Debug)]
+pub(crate) struct WorkDir {
+    path: PathBuf,
+    keep: bool,
+}
+
+impl WorkDir {
+    fn new() -> anyhow::Result<Self> {
+        let name = format!("pmq-demo-{}-{:08x}", std::process::id(), rand::rng().random::<u32>());
+        let path = std::env::temp_dir().join(name);
+        create(&path)?;
+        Ok(Self { path, keep: false })
+    }
+
+    /// Leaves it where it is, and says where.
+    pub(crate) fn keep(&mut self) -> &Path {
+        self.keep = true;
+        &self.path
+    }
+}
+
+impl Drop for WorkDir {
+    fn drop(&mut self) {
+        if !self.keep
+            && let Err(error) = std::fs::remove_dir_all(&self.path)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "the demo's directory stays behind");
+        }
+    }
+}
+
+fn create(path: &Path) -> anyhow::Result<()> {
+    std::fs::DirBuilder::new().mode(0o700).create(path).with_context(|| format!("cannot create {}", path.display()))
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Where one node's things are.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// Its directory.
+    pub(crate) dir: PathBuf,
+    /// The agent's id in the overlay.
+    pub(crate) peer_id: String,
+    /// Port of the overlay.
+    pub(crate) gossip: u16,
+    /// Port of `/health`.
+    pub(crate) ops: u16,
+}
+
+impl Place {
+    /// The agent's file.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.dir.join("pmq.toml")
+    }
+
+    /// The parent's file.
+    pub(crate) fn setup(&self) -> PathBuf {
+        self.dir.join("parent.json")
+    }
+
+    /// What the parent wrote down.
+    pub(crate) fn facts(&self) -> PathBuf {
+        self.dir.join("facts.jsonl")
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.dir.join("run").join("agent.sock")
+    }
+}
+
+/// Makes directory, keys and files for all nodes.
+///
+/// # Errors
+/// When something cannot be written, or there are no free ports.
+pub(crate) fn prepare(args: &Args, topology: &Topology) -> anyhow::Result<(WorkDir, Vec<Place>)> {
+    let work = WorkDir::new()?;
+    let mut ports = free_ports(topology.spots.len() * 2)?.into_iter();
+    let mut places = Vec::new();
+    let mut publics: BTreeMap<Network, Vec<Vec<u8>>> = BTreeMap::new();
+    for spot in &topology.spots {
+        let dir = work.path.join(&spot.name);
+        create(&dir)?;
+        create(&dir.join("run"))?;
+        let peer_id = Identity::generate(&dir.join("identity.key"))?.peer_id();
+        if let (Role::Honest, Some(network)) = (spot.role, spot.network) {
+            let key = NodeKey::generate();
+            key.save(&dir.join("oracle.key"))?;
+            publics.entry(network).or_default().push(key.public());
+        }
+        let mut port = || ports.next().context("too few ports");
+        places.push(Place { dir, peer_id, gossip: port()?, ops: port()? });
+    }
+    let roster = work.path.join("roster.json");
+    write(&roster, &Roster::new(&publics)?.to_json()?)?;
+    for (spot, place) in topology.spots.iter().zip(&places) {
+        agent_files(args, spot, place, &places)?;
+        let setup = Setup {
+            name: spot.name.clone(),
+            part: match spot.role {
+                Role::Honest => Part::Member,
+                Role::Dishonest => Part::Dishonest,
+                Role::Witness => Part::Witness,
+            },
+            network: spot.network,
+            node: spot.node,
+            networks: args.networks.0.clone(),
+            nodes: args.agents,
+            attach: format!("unix://{}", place.socket().display()),
+            key: (spot.role == Role::Honest).then(|| place.dir.join("oracle.key")),
+            roster: roster.clone(),
+            facts: place.facts(),
+            input: args.input.clone(),
+            seed: args.seed,
+            rate: args.rate,
+            seconds: args.seconds as f64,
+            epoch: 1,
+            ages: ages(args.rate),
+        };
+        write(&place.setup(), &serde_json::to_string_pretty(&setup)?)?;
+    }
+    Ok((work, places))
+}
+
+/// Ports on which nobody listens. Held until all are found, so that none is found twice.
+fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
+    let mut held = Vec::new();
+    let (size, start) = (PORTS.end - PORTS.start, rand::rng().random_range(0..PORTS.end - PORTS.start));
+    for step in 0..size {
+        if held.len() == count {
+            break;
+        }
+        // The sum of both is below 2^16.
+        let port = PORTS.start + (start + step) % size;
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            held.push((listener, port));
+        }
+    }
+    anyhow::ensure!(held.len() == count, "{} of {count} free ports between {} and {}", held.len(), PORTS.start, PORTS.end);
+    Ok(held.into_iter().map(|(_, port)| port).collect())
+}
+
+/// `pmq.toml` and a pipeline file for each topic that the agent joins.
+fn agent_files(args: &Args, spot: &Spot, place: &Place, places: &[Place]) -> anyhow::Result<()> {
+    let mut files = Vec::new();
+    for network in &args.networks.0 {
+        let file = format!("{}.toml", network.name());
+        write(&place.dir.join(&file), &pipeline(args, *network, network.name(), network.reports(), spot.role)?)?;
+        files.push(file);
+    }
+    if let Some(network) = spot.network {
+        let (name, file) = (network.internal_name(), format!("{}.toml", network.internal_name()));
+        write(&place.dir.join(&file), &pipeline(args, network, name, network.shares(), spot.role)?)?;
+        files.push(file);
+    }
+    let peers: Vec<String> = spot
+        .dials
+        .iter()
+        .filter_map(|dialled| places.get(*dialled))
+        .map(|peer| format!("/ip4/127.0.0.1/tcp/{}/p2p/{}", peer.gossip, peer.peer_id))
+        .collect();
+    let config = toml::toml! {
+        version = 1
+        [agent]
+        shutdown_within = "2s"
+        [gossip]
+        identity = "identity.key"
+        // Neighbours are started at the same moment: try again soon.
+        [gossip.redial]
+        min = "100ms"
+        max = "1s"
+        // All agents share one address.
+        [gossip.score.address]
+        exempt = ["127.0.0.1"]
+        [attach.unix]
+        [ops]
+        [log]
+        filter = "info"
+    };
+    let mut config = config;
+    config.insert("networks".to_owned(), strings(files));
+    set(&mut config, &["gossip", "listen"], strings(vec![format!("/ip4/127.0.0.1/tcp/{}", place.gossip)]));
+    set(&mut config, &["gossip", "peers"], strings(peers));
+    set(&mut config, &["gossip", "score", "enabled"], Value::Boolean(args.scoring == Scoring::On));
+    set(&mut config, &["attach", "unix", "path"], Value::String(place.socket().display().to_string()));
+    set(&mut config, &["ops", "listen"], Value::String(format!("127.0.0.1:{}", place.ops)));
+    write(&place.config(), &toml::to_string(&config)?)
+}
+
+fn strings(texts: Vec<String>) -> Value {
+    Value::Array(texts.into_iter().map(Value::String).collect())
+}
+
+/// Sets a value in nested tables, which are made where they are missing.
+fn set(table: &mut Table, path: &[&str], value: Value) {
+    let Some((last, tables)) = path.split_last() else { return };
+    let mut table = table;
+    for key in tables {
+        let entry = table.entry((*key).to_owned()).or_insert_with(|| Value::Table(Table::new()));
+        let Value::Table(inner) = entry else { return };
+        table = inner;
+    }
+    table.insert((*last).to_owned(), value);
+}
+
+/// The network's file from `configs/`, for one topic. A witness gets it without header and window, so that it sees everything.
+fn pipeline(args: &Args, network: Network, name: &str, topic: &str, role: Role) -> anyhow::Result<String> {
+    let mut file: Table = network.pipeline().parse().with_context(|| format!("configs/{}.toml", network.name()))?;
+    let ages = ages(args.rate);
+    let internal = topic == network.shares();
+    let numbers = if internal { NUMBERS_PER_ROUND } else { 1 };
+    file.insert("name".to_owned(), Value::String(name.to_owned()));
+    file.insert("topics".to_owned(), strings(vec![topic.to_owned()]));
+    file.insert("subscribe".to_owned(), strings(vec![topic.to_owned()]));
+    // Messages on the internal topic: a share and an endorsement of each node, and a proposal.
+    let rate = if internal { args.rate * f64::from(args.agents) * 2.5 } else { args.rate };
+    file.insert("expected_rate".to_owned(), Value::Float(rate));
+    let stages = file.get_mut("stage").and_then(Value::as_array_mut).context("a network's file without stages")?;
+    if role == Role::Witness {
+        stages.retain(|stage| stage.get("use").and_then(Value::as_str) != Some("sequence-window"));
+    }
+    // Thresholds are at most some thousands.
+    let number = |value: u64| Value::Integer(value as i64);
+    for stage in stages.iter_mut().filter_map(Value::as_table_mut) {
+        let new = match stage.get("use").and_then(Value::as_str) {
+            Some("sequence-window") => vec![
+                ("skip", number(ages.skip * numbers)),
+                ("validity", number(ages.validity * numbers)),
+                ("window", number((ages.skip * numbers).next_multiple_of(64))),
+            ],
+            Some("decode") if role == Role::Witness => vec![("codec", Value::String("raw".to_owned()))],
+            _ => Vec::new(),
+        };
+        stage.extend(new.into_iter().map(|(key, value)| (key.to_owned(), value)));
+    }
+    Ok(toml::to_string(&file)?)
+}
+
+#[cfg(test)]
+#[path = "layout_tests.rs"]
+mod tests;
