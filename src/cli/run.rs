@@ -1,11 +1,12 @@
 //! `pmq run`: the agent.
 
-use std::io::Read as _;
-
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, Failure, Globals};
+use crate::agent::ops::OpsError;
 use crate::agent::{self, RunError};
+use crate::config::Config;
+use crate::gossip::GossipError;
 use crate::transports::LinkError;
 
 /// Arguments of `pmq run`.
@@ -17,7 +18,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(arguments: &Args, globals: &Globals) -> Result<(), Failure> {
-    let config = globals.load()?;
+    let mut config = globals.load()?;
     globals.init_logging(&config.log).map_err(|wrong| Failure::new(Exit::Config, wrong.to_string()))?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -35,7 +36,7 @@ pub(super) fn run(arguments: &Args, globals: &Globals) -> Result<(), Failure> {
     let with_stdin = arguments.with_stdin;
     runtime.block_on(async {
         let leave = leave(with_stdin).map_err(|wrong| internal("signals cannot be handled", wrong))?;
-        agent::run(config, leave).await.map_err(|error| failure(&error))
+        agent::run(&mut config, leave).await.map_err(|error| failure(&config, &error))
     })
 }
 
@@ -47,9 +48,8 @@ fn leave(with_stdin: bool) -> std::io::Result<impl Future<Output = ()>> {
     if with_stdin {
         // A thread of its own, since reading standard input cannot be cancelled; it ends with the process.
         std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
-            let mut sink = [0; 1024];
             // An error means the same as the end.
-            while std::io::stdin().lock().read(&mut sink).is_ok_and(|count| count > 0) {}
+            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
             let _ = closed.send(());
         })?;
     }
@@ -62,11 +62,18 @@ fn leave(with_stdin: bool) -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-fn failure(error: &RunError) -> Failure {
-    let exit = match error {
-        RunError::Ops(_) | RunError::Gossip(_) | RunError::Attach(LinkError::AddressInUse(_)) => Exit::Unavailable,
-        RunError::Identity(_) | RunError::Topic { .. } | RunError::Attach(_) => Exit::Config,
-        _ => Exit::Internal,
-    };
-    Failure::new(exit, error.to_string())
+/// What shows only at start is told like any other mistake in a file: by line, key and value.
+fn failure(config: &Config, error: &RunError) -> Failure {
+    let of = |key: &str, wrong: &dyn std::fmt::Display| Failure::from(config.refuse(key, wrong));
+    let unavailable = |failure: Failure| Failure { exit: Exit::Unavailable, ..failure };
+    match error {
+        RunError::Ops(wrong @ OpsError::Bind { .. }) => unavailable(of("ops.listen", wrong)),
+        RunError::Gossip(wrong @ GossipError::Listen { .. }) => unavailable(of("gossip.listen", wrong)),
+        RunError::Attach(wrong @ LinkError::AddressInUse(_)) => unavailable(of("attach.unix.path", wrong)),
+        RunError::Attach(wrong) => of("attach.unix.path", wrong),
+        RunError::Identity(wrong) => of("gossip.identity", wrong),
+        RunError::Gossip(GossipError::Settings(_)) | RunError::Topic { .. } => Failure::new(Exit::Config, error.to_string()),
+        RunError::Gossip(_) => Failure::new(Exit::Unavailable, error.to_string()),
+        _ => Failure::new(Exit::Internal, error.to_string()),
+    }
 }
