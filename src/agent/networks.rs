@@ -1,6 +1,7 @@
 //! Starts one driver a network.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -14,11 +15,12 @@ const ARRIVALS: usize = 4096;
 /// Frames and orders that a driver has not taken yet. When it is full, links stop reading from their parents.
 const UPS: usize = 1024;
 
-/// Builds the road of every network and starts its driver on `drivers`. Answers what the directory knows of them, in order.
+/// Builds the road of every network and starts its driver on `drivers`; at shutdown each waits `drain_within` for verdicts. Answers what the directory knows of them, in order.
 pub(super) fn start(
     networks: Vec<config::Network>,
     reports: &mpsc::Sender<Report>,
     shutdown: &watch::Receiver<bool>,
+    drain_within: Duration,
     drivers: &mut JoinSet<Result<(), RouterGone>>,
 ) -> Vec<Network> {
     let mut started = Vec::with_capacity(networks.len());
@@ -34,7 +36,7 @@ pub(super) fn start(
             Box::new(move |stream| Road::new(&plan, stream)),
             Channels { arrivals: arrived, ups: up, reports: reports.clone(), snapshot: snapshots, shutdown: shutdown.clone() },
         );
-        drivers.spawn(driver.run());
+        drivers.spawn(driver.drain_within(drain_within).run());
         started.push(Network {
             name,
             claims: network.claims,

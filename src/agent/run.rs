@@ -28,6 +28,8 @@ use crate::wire::{Limits, Window};
 const BEAT: Duration = Duration::from_secs(1);
 /// How long gossip may take to send what is left.
 const GRACE: Duration = Duration::from_millis(500);
+/// What a shutdown needs behind the drain: the sessions' last frames, and [`GRACE`].
+const GOODBYES: Duration = Duration::from_secs(2);
 /// A request may take this much longer than a publish waits for its first peer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -59,6 +61,9 @@ pub enum RunError {
     /// The parents' socket.
     #[error("attach.unix: {0}")]
     Attach(#[from] LinkError),
+    /// No further parent can attach.
+    #[error("the parents' socket failed: {0}")]
+    Accept(#[source] LinkError),
     /// Gossip ended by itself.
     #[error("gossip has ended, so the agent is of no use any more; the log says why")]
     Stopped,
@@ -85,10 +90,12 @@ pub async fn run(config: &mut Config, leave: impl Future<Output = ()>) -> Result
     let agent = Running::start(config, &board).await?;
     let result = agent.until(leave, &board, within).await;
     drop(ops_down);
-    if let Some(ops) = ops {
-        ops.await??;
-    }
-    result
+    let served = match ops {
+        Some(ops) => ops.await.map_err(RunError::from).and_then(|served| Ok(served?)),
+        None => Ok(()),
+    };
+    // What ended the agent comes before what became of its server.
+    result.and(served)
 }
 
 type Serving = tokio::task::JoinHandle<Result<(), OpsError>>;
@@ -111,7 +118,7 @@ struct Running {
     directory: Arc<Directory>,
     gossip: gossip::Running,
     drivers: JoinSet<Result<(), RouterGone>>,
-    parents: tokio::task::JoinHandle<()>,
+    parents: tokio::task::JoinHandle<Result<(), LinkError>>,
     drain: watch::Sender<bool>,
     part: watch::Sender<bool>,
 }
@@ -136,7 +143,7 @@ impl Running {
         let topics: Vec<(String, Vec<String>)> = networks.iter().map(|network| (network.name.clone(), network.subscribe.clone())).collect();
         let (drain, draining) = watch::channel(false);
         let mut drivers = JoinSet::new();
-        let started = networks::start(networks, &gossip.reports(), &draining, &mut drivers);
+        let started = networks::start(networks, &gossip.reports(), &draining, drain_within(config.agent.shutdown_within), &mut drivers);
         let directory = Arc::new(Directory::new(started, gossip, config.agent.max_topics));
         join(&directory, topics).await?;
         health::provide(board, &directory);
@@ -169,13 +176,22 @@ impl Running {
                     ended??;
                     return Err(RunError::Stopped);
                 }
+                // Without it no parent can come back.
+                ended = &mut self.parents => return Err(ended.map_or_else(RunError::from, |served| served.err().map_or(RunError::Stopped, RunError::Accept))),
             }
         }
         tracing::info!("shutting down");
         for name in [health::GOSSIP, health::NETWORKS, health::ATTACH] {
             board.set(name, Status::not_ready("shutting down"));
         }
-        tokio::time::timeout(within, self.down()).await.map_err(|_| RunError::Overdue(within))?
+        let mut down = pin!(tokio::time::timeout(within, self.down()));
+        loop {
+            tokio::select! {
+                down = &mut down => return down.map_err(|_| RunError::Overdue(within))?,
+                // A long drain is no stall.
+                _ = beat.tick() => board.beat(),
+            }
+        }
     }
 
     async fn down(mut self) -> Result<(), RunError> {
@@ -185,13 +201,18 @@ impl Running {
             ended??;
         }
         let _ = self.part.send(true);
-        self.parents.await?;
+        self.parents.await?.map_err(RunError::Accept)?;
         if self.directory.gossip.stop(GRACE).await.is_ok() {
             self.gossip.task.await?;
         }
         tracing::info!("gone");
         Ok(())
     }
+}
+
+/// What a shutdown leaves to verdicts that are pending: all but the time for goodbyes, and at least a half.
+fn drain_within(all: Duration) -> Duration {
+    all.saturating_sub(GOODBYES).max(all / 2)
 }
 
 async fn join(directory: &Directory, topics: Vec<(String, Vec<String>)>) -> Result<(), RunError> {

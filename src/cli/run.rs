@@ -1,7 +1,5 @@
 //! `pmq run`: the agent.
 
-use std::io::Read as _;
-
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, Failure, Globals};
@@ -50,9 +48,8 @@ fn leave(with_stdin: bool) -> std::io::Result<impl Future<Output = ()>> {
     if with_stdin {
         // A thread of its own, since reading standard input cannot be cancelled; it ends with the process.
         std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
-            let mut sink = [0; 1024];
             // An error means the same as the end.
-            while std::io::stdin().lock().read(&mut sink).is_ok_and(|count| count > 0) {}
+            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
             let _ = closed.send(());
         })?;
     }
@@ -65,16 +62,18 @@ fn leave(with_stdin: bool) -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// An error at start that one setting is behind names where that setting was written.
+/// What shows only at start is told like any other mistake in a file: by line, key and value.
 fn failure(config: &Config, error: &RunError) -> Failure {
-    let (exit, key) = match error {
-        RunError::Ops(OpsError::Bind { .. }) => (Exit::Unavailable, "ops.listen"),
-        RunError::Gossip(GossipError::Listen { .. }) => (Exit::Unavailable, "gossip.listen"),
-        RunError::Attach(LinkError::AddressInUse(_)) => (Exit::Unavailable, "attach.unix.path"),
-        RunError::Attach(_) => (Exit::Config, "attach.unix.path"),
-        RunError::Identity(_) => (Exit::Config, "gossip.identity"),
-        RunError::Gossip(GossipError::Settings(_)) | RunError::Topic { .. } => return Failure::new(Exit::Config, error.to_string()),
-        _ => return Failure::new(Exit::Internal, error.to_string()),
-    };
-    Failure { exit, ..config.refuse(key, error).into() }
+    let of = |key: &str, wrong: &dyn std::fmt::Display| Failure::from(config.refuse(key, wrong));
+    let unavailable = |failure: Failure| Failure { exit: Exit::Unavailable, ..failure };
+    match error {
+        RunError::Ops(wrong @ OpsError::Bind { .. }) => unavailable(of("ops.listen", wrong)),
+        RunError::Gossip(wrong @ GossipError::Listen { .. }) => unavailable(of("gossip.listen", wrong)),
+        RunError::Attach(wrong @ LinkError::AddressInUse(_)) => unavailable(of("attach.unix.path", wrong)),
+        RunError::Attach(wrong) => of("attach.unix.path", wrong),
+        RunError::Identity(wrong) => of("gossip.identity", wrong),
+        RunError::Gossip(GossipError::Settings(_)) | RunError::Topic { .. } => Failure::new(Exit::Config, error.to_string()),
+        RunError::Gossip(_) => Failure::new(Exit::Unavailable, error.to_string()),
+        _ => Failure::new(Exit::Internal, error.to_string()),
+    }
 }

@@ -67,7 +67,14 @@ pub(super) fn load(path: &Path, all: &[Override], registry: &Registry) -> Result
 
     let directory = path.parent().unwrap_or(Path::new("")).to_owned();
     file.gossip.identity = directory.join(&file.gossip.identity);
-    let context = network_file::Context { registry, overrides: &of_networks, mesh: &file.gossip.mesh, max_topics: file.agent.max_topics };
+    let unclaimed = file.network.default.take.clone();
+    let context = network_file::Context {
+        registry,
+        overrides: &of_networks,
+        mesh: &file.gossip.mesh,
+        max_topics: file.agent.max_topics,
+        unclaimed: unclaimed.as_deref(),
+    };
     let mut read = Vec::with_capacity(file.networks.len());
     for (index, name) in file.networks.iter().enumerate() {
         let path = directory.join(name);
@@ -79,19 +86,28 @@ pub(super) fn load(path: &Path, all: &[Override], registry: &Registry) -> Result
     }
     check::strays(&of_networks, &read)?;
     let mut warnings = check::cross(&file, &read, &complain)?;
-    let networks = read.into_iter().map(|read| {
-        warnings.extend(read.warnings);
-        read.network
-    });
+    let mut networks: Vec<_> = read
+        .into_iter()
+        .map(|read| {
+            warnings.extend(read.warnings);
+            read.network
+        })
+        .collect();
+    // Behind all others, since a topic belongs to the first network that claims it.
+    if let Some(index) = unclaimed.as_ref().and_then(|name| networks.iter().position(|network| network.name == *name)) {
+        let mut last = networks.remove(index);
+        last.claims = last.claims.and_the_rest();
+        networks.push(last);
+    }
     Ok(Config {
         file: path.to_owned(),
-        networks: networks.collect(),
+        networks,
         agent: file.agent,
         gossip: file.gossip,
         attach: file.attach,
         ops: file.ops,
         log: file.log,
-        unclaimed: file.network.default.take,
+        unclaimed,
         warnings,
         places: Places::new(&document, &root),
     })

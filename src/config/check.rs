@@ -14,6 +14,7 @@ use super::network_file::Read;
 use super::overrides::{self, Override};
 use crate::agent::settings::Head;
 use crate::gossip::{MessageIdFunction, NetworkSettings};
+use crate::pipeline::Claims;
 use crate::stages::window::WindowSettings;
 
 /// Something that works, but probably not as it is meant: shaped like an error.
@@ -121,13 +122,14 @@ fn overlap(a: &[u8], b: &[u8]) -> bool {
 /// What in one network's file works, but probably not as it is meant.
 pub(super) fn network<'a>(
     head: &Head,
+    claims: &Claims,
     overlay: &NetworkSettings,
     deadline: Duration,
     settings: &dyn Fn(&str) -> Option<(usize, Node<'a>)>,
     complain: &Complaints<'_>,
 ) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    let several = head.topics.len() > 1 || head.topics.iter().any(|topic| topic.contains('*'));
+    let several = claims.0.len() > 1 || claims.0.iter().any(|topic| topic.contains('*'));
     if several && matches!(overlay.message_id, MessageIdFunction::Content { .. }) {
         let what = "ids are made of the content alone and there is more than one topic: whoever sends a message on another topic first suppresses it on this one";
         warnings.push(complain.at(

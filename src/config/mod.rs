@@ -49,7 +49,8 @@ pub struct Config {
     pub log: settings::Log,
     /// The network that takes topics that nobody claims; `None` = they are refused by name.
     pub unclaimed: Option<String>,
-    /// The networks in the order of the agent's file. Their claims do not overlap.
+    /// The networks in the order of the agent's file, but the one that takes unclaimed topics last: a topic belongs to the first network
+    /// that claims it. Apart from that one's `*`, their claims do not overlap.
     pub networks: Vec<Network>,
     /// What works, but probably not as it is meant.
     pub warnings: Vec<Warning>,

@@ -24,6 +24,8 @@ pub(super) struct Context<'c> {
     pub overrides: &'c [Override],
     pub mesh: &'c Mesh,
     pub max_topics: usize,
+    /// The network that takes what no other one claims.
+    pub unclaimed: Option<&'c str>,
 }
 
 /// A network, with what later checks need to point at its file.
@@ -58,9 +60,11 @@ pub(super) fn load(path: &Path, text: String, context: &Context<'_>) -> Result<R
     overlay.check().map_err(|wrong| complain.about("gossip", &wrong))?;
 
     let claims = Claims(head.topics.clone());
+    // Its stages must let everything pass that the directory of networks gives it.
+    let served = if context.unclaimed == Some(head.name.as_str()) { claims.clone().and_the_rest() } else { claims.clone() };
     let network = NetworkContext {
         name: head.name.as_str().into(),
-        claims: claims.clone(),
+        claims: served.clone(),
         max_message: usize::try_from(head.max_message.as_u64()).unwrap_or(usize::MAX),
         max_topics: context.max_topics,
     };
@@ -84,7 +88,7 @@ pub(super) fn load(path: &Path, text: String, context: &Context<'_>) -> Result<R
     })?;
     let settings =
         |name: &str| entries.iter().position(|entry| entry.name.get_ref() == name).map(|index| (index, entries[index].settings.clone()));
-    let warnings = check::network(&head, &overlay, deadline, &settings, &complain);
+    let warnings = check::network(&head, &served, &overlay, deadline, &settings, &complain);
     let place = |key| complain.at(key, "", "").place;
     Ok(Read {
         name_at: place("name"),

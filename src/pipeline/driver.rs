@@ -3,12 +3,15 @@
 //! One task, one loop. Verdicts come first, since they free what the road holds; then orders, then new messages, then time. What the road
 //! answers leaves after every step in the order of its promises: reports to the router, then records to consumers, then offers to verifiers.
 
+mod drain;
+
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
@@ -37,6 +40,15 @@ pub struct Channels {
 struct Attached {
     port: LinkPort,
     consumer: Arc<str>,
+    /// The place in the link's channel that is kept for the news of its end.
+    last: OwnedPermit<(u16, Down)>,
+}
+
+impl Attached {
+    fn end(self, why: Cut) {
+        // The sender that comes back is one of many.
+        drop(self.last.send((self.port.index, Down::Cut(why))));
+    }
 }
 
 /// The owner of one network's road.
@@ -49,6 +61,7 @@ pub struct Driver {
     metrics: Metrics,
     hops: Histogram<u64>,
     restarts: u64,
+    drain_within: Duration,
     /// Newest first. What a fault leaves is taken up by the next road.
     ups: Vec<Up>,
     offers: Vec<(LinkId, Offer)>,
@@ -75,7 +88,7 @@ impl From<RoadError> for Step {
 /// Pause after a fault, so that a road that fails at once is no busy loop.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a shutdown waits for verdicts that are pending.
+/// How long a shutdown waits for verdicts that are pending, unless [`Driver::drain_within`] says otherwise.
 const DRAIN: Duration = Duration::from_secs(5);
 
 impl Driver {
@@ -91,11 +104,18 @@ impl Driver {
             links: HashMap::new(),
             hops: hops(),
             restarts: 0,
+            drain_within: DRAIN,
             ups: Vec::with_capacity(BATCH_MESSAGES),
             offers: Vec::new(),
             shipments: Vec::new(),
             cut: Vec::new(),
         }
+    }
+
+    /// Sets how long a shutdown waits for verdicts that are pending.
+    #[must_use]
+    pub fn drain_within(self, bound: Duration) -> Self {
+        Self { drain_within: bound, ..self }
     }
 
     /// Runs until shutdown. A fault ends the road, not the driver: its messages are settled, its links are cut, and it starts anew.
@@ -110,7 +130,7 @@ impl Driver {
                 Err(Step::Road(error)) => {
                     self.restart(&error).await?;
                     if *self.channels.shutdown.borrow() {
-                        return Ok(());
+                        return self.abandon().await;
                     }
                 }
             }
@@ -126,10 +146,7 @@ impl Driver {
         self.road.store.flush(Reason::Fault, &mut rest);
         let old = std::mem::replace(&mut self.road, (self.build)(stream()));
         self.road.inherit(old, rest);
-        for (_, attached) in self.links.drain() {
-            // A link whose channel is full or closed is gone already.
-            let _ = attached.port.down.try_send((attached.port.index, Down::Cut(Cut::Fault)));
-        }
+        self.links.drain().for_each(|(_, attached)| attached.end(Cut::Fault));
         self.report().await.map_err(|_| RouterGone(self.network.clone()))?;
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
@@ -198,47 +215,6 @@ impl Driver {
         Ok(())
     }
 
-    /// Stops intake, waits for what is pending, within a bound, and settles the rest.
-    async fn drain(&mut self) -> Result<(), Step> {
-        let mut ticks = tokio::time::interval(TICK * 2);
-        let end = tokio::time::Instant::now() + DRAIN;
-        // What the router has handed over is ours to answer. Bounded by the channel.
-        self.channels.arrivals.close();
-        let mut arrivals = Vec::with_capacity(BATCH_MESSAGES);
-        while let Ok(arrival) = self.channels.arrivals.try_recv() {
-            arrivals.push(arrival);
-            if arrivals.len() == BATCH_MESSAGES || self.channels.arrivals.is_empty() {
-                self.ready().await?;
-                self.road.arrive(&mut arrivals, Instant::now())?;
-                self.settle().await?;
-                self.answer().await?;
-            }
-        }
-        while self.road.in_flight() > 0 && self.road.store.verifiers() > 0 {
-            self.ready().await?;
-            tokio::select! {
-                biased;
-                () = tokio::time::sleep_until(end) => break,
-                _ = ticks.tick() => self.road.tick(Instant::now())?,
-                Some(up) = self.channels.ups.recv() => {
-                    self.ups.push(up);
-                    self.take_ups().await?;
-                }
-            }
-            self.settle().await?;
-            self.answer().await?;
-        }
-        self.ready().await?;
-        self.road.flush(Reason::Shutdown, Instant::now())?;
-        self.answer().await?;
-        self.show();
-        for (_, attached) in self.links.drain() {
-            // A link whose channel is full or closed is gone already.
-            let _ = attached.port.down.try_send((attached.port.index, Down::Cut(Cut::Shutdown)));
-        }
-        Ok(())
-    }
-
     fn up(&mut self, up: Up, now: Instant) -> Result<(), RoadError> {
         match up {
             Up::Verdicts(link, index, frame, released) => {
@@ -247,6 +223,8 @@ impl Driver {
             }
             Up::Attach { port, verify, consume, opened } => {
                 let link = port.link;
+                // A channel that is full before its first use is no link: it hears of its end, since nobody answers `opened`.
+                let Ok(last) = port.down.clone().try_reserve_owned() else { return Ok(()) };
                 if let Some(window) = verify {
                     self.road.store.attach(link, window, now);
                 }
@@ -255,7 +233,7 @@ impl Driver {
                     self.cut(old, Cut::Replaced);
                 }
                 let consumer = consume.map_or_else(|| Arc::from(""), |terms| terms.name);
-                self.links.insert(link, Attached { port, consumer });
+                self.links.insert(link, Attached { port, consumer, last });
                 if opened.send(answer).is_err() {
                     self.gone(link, now);
                 }
@@ -302,15 +280,18 @@ impl Driver {
     }
 
     fn cut(&mut self, link: LinkId, why: Cut) {
-        self.send(link, Down::Cut(why));
+        if let Some(attached) = self.links.remove(&link) {
+            attached.end(why);
+        }
         self.gone(link, Instant::now());
     }
 
-    /// Sends to a link. A full channel means that its parent has overrun its credit (with refused verdicts, say): the link is ended.
+    /// Sends to a link. A full channel means that its parent has overrun its credit (with refused verdicts, say): the link is ended. So is
+    /// one whose session is gone.
     fn send(&mut self, link: LinkId, down: Down) {
         let Some(attached) = self.links.get(&link) else { return };
         if attached.port.down.try_send((attached.port.index, down)).is_err() {
-            self.gone(link, Instant::now());
+            self.cut(link, Cut::Overrun);
         }
     }
 

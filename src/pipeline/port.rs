@@ -29,6 +29,9 @@ pub enum Cut {
     /// The same consumer name was attached elsewhere.
     #[error("the same consumer name was attached by another session")]
     Replaced,
+    /// More waits for the link than its parent's credit allows.
+    #[error("the parent has overrun its credit: what it caused and did not read fills the link")]
+    Overrun,
     /// The network's road was restarted.
     #[error("the network's road failed and is being restarted")]
     Fault,
@@ -45,6 +48,7 @@ pub struct LinkPort {
     /// The session's index for this network, which stands in its frames.
     pub index: u16,
     /// To the link. Its capacity covers both windows, so that it is never full while the parent keeps to its credit; a full one ends the link.
+    /// The driver keeps one place of it for the [`Cut`].
     pub down: mpsc::Sender<(u16, Down)>,
 }
 

@@ -56,6 +56,15 @@ impl Topics {
 pub struct Claims(pub Vec<String>);
 
 impl Claims {
+    /// These, and every topic that is left.
+    #[must_use]
+    pub fn and_the_rest(mut self) -> Self {
+        if !self.0.iter().any(|pattern| pattern == "*") {
+            self.0.push("*".to_owned());
+        }
+        self
+    }
+
     /// Whether `topic` is claimed.
     #[must_use]
     pub fn matches(&self, topic: &str) -> bool {

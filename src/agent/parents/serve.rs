@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::admit::Admission;
 use super::session::{Ended, Session};
@@ -13,7 +13,7 @@ use super::writer::Writer;
 use crate::agent::control::Control;
 use crate::agent::directory::Directory;
 use crate::session::{AgentEnd, AgentTerms};
-use crate::transports::{Link, Listener};
+use crate::transports::{Link, LinkError, Listener};
 use crate::wire::SessionId;
 
 /// What every session needs.
@@ -34,31 +34,31 @@ pub struct Parents {
 }
 
 /// Accepts parents until the agent shuts down, then waits for their sessions to end.
-pub async fn serve(mut listener: Listener, parents: Parents) {
+///
+/// # Errors
+/// [`LinkError`] when no further parent can be accepted; the sessions are ended by that.
+pub async fn serve(mut listener: Listener, parents: Parents) -> Result<(), LinkError> {
     let mut sessions = JoinSet::new();
     let mut shutdown = parents.shutdown.clone();
     loop {
         tokio::select! {
-            link = listener.accept() => match link {
-                Ok(link) => {
-                    sessions.spawn(attach(link, parents.clone()));
-                }
-                Err(error) => {
-                    tracing::error!(%error, "no further parents can attach");
-                    break;
-                }
-            },
+            link = listener.accept() => drop(sessions.spawn(attach(link?, parents.clone()))),
             // Takes the ended ones out of the set, which keeps it as small as the bound on sessions.
-            Some(ended) = sessions.join_next(), if !sessions.is_empty() => {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "a session failed");
-                }
-            }
+            Some(ended) = sessions.join_next(), if !sessions.is_empty() => look(ended),
             _ = shutdown.wait_for(|down| *down) => break,
         }
     }
     drop(listener);
-    while sessions.join_next().await.is_some() {}
+    while let Some(ended) = sessions.join_next().await {
+        look(ended);
+    }
+    Ok(())
+}
+
+fn look(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a session failed");
+    }
 }
 
 async fn attach(link: Link, parents: Parents) {

@@ -5,9 +5,9 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 use tower::BoxError;
 
@@ -17,7 +17,7 @@ use crate::agent::directory::Directory;
 use crate::pipeline::{Cut, Down, LinkId, Up};
 use crate::session::{AgentEnd, Dead, SendError, Violation};
 use crate::transports::{FrameStream, Link, LinkError};
-use crate::wire::{MessageId, Offer, PublishStatus, Record, RefuseCode, VerdictRefused, Window};
+use crate::wire::{Frame, MessageId, Offer, PublishStatus, Record, RefuseCode, VerdictRefused, Window};
 
 /// Items that one turn takes from the drivers.
 const TURN: usize = 256;
@@ -101,6 +101,12 @@ impl Session {
                 let _ = network.ups.send(Up::Gone(attached.link)).await;
             }
         }
+        // A message that is on its way to the overlay reaches own consumers, too, whether or not its parent waits for the answer. Bounded by
+        // the control road's bounds.
+        let requests = std::mem::take(&mut self.requests);
+        if !requests.is_empty() {
+            tokio::spawn(requests.for_each(|_| std::future::ready(())));
+        }
         self.farewell(&ended);
         // A peer that does not read its last frames does without them.
         let _ = tokio::time::timeout(FAREWELL, poll_fn(|cx| writer.poll_write(&mut self.end, cx))).await;
@@ -118,33 +124,65 @@ impl Session {
             // CORRECTNESS: every future below is cancel-safe. Writing goes on beside reading, so that a parent that does not read is still seen
             // to be silent. What the drivers send waits in their channel while the last burst is not out; the parent's credit bounds it.
             let next_tick = self.end.next_tick();
+            // Whatever stands before `incoming` is bounded by what has come in before (credit, unanswered requests), so none of it can keep
+            // the parent from being heard, and no parent that talks without end can keep the rest from its turn.
             tokio::select! {
                 biased;
-                written = poll_fn(|cx| writer.poll_write(&mut self.end, cx)), if writer.pending => written?,
-                frame = incoming.next() => {
-                    let frame = frame.ok_or(Ended::Left)??;
-                    let received = self.end.receive(frame, Instant::now());
-                    writer.pending = true;
-                    received?;
-                    self.events().await?;
+                () = down(&mut shutdown) => {
+                    // The drivers have drained: what they sent last is in the channel, and goes out before the goodbye.
+                    while let Ok(last) = self.down.1.try_recv() {
+                        downs.push(last);
+                    }
+                    self.deliver(&mut downs)?;
+                    return Err(Ended::Cut(Cut::Shutdown));
+                }
+                written = poll_fn(|cx| writer.poll_write(&mut self.end, cx)), if writer.pending => {
+                    if let Err(error) = written {
+                        return Err(self.last_words(incoming, error).await);
+                    }
                 }
                 count = self.down.1.recv_many(&mut downs, TURN), if !writer.pending => {
                     // The session holds a sender itself, so the channel never closes.
                     debug_assert!(count > 0, "the channel from the drivers is closed");
-                    self.deliver(&mut downs)?;
                     writer.pending = true;
+                    self.deliver(&mut downs)?;
                 }
                 Some(answered) = self.requests.next(), if !self.requests.is_empty() => {
-                    self.answer(answered)?;
                     writer.pending = true;
+                    self.answer(answered)?;
+                }
+                frame = incoming.next() => {
+                    let frame = frame.ok_or(Ended::Left)??;
+                    writer.pending = true;
+                    self.take(frame).await?;
                 }
                 () = wake(next_tick) => {
-                    let alive = self.end.tick(Instant::now());
                     writer.pending = true;
-                    alive?;
+                    self.end.tick(Instant::now())?;
                 }
-                () = down(&mut shutdown) => return Err(Ended::Cut(Cut::Shutdown)),
             }
+        }
+    }
+
+    async fn take(&mut self, frame: Frame) -> Result<(), Ended> {
+        let received = self.end.receive(frame, Instant::now());
+        // Also of a frame that ends the session: what stands before the offending entry counts.
+        self.events().await?;
+        Ok(received?)
+    }
+
+    /// The link takes no more. What the parent said before it left still counts: verdicts, above all.
+    async fn last_words(&mut self, incoming: &mut FrameStream, error: LinkError) -> Ended {
+        // Nothing is waited for, and a peer that only stopped reading gets no more than this.
+        for _ in 0..TURN {
+            let Some(Some(Ok(frame))) = incoming.next().now_or_never() else { break };
+            if let Err(ended) = self.take(frame).await {
+                return ended;
+            }
+        }
+        match error {
+            LinkError::Closed => Ended::Left,
+            error => error.into(),
         }
     }
 
@@ -167,6 +205,8 @@ impl Session {
                 Down::VerdictRefused(ticket, why) => {
                     self.end.refuse(index, refusal(why), ticket.0, &why.to_string())?;
                 }
+                // One network has drained; others may not have. The goodbye comes when all have.
+                Down::Cut(Cut::Shutdown) => {}
                 Down::Cut(cut) => return Err(Ended::Cut(cut)),
             }
         }
@@ -208,8 +248,9 @@ impl Session {
             Ended::Cut(Cut::TooSlow) => RefuseCode::TooSlow,
             Ended::Cut(Cut::Replaced) => RefuseCode::Replaced,
             Ended::Cut(Cut::Shutdown | Cut::Fault) | Ended::Shutdown => RefuseCode::ShuttingDown,
-            Ended::Send(_) => RefuseCode::CreditOverrun,
-            // A violation has queued its own refusal; the others have nobody to talk to.
+            Ended::Send(_) | Ended::Cut(Cut::Overrun) => RefuseCode::CreditOverrun,
+            Ended::Link(LinkError::Frame(error)) => Violation::from(error.clone()).code(),
+            // A violation or a silence has queued its own refusal; the others have nobody to talk to.
             Ended::Violation(_) | Ended::Dead(_) | Ended::Left | Ended::Link(_) | Ended::Refused(_) => return,
         };
         self.end.close(0, code, &ended.to_string());

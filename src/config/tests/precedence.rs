@@ -132,3 +132,20 @@ fn what_shows_only_at_start_names_where_the_setting_was_written() {
     let error = setup.load(&[], &[]).unwrap().refuse("attach.unix.path", &"somebody listens there; stop it");
     assert_eq!(error.to_string(), format!("{file}: attach.unix.path = default: somebody listens there; stop it"));
 }
+
+#[test]
+fn unclaimed_topics_go_to_the_network_that_takes_them() {
+    let quakes =
+        NETWORK.replace("weather", "quakes").replace("[[stage]]\nuse = \"v", "[[stage]]\nuse = \"admission\"\n\n[[stage]]\nuse = \"v");
+    let agent = "version = 1\nnetworks = [\"weather.toml\", \"quakes.toml\"]\n";
+    let both = [("weather.toml", NETWORK), ("quakes.toml", quakes.as_str())];
+    let claims = |config: &super::Config| -> Vec<(String, Vec<String>)> {
+        config.networks.iter().map(|network| (network.name.clone(), network.claims.0.clone())).collect()
+    };
+    let (weather, quakes) = (("weather".to_owned(), vec!["weather.*".to_owned()]), ("quakes".to_owned(), vec!["quakes.*".to_owned()]));
+    let refused = Files::new(agent, &both).load(&[], &[]).unwrap();
+    assert_eq!(claims(&refused), [weather.clone(), quakes.clone()]);
+    let taken = Files::new(&format!("{agent}[network.default]\ntake = \"weather\"\n"), &both).load(&[], &[]).unwrap();
+    let all = ("weather".to_owned(), vec!["weather.*".to_owned(), "*".to_owned()]);
+    assert_eq!(claims(&taken), [quakes, all], "last, and everything");
+}

@@ -1,0 +1,65 @@
+//! The end of a network's road.
+
+use std::time::Instant;
+
+use super::{Driver, RouterGone, Step};
+use crate::pipeline::{BATCH_MESSAGES, Cut, Outcome, Report, TICK};
+use crate::wire::Reason;
+
+impl Driver {
+    /// Stops intake, waits for what is pending, within a bound, and settles the rest.
+    pub(super) async fn drain(&mut self) -> Result<(), Step> {
+        let mut ticks = tokio::time::interval(TICK * 2);
+        let end = tokio::time::Instant::now() + self.drain_within;
+        // What the router has handed over is ours to answer. Bounded by the channel.
+        self.channels.arrivals.close();
+        let mut arrivals = Vec::with_capacity(BATCH_MESSAGES);
+        loop {
+            self.ready().await?;
+            while arrivals.len() < BATCH_MESSAGES
+                && let Ok(arrival) = self.channels.arrivals.try_recv()
+            {
+                arrivals.push(arrival);
+            }
+            if arrivals.is_empty() {
+                break;
+            }
+            self.road.arrive(&mut arrivals, Instant::now())?;
+            self.settle().await?;
+            self.answer().await?;
+        }
+        // So is what links and the control road have handed over, own messages above all; later ones only while something is pending.
+        let mut queued = self.channels.ups.len();
+        while queued > 0 || (self.road.in_flight() > 0 && self.road.store.verifiers() > 0) {
+            self.ready().await?;
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(end) => break,
+                _ = ticks.tick() => self.road.tick(Instant::now())?,
+                Some(up) = self.channels.ups.recv() => {
+                    queued = queued.saturating_sub(1);
+                    self.ups.push(up);
+                    self.take_ups().await?;
+                }
+            }
+            self.settle().await?;
+            self.answer().await?;
+        }
+        self.ready().await?;
+        self.road.flush(Reason::Shutdown, Instant::now())?;
+        self.answer().await?;
+        self.show();
+        self.links.drain().for_each(|(_, attached)| attached.end(Cut::Shutdown));
+        Ok(())
+    }
+
+    /// The road failed while it drained: what was never on it is reported without it. Bounded by the channel.
+    pub(super) async fn abandon(&mut self) -> Result<(), RouterGone> {
+        self.channels.arrivals.close();
+        while let Ok(arrival) = self.channels.arrivals.try_recv() {
+            let report = Report::of(&arrival, Outcome::ignore(Reason::Fault));
+            self.channels.reports.send(report).await.map_err(|_| RouterGone(self.network.clone()))?;
+        }
+        Ok(())
+    }
+}
