@@ -63,14 +63,18 @@ fn every_promise_is_kept_and_the_dishonest_node_is_graylisted() {
     assert!(output.status.success(), "{object:#}\n{errors}");
     assert_eq!(object["ok"], true);
     assert_eq!(object["networks"].as_array().unwrap().len(), 3);
+    let mut rejected = 0;
     for index in 0..3 {
         let of = |key: &str| number(&object, &format!("/networks/{index}/{key}"));
         assert!(of("published") > 80, "{object:#}");
         assert_eq!(of("expected_deliveries"), of("published") * 12);
         assert!(of("delivered") + of("unverified_reported") + of("gap_reported") >= of("expected_deliveries"));
-        assert!(of("invalid_sent") > 0 && of("verdicts/reject") > 0, "{object:#}");
+        assert!(of("invalid_sent") > 0, "{object:#}");
+        rejected += of("verdicts/reject");
         assert_eq!((of("lost"), of("invalid_delivered"), of("invalid_forwarded")), (0, 0, 0));
     }
+    // A few are enough: who is graylisted is not read any more, on whatever network.
+    assert!(rejected > 0, "{object:#}");
     assert!(object["dishonest"]["graylisted_after_s"].is_f64() && object["dishonest"]["score"].as_f64().unwrap() < 0.0, "{object:#}");
     for (restart, (down, missed)) in [(2.0, false), (8.0, true)].into_iter().enumerate() {
         let restart = &object["parent_restart"][restart];

@@ -1,9 +1,12 @@
 //! What a parent does of its own accord. Messages and time in, publishes out; no IO.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{Part, Setup};
-use crate::demo::oracle::{Assembly, Identity, Kind, Liar, Lie, Network, Output, Report, Round, observe, open_internal, open_report};
+use crate::demo::oracle::{
+    Assembly, Identity, Kind, Liar, Lie, Network, Output, Report, Round, fingerprint, observe, open_internal, open_report,
+};
 use crate::demo::report::facts::Nanos;
 
 /// Lies told per second, over all networks.
@@ -50,9 +53,7 @@ impl Actor {
         match self {
             Self::Member(member) => member.delivered(topic, payload, now),
             Self::Dishonest(dishonest) => {
-                if let (Some(_), Ok((_, report))) = (Network::from_reports(topic), open_report(payload)) {
-                    dishonest.liar.hear(report);
-                }
+                dishonest.delivered(topic, payload);
                 Vec::new()
             }
             Self::Witness => Vec::new(),
@@ -185,6 +186,8 @@ pub(crate) struct Dishonest {
     clock: Beat,
     networks: Vec<Network>,
     falsify_from: u64,
+    /// Fingerprints of its own messages, which come back by loopback. Bounded by the run's length.
+    told: HashSet<String>,
     /// Old reports were sent, so from now on everything is.
     expired: bool,
 }
@@ -195,7 +198,7 @@ impl Dishonest {
         let clock = Beat::new(LIES_PER_SECOND, setup.seconds);
         let falsify_from = (LIES_PER_SECOND * setup.seconds * FALSIFY_AT) as u64;
         let liar = Liar::new(setup.seed, setup.nodes, setup.ages);
-        Self { liar, clock, networks: setup.networks.clone(), falsify_from, expired: false }
+        Self { liar, clock, networks: setup.networks.clone(), falsify_from, told: HashSet::new(), expired: false }
     }
 
     fn tick(&mut self, now: Nanos) -> Vec<Send> {
@@ -205,9 +208,19 @@ impl Dishonest {
             let kind = self.choose(beat);
             let Some(lie) = self.liar.lie(network, kind) else { continue };
             self.expired |= kind == Kind::Expired;
+            self.told.insert(fingerprint(&lie.bytes));
             out.push(Send { topic: network.reports(), payload: lie.bytes.clone(), report: None, lie: Some(lie) });
         }
         out
+    }
+
+    /// Learns from others alone: whoever believes his own lies does not know how old a report is.
+    fn delivered(&mut self, topic: &str, payload: &[u8]) {
+        if let (Some(_), Ok((_, report))) = (Network::from_reports(topic), open_report(payload))
+            && !self.told.contains(&fingerprint(payload))
+        {
+            self.liar.hear(report);
+        }
     }
 
     fn choose(&self, beat: u64) -> Kind {
