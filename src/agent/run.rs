@@ -157,7 +157,6 @@ impl Running {
             control: control(directory.clone(), config.gossip.publish_wait + PATIENCE),
             admission: Arc::new(Admission::new(&config.attach, rustix::process::geteuid().as_raw())),
             terms: Arc::new(terms(config, &directory, limits)),
-            max_sessions: config.attach.max_sessions,
             shutdown: parting,
             directory: directory.clone(),
         };

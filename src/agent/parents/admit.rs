@@ -14,14 +14,32 @@ use crate::wire::{RefuseCode, Roles};
 pub struct Admission {
     own_uid: u32,
     grants: Vec<Granted>,
-    sessions: Arc<Semaphore>,
+    sessions: Places,
 }
 
 #[derive(Debug)]
 struct Granted {
     who: Who,
     grants: Vec<Grant>,
-    sessions: Arc<Semaphore>,
+    sessions: Places,
+}
+
+/// A bound on sessions, and what sets it.
+#[derive(Debug)]
+struct Places {
+    free: Arc<Semaphore>,
+    bound: u32,
+    key: &'static str,
+}
+
+impl Places {
+    fn new(bound: u32, key: &'static str) -> Self {
+        Self { free: Arc::new(Semaphore::new(bound as usize)), bound, key }
+    }
+
+    fn take(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        self.free.clone().try_acquire_owned().map_err(|_| Refusal::Full(self.bound, self.key))
+    }
 }
 
 /// A session that may begin. Its places are free again when this is dropped.
@@ -40,7 +58,7 @@ pub enum Refusal {
     Stranger(String),
     /// Every place is taken.
     #[error("{0} sessions are attached, which is the bound of {1}: end one, or raise it")]
-    Full(usize, &'static str),
+    Full(u32, &'static str),
 }
 
 impl Refusal {
@@ -63,23 +81,21 @@ impl Admission {
             Granted {
                 who: grant.uid,
                 grants: grant.networks.iter().map(|name| Grant { network: name.as_str().into(), roles }).collect(),
-                sessions: Arc::new(Semaphore::new(grant.max_sessions as usize)),
+                sessions: Places::new(grant.max_sessions, "its grant's max_sessions"),
             }
         });
-        Self { own_uid, grants: grants.collect(), sessions: Arc::new(Semaphore::new(settings.max_sessions as usize)) }
+        Self { own_uid, grants: grants.collect(), sessions: Places::new(settings.max_sessions, "attach.max_sessions") }
     }
 
     /// A place for a session of `credential`, with everything that it is granted.
-    pub(super) fn admit(&self, credential: &Credential, bound: u32) -> Result<Place, Refusal> {
+    pub(super) fn admit(&self, credential: &Credential) -> Result<Place, Refusal> {
         let matching: Vec<&Granted> = self.grants.iter().filter(|granted| self.is(granted.who, credential)).collect();
         if matching.is_empty() {
             return Err(Refusal::Stranger(credential.to_string()));
         }
-        let all = self.sessions.clone().try_acquire_owned().map_err(|_| Refusal::Full(bound as usize, "attach.max_sessions"))?;
-        let own: Vec<_> = matching.iter().filter_map(|granted| granted.sessions.clone().try_acquire_owned().ok()).collect();
-        if own.len() < matching.len() {
-            return Err(Refusal::Full(own.len(), "its grant's max_sessions"));
-        }
+        // A user of several grants takes a place of each; what was taken before one was full is free again at once.
+        let all = self.sessions.take()?;
+        let own = matching.iter().map(|granted| granted.sessions.take()).collect::<Result<_, _>>()?;
         let grants = matching.into_iter().flat_map(|granted| granted.grants.iter().cloned()).collect();
         Ok(Place { grants, _all: all, _own: own })
     }

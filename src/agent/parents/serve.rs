@@ -27,8 +27,6 @@ pub struct Parents {
     pub admission: Arc<Admission>,
     /// What sessions are offered.
     pub terms: Arc<AgentTerms>,
-    /// The bound on sessions, for its error's text.
-    pub max_sessions: u32,
     /// Turns true when the agent shuts down.
     pub shutdown: watch::Receiver<bool>,
 }
@@ -63,7 +61,7 @@ fn look(ended: Result<(), JoinError>) {
 
 async fn attach(link: Link, parents: Parents) {
     let peer = link.peer.clone();
-    match parents.admission.admit(&peer, parents.max_sessions) {
+    match parents.admission.admit(&peer) {
         Err(refusal) => {
             tracing::warn!(%peer, %refusal, "a parent was refused");
             refuse(link, parents.terms, refusal.code(), &refusal.to_string()).await;

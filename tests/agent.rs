@@ -1,0 +1,23 @@
+//! Agents as processes of their own, with parents that attach over their Unix sockets.
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
+
+#[path = "agent/frames.rs"]
+mod frames;
+#[path = "agent/grants.rs"]
+mod grants;
+#[path = "agent/networks.rs"]
+mod networks;
+#[path = "agent/parents.rs"]
+mod parents;
+#[path = "agent/resume.rs"]
+mod resume;
+#[path = "agent/rig.rs"]
+mod rig;
+#[path = "agent/road.rs"]
+mod road;
+#[path = "agent/shutdown.rs"]
+mod shutdown;
+#[path = "agent/start.rs"]
+mod start;
+#[path = "agent/steer.rs"]
+mod steer;

@@ -1,0 +1,124 @@
+//! Parents that die or hang with messages in their hands.
+
+use std::time::{Duration, Instant};
+
+use futures::{SinkExt as _, StreamExt as _};
+use pmq::client::{ConsumeOptions, Delivery, Reason, VerifyOptions};
+use pmq::session::{ParentEnd, ParentEvent, ParentTerms, Want};
+use pmq::transports::{Link, connect};
+use pmq::wire::{Cursor, Limits, Roles, Window};
+
+use crate::rig::{Agent, Setup, message, next, pair, soon};
+
+/// A parent that speaks the protocol by hand, and only when it is told to.
+pub struct Raw {
+    pub link: Link,
+    pub end: ParentEnd,
+}
+
+impl Raw {
+    pub async fn attach(agent: &Agent, roles: Roles) -> Self {
+        let window = Window { messages: 100, bytes: 1 << 20 };
+        let want = Want {
+            network: "weather".into(),
+            roles,
+            verify: window,
+            consume: window,
+            consumer: "".into(),
+            cursor: Cursor::default(),
+            policy: None,
+        };
+        let link = connect(&agent.url().parse().unwrap(), Limits::default()).await.unwrap();
+        let end = ParentEnd::new(vec![want], "by hand", ParentTerms::default(), Instant::now()).unwrap();
+        let mut raw = Self { link, end };
+        let hello = raw.end.poll_frame().unwrap();
+        raw.link.outgoing.send(hello).await.unwrap();
+        let ParentEvent::Welcomed(_) = raw.event().await else { panic!("no welcome") };
+        raw
+    }
+
+    /// The next event. Nothing is written meanwhile.
+    pub async fn event(&mut self) -> ParentEvent {
+        loop {
+            if let Some(event) = self.end.poll_event() {
+                return event;
+            }
+            let frame = soon("a frame", self.link.incoming.next()).await.expect("the link has ended").unwrap();
+            self.end.receive(frame, Instant::now()).unwrap();
+        }
+    }
+
+    /// Takes offers until it holds `count` messages.
+    async fn hold(&mut self, count: u32) {
+        while self.end.unverified(0).messages < count {
+            self.event().await;
+        }
+    }
+}
+
+async fn publish(parent: &pmq::client::Client, count: usize) {
+    for number in 0..count {
+        parent.publish("weather", "weather", format!("good {number}")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_a_dead_parent_held_goes_to_another_of_its_group() {
+    let (_a, parent, b) = pair(Setup::new("8s"), Setup::new("8s")).await;
+    let (_client, mut consumer) = b.consumer("weather", ConsumeOptions::default()).await;
+    let mut dying = Raw::attach(&b, Roles::VERIFY).await;
+    publish(&parent, 5).await;
+    dying.hold(5).await;
+    drop(dying);
+    b.network_when("weather", "the loss", |network| network["verifiers"] == 0 && network["pending"]["messages"] == 5).await;
+    let _other = b.verifier("weather").await;
+    for number in 0..5 {
+        assert_eq!(message(&mut consumer).await, format!("good {number}"));
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_took_over_in_time_is_told_with_its_cause_and_count() {
+    let (_a, parent, b) = pair(Setup::new("2s"), Setup::new("2s")).await;
+    let (_client, mut consumer) = b.consumer("weather", ConsumeOptions::default()).await;
+    let mut dying = Raw::attach(&b, Roles::VERIFY).await;
+    publish(&parent, 3).await;
+    dying.hold(3).await;
+    drop(dying);
+    let mut told = 0;
+    while told < 3 {
+        match next(&mut consumer).await {
+            Delivery::Unverified { topic, cause: Reason::VerifierLost, count, .. } if *topic == *"weather" => told += count,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(told, 3);
+    let _back = b.verifier("weather").await;
+    parent.publish("weather", "weather", "good again").await.unwrap();
+    assert_eq!(message(&mut consumer).await, "good again");
+}
+
+#[tokio::test]
+async fn a_parent_that_hangs_is_cut_after_three_seconds_and_others_go_on() {
+    let (_a, parent, b) = pair(Setup::new("8s"), Setup::new("8s")).await;
+    let mut hanging = Raw::attach(&b, Roles::VERIFY).await;
+    let (client, mut consumer) = b.consumer("weather", ConsumeOptions::default()).await;
+    publish(&parent, 2).await;
+    hanging.hold(2).await;
+    let silent = Instant::now();
+    let helper = b.builder().verify("weather", VerifyOptions::default()).connect().await.unwrap();
+    crate::rig::judge(&helper, "weather");
+    // It reads no more and answers no ping; its link stays open.
+    assert_eq!(message(&mut consumer).await, "good 0");
+    let took = silent.elapsed();
+    assert!(took > Duration::from_millis(1_500), "it was given its time: {took:?}");
+    assert!(took < Duration::from_secs(7), "it was found by its silence, not by the deadline: {took:?}");
+    assert_eq!(message(&mut consumer).await, "good 1");
+    assert!(client.status().borrow().is_connected() && helper.status().borrow().is_connected());
+    let text = loop {
+        if let ParentEvent::Refused { code: pmq::client::RefuseCode::Heartbeat, fatal: true, text, .. } = hanging.event().await {
+            break text;
+        }
+    };
+    assert!(text.contains("taken for dead"), "{text}");
+}

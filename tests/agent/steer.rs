@@ -1,0 +1,118 @@
+//! What parents change while the agent runs.
+
+use pmq::client::{Client, ConsumeOptions, MarkOp, PublishError, PublishStatus, RequestError, VerifyOptions};
+use pmq::wire::{HeaderOrigin, PmqHeader};
+
+use crate::rig::{Setup, judge, message, network, pair, until};
+
+const ORIGIN: [u8; 32] = [7; 32];
+const NUMBERED: &str = "[[stage]]\nuse = \"decode\"\ncodec = \"pmq\"\n[[stage]]\nuse = \"sequence-window\"\nwarm_after = 1\n";
+
+fn numbered(seq: u64) -> Vec<u8> {
+    let content = format!("good {seq}");
+    let mut payload = Vec::new();
+    PmqHeader { origin: HeaderOrigin::Long(ORIGIN), epoch: 0, seq, content: content.len() as u32 }.write(&mut payload);
+    payload.extend_from_slice(content.as_bytes());
+    payload
+}
+
+async fn publish(parent: &Client, seq: u64) {
+    parent.publish("weather", "weather", numbered(seq)).await.unwrap();
+}
+
+#[tokio::test]
+async fn thresholds_and_marks_change_what_the_window_lets_pass() {
+    let weather = network("weather", NUMBERED, "5s");
+    let (_a, parent, b) = pair(Setup::with(&[&weather]), Setup::with(&[&weather])).await;
+    let builder = b.builder().verify("weather", VerifyOptions::default()).produce("weather");
+    let client = builder.consume("weather", ConsumeOptions::default()).connect().await.unwrap();
+    judge(&client, "weather");
+    let mut consumer = client.consumer("weather").unwrap();
+    let ended = |good: u64| message_ends(good);
+    publish(&parent, 1_000).await;
+    assert!(ended(1_000)(&message(&mut consumer).await));
+    // Ten behind is late and welcome, until the parent thinks otherwise.
+    publish(&parent, 990).await;
+    assert!(ended(990)(&message(&mut consumer).await));
+    client.thresholds("weather", "weather", 4, 100).await.unwrap();
+    publish(&parent, 989).await;
+    publish(&parent, 1_001).await;
+    assert!(ended(1_001)(&message(&mut consumer).await));
+    client.mark("weather", "weather", ORIGIN, 0, 2_000, MarkOp::Raise).await.unwrap();
+    publish(&parent, 1_002).await;
+    publish(&parent, 2_001).await;
+    assert!(ended(2_001)(&message(&mut consumer).await));
+    let health = b.network_when("weather", "the end", |network| network["came_in"] == 6 && network["pending"]["messages"] == 0).await;
+    assert_eq!(health["verified"]["accept"], 4);
+
+    let text = |result: Result<(), RequestError>| match result {
+        Err(RequestError::Refused { text, .. }) => text,
+        other => panic!("{other:?}"),
+    };
+    let upside_down = text(client.thresholds("weather", "weather", 100, 4).await);
+    assert!(upside_down.contains("skip 100 and validity 4"), "{upside_down}");
+}
+
+fn message_ends(seq: u64) -> impl Fn(&str) -> bool {
+    move |payload| payload.ends_with(&format!("good {seq}"))
+}
+
+#[tokio::test]
+async fn topics_are_joined_and_left_at_run_time() {
+    let (_a, parent, b) = pair(Setup::new("5s"), Setup::new("5s")).await;
+    let builder = b.builder().verify("weather", VerifyOptions::default()).produce("weather");
+    let client = builder.consume("weather", ConsumeOptions::default()).connect().await.unwrap();
+    judge(&client, "weather");
+    let mut consumer = client.consumer("weather").unwrap();
+
+    let none = parent.publish("weather", "weather/storms", "good, to nobody").await;
+    assert!(matches!(none, Err(PublishError::NotSent { status: PublishStatus::NoPeers, .. })), "{none:?}");
+    client.subscribe("weather", "weather/storms").await.unwrap();
+    // Waits for its first peer.
+    parent.publish("weather", "weather/storms", "good storm").await.unwrap();
+    assert_eq!(message(&mut consumer).await, "good storm");
+    client.unsubscribe("weather", "weather/storms").await.unwrap();
+    // Word of it has to get round first.
+    let mut number = 0;
+    until("nobody on the topic", || {
+        number += 1;
+        let publish = parent.publish("weather", "weather/storms", format!("good storm {number}"));
+        async move { matches!(publish.await, Err(PublishError::NotSent { status: PublishStatus::NoPeers, .. })).then_some(()) }
+    })
+    .await;
+    let again = client.unsubscribe("weather", "weather/storms").await;
+    assert!(again.unwrap_err().to_string().contains("weather/storms"));
+}
+
+#[tokio::test]
+async fn a_topic_that_the_network_does_not_claim_is_refused_by_name() {
+    let agent = Setup::with(&[&network("weather", "", "4s"), &network("quakes", "", "4s")]).start().await;
+    let parent = agent.builder().produce("weather").produce("quakes").connect().await.unwrap();
+    for topic in ["quakes", "elsewhere"] {
+        let text = parent.subscribe("weather", topic).await.unwrap_err().to_string();
+        assert!(text.contains("network weather does not claim") && text.contains(topic) && text.contains("weather/*"), "{text}");
+        match parent.publish("weather", topic, "good").await {
+            Err(PublishError::NotSent { status: PublishStatus::TopicUnknown, text, .. }) => assert!(text.contains(topic), "{text}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_default_network_takes_every_topic_that_is_left() {
+    let networks = [network("quakes", "[[stage]]\nuse = \"admission\"\n", "5s"), network("weather", "", "5s")];
+    let setup = || Setup::with(&[&networks[0], &networks[1]]).more("[network.default]\ntake = \"quakes\"\n");
+    let (a, _, b) = pair(setup(), setup()).await;
+    let parent = a.builder().produce("weather").produce("quakes").connect().await.unwrap();
+    let builder = b.builder().verify("quakes", VerifyOptions::default()).produce("quakes");
+    let client = builder.consume("quakes", ConsumeOptions::default()).connect().await.unwrap();
+    judge(&client, "quakes");
+    let mut consumer = client.consumer("quakes").unwrap();
+    client.subscribe("quakes", "elsewhere").await.unwrap();
+    parent.publish("quakes", "elsewhere", "good from elsewhere").await.unwrap();
+    assert_eq!(message(&mut consumer).await, "good from elsewhere");
+    // What another network claims by name stays with it, although the default network stands first in the file.
+    assert!(client.subscribe("quakes", "weather/storms").await.unwrap_err().to_string().contains("does not claim"));
+    parent.subscribe("weather", "weather/storms").await.unwrap();
+    assert!(parent.subscribe("weather", "elsewhere").await.is_err());
+}
