@@ -60,6 +60,9 @@ fn network(snapshot: &Snapshot) -> Value {
         "verdicts": { "accept": accept, "ignore": ignore, "reject": reject },
         "verified": { "accept": verified_accept, "ignore": verified_ignore, "reject": verified_reject },
         "pending": { "messages": snapshot.pending.0, "bytes": snapshot.pending.1 },
+        // What the router was told to forward; what it could not any more is `pmq_gossip_forward_missed_total`.
+        "forwarded": accept,
+        "delivered": snapshot.delivered,
         "lost_by_us": snapshot.lost_by_us,
         "hop_us": { "p50": p50, "p99": p99, "p999": p999 },
         "restarts": snapshot.restarts,

@@ -61,6 +61,7 @@ pub struct Driver {
     metrics: Metrics,
     hops: Histogram<u64>,
     restarts: u64,
+    delivered: u64,
     drain_within: Duration,
     /// Newest first. What a fault leaves is taken up by the next road.
     ups: Vec<Up>,
@@ -104,6 +105,7 @@ impl Driver {
             links: HashMap::new(),
             hops: hops(),
             restarts: 0,
+            delivered: 0,
             drain_within: DRAIN,
             ups: Vec::with_capacity(BATCH_MESSAGES),
             offers: Vec::new(),
@@ -306,6 +308,7 @@ impl Driver {
             {
                 self.metrics.gap(&attached.consumer, reason, count);
             }
+            self.delivered += u64::from(matches!(record, Record::Message { .. }));
             self.send(link, Down::Record(record));
         }
         for link in cut.drain(..) {
@@ -348,6 +351,7 @@ impl Driver {
             verifiers: self.road.store.verifiers(),
             consumers: self.road.outlet.consumers(),
             lost_by_us: lost,
+            delivered: self.delivered,
             hop_us: [0.5, 0.99, 0.999].map(|quantile| self.hops.value_at_quantile(quantile)),
             restarts: self.restarts,
         });

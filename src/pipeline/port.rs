@@ -103,6 +103,8 @@ pub struct Snapshot {
     pub consumers: usize,
     /// Messages never verified for a cause of our own.
     pub lost_by_us: u64,
+    /// Messages shipped to consumers, each consumer's counted.
+    pub delivered: u64,
     /// Arrival to report of verified messages, in microseconds: p50, p99, p99.9.
     pub hop_us: [u64; 3],
     /// Times that the road was restarted after a fault.
