@@ -1,6 +1,6 @@
 //! Consumers that come back: nothing is lost in silence, nothing comes twice.
 
-use pmq::client::{Client, ConsumeOptions, Consumer, Cursor, Delivery, GapReason, VerifyOptions};
+use pmq::client::{Client, ConsumeOptions, Consumer, Cursor, Delivery, GapReason, Status, VerifyOptions};
 
 use crate::rig::{Agent, Setup, judge, message, next, pair, soon};
 
@@ -55,7 +55,7 @@ async fn a_client_survives_its_agents_death_and_is_told_of_the_gap() {
     soon("the loss", status.wait_for(|status| !status.is_connected())).await.unwrap();
     assert!(setup.socket.exists(), "a killed agent leaves its socket");
     let b = setup.start().await;
-    soon("the second link", status.wait_for(|status| status.is_connected())).await.unwrap();
+    soon("the second link", status.wait_for(Status::is_connected)).await.unwrap();
     for agent in [&a, &b] {
         agent.meshed("weather", 1).await;
     }
