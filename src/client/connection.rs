@@ -86,7 +86,7 @@ impl Connection {
         if lasted {
             self.backoff.reset();
         }
-        self.slots.iter_mut().for_each(Slot::detached);
+        self.slots.iter().for_each(Slot::detached);
         self.take_back(under_way);
         error
     }

@@ -65,14 +65,6 @@ impl Delivery {
             Self::Message { cursor, .. } | Self::Gap { cursor, .. } | Self::Unverified { cursor, .. } => *cursor,
         }
     }
-
-    /// Its first counter.
-    pub(super) fn first(&self) -> u64 {
-        match self {
-            Self::Gap { from, .. } => *from,
-            Self::Message { cursor, .. } | Self::Unverified { cursor, .. } => cursor.counter,
-        }
-    }
 }
 
 /// A network's consumer: taken from [`Client::consumer`](super::Client::consumer). Ends when the client does.

@@ -75,6 +75,11 @@ impl<T> Mailbox<T> {
         std::mem::take(&mut self.lock().queue)
     }
 
+    /// Drops what is not to be kept.
+    pub(super) fn retain(&self, keep: impl FnMut(&T) -> bool) {
+        self.lock().queue.retain(keep);
+    }
+
     /// Nothing more will come. What is queued can still be read.
     pub(super) fn close(&self) {
         let mut state = self.lock();

@@ -68,16 +68,17 @@ impl Slot {
         self.received = served.cursor;
         self.acked = served.cursor.counter;
         if self.shown.stream != served.cursor.stream {
+            // What is unread of the stream that has ended comes from nowhere again, so it is kept; what is older still makes room, which
+            // keeps the mailbox within two windows, and the gap in front of the new stream tells of it.
+            let ended = self.shown.stream;
+            self.records.retain(|delivery| delivery.cursor().stream == ended);
             self.shown = served.cursor;
         }
     }
 
-    /// The link is lost. What nobody has read will come again on the next one, behind the last ack.
-    pub(super) fn detached(&mut self) {
+    /// The link is lost. Offers will be another's; records that nobody has read yet stay, and are not shown twice if they come again.
+    pub(super) fn detached(&self) {
         drop(self.offers.drain());
-        if let Some(unread) = self.records.drain().front() {
-            self.shown = Cursor { stream: unread.cursor().stream, counter: unread.first().saturating_sub(1) };
-        }
     }
 
     /// Moves a received delivery to `burst`, unless the user has seen it on an earlier link.

@@ -117,6 +117,10 @@ async fn a_restarted_agent_is_told_by_its_stream(place: Place) {
     let new = Cursor { stream: 8, counter: 0 };
     agent.welcome(new).await;
     agent.send(&[Record::Gap { from: 1, to: 1, count: 0, reason: GapReason::Restart }, message(2)]).await;
+    for counter in 2..=3 {
+        let left = soon("what was unread", consumer.next()).await.unwrap();
+        assert_eq!(left.cursor(), at(counter), "nobody will send it again");
+    }
     let gap = soon("the gap", consumer.next()).await.unwrap();
     assert_eq!(gap, Delivery::Gap { cursor: Cursor { counter: 1, ..new }, from: 1, count: 0, reason: GapReason::Restart });
     consumer.ack(&old);
