@@ -4,17 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::TryFutureExt as _;
 use tokio::sync::oneshot;
+use tower::timeout::error::Elapsed;
 use tower::util::BoxCloneSyncService;
-use tower::{BoxError, ServiceBuilder};
+use tower::{BoxError, ServiceBuilder, ServiceExt as _};
 
 use super::directory::{Directory, Network, TopicError};
 use crate::gossip::{AllowChange, PeerError, PublishError, Published};
 use crate::pipeline::{CommandError, MarkAction, Order, Origin, Up};
 use crate::wire::PublishStatus;
 
-/// Requests under way at a time, over all sessions; one more is shed and answered so.
-const CONCURRENCY: usize = 256;
+/// Publishes under way at a time, over all sessions; one more is shed and answered so. Each may wait for its topic's first peer.
+const PUBLISHES: usize = 1024;
+/// Other requests under way at a time, over all sessions; one more is shed and answered so.
+const ORDERS: usize = 256;
 
 /// What a parent asks for.
 #[derive(Debug)]
@@ -79,29 +83,63 @@ pub enum ControlError {
     /// The list of peers.
     #[error(transparent)]
     Peers(#[from] PeerError),
+    /// Shed.
+    #[error("too many requests of all parents are under way; wait for some, and try again")]
+    Busy,
+    /// Given up.
+    #[error("not carried out within {0:?}; it may still be")]
+    Slow(Duration),
     /// Not now.
     #[error("network {0} is shutting down or being restarted; try again")]
     Unavailable(Arc<str>),
 }
 
-/// The road for requests: sheds what is too much, gives up what takes too long.
-pub type Control = BoxCloneSyncService<Request, Reply, BoxError>;
+type Lane = BoxCloneSyncService<Request, Reply, BoxError>;
 
-/// Builds the control road. `patience` must be longer than the router's `publish_wait`.
-#[must_use]
-pub fn control(directory: Arc<Directory>, patience: Duration) -> Control {
-    let road = ServiceBuilder::new()
-        .load_shed()
-        .concurrency_limit(CONCURRENCY)
-        .timeout(patience)
-        .service_fn(move |request: Request| carry_out(directory.clone(), request));
-    BoxCloneSyncService::new(road)
+/// The road for requests: sheds what is too much, gives up what takes too long. Publishes have a lane of their own, so that those that
+/// wait for a first peer keep no other request from its turn.
+#[derive(Debug, Clone)]
+pub struct Control {
+    publishes: Lane,
+    orders: Lane,
+    patience: Duration,
+}
+
+impl Control {
+    /// Builds the road. `patience` must be longer than the router's `publish_wait`.
+    #[must_use]
+    pub fn new(directory: &Arc<Directory>, patience: Duration) -> Self {
+        let lane = |bound| {
+            let directory = directory.clone();
+            let road = ServiceBuilder::new()
+                .load_shed()
+                .concurrency_limit(bound)
+                .timeout(patience)
+                .service_fn(move |request: Request| carry_out(directory.clone(), request));
+            Lane::new(road)
+        };
+        Self { publishes: lane(PUBLISHES), orders: lane(ORDERS), patience }
+    }
+
+    /// Carries out a request.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub fn ask(&self, request: Request) -> impl Future<Output = Result<Reply, ControlError>> + Send + use<> {
+        let lane = if matches!(request.ask, Ask::Publish(..)) { &self.publishes } else { &self.orders };
+        let (answer, patience) = (lane.clone().oneshot(request), self.patience);
+        answer.map_err(move |error| match error.downcast::<ControlError>() {
+            Ok(error) => *error,
+            Err(error) if error.is::<Elapsed>() => ControlError::Slow(patience),
+            Err(_) => ControlError::Busy,
+        })
+    }
 }
 
 /// What a publish's error is called on the wire.
 #[must_use]
-pub fn publish_status(error: &BoxError) -> PublishStatus {
-    let Some(ControlError::Topic(topic)) = error.downcast_ref::<ControlError>() else { return PublishStatus::Unavailable };
+pub fn publish_status(error: &ControlError) -> PublishStatus {
+    let ControlError::Topic(topic) = error else { return PublishStatus::Unavailable };
     match topic {
         TopicError::Unclaimed { .. } | TopicError::TooMany(_) | TopicError::Publish(PublishError::Unclaimed(_)) => {
             PublishStatus::TopicUnknown

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::control::control;
+use super::control::Control;
 use super::directory::{Directory, TopicError};
 use super::ops::{HealthBoard, Ops, OpsError, Status};
 use super::parents::{Admission, Parents, serve};
@@ -154,7 +154,7 @@ impl Running {
         tracing::info!(address = %listener.address(), "parents may attach");
         board.set(health::ATTACH, Status::ready(listener.address().to_string().into()));
         let parents = Parents {
-            control: control(directory.clone(), config.gossip.publish_wait + PATIENCE),
+            control: Control::new(&directory, config.gossip.publish_wait + PATIENCE),
             admission: Arc::new(Admission::new(&config.attach, rustix::process::geteuid().as_raw())),
             terms: Arc::new(terms(config, &directory, limits)),
             shutdown: parting,

@@ -86,6 +86,9 @@ impl From<RoadError> for Step {
     }
 }
 
+/// Batches of verdicts and orders in a row, after which arrivals have their turn: a parent that never stops talking keeps none out.
+const STREAK: u32 = 16;
+
 /// Pause after a fault, so that a road that fails at once is no busy loop.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -177,6 +180,7 @@ impl Driver {
         let mut seconds = tokio::time::interval(Duration::from_millis(500));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut arrivals = Vec::with_capacity(BATCH_MESSAGES);
+        let mut streak = 0;
         self.take_ups().await?;
         loop {
             self.ready().await?;
@@ -187,7 +191,8 @@ impl Driver {
                 () = down(&mut self.channels.shutdown) => return self.drain().await,
                 _ = ticks.tick() => self.road.tick(Instant::now())?,
                 _ = seconds.tick() => self.show(),
-                count = self.channels.ups.recv_many(&mut self.ups, BATCH_MESSAGES) => {
+                count = self.channels.ups.recv_many(&mut self.ups, BATCH_MESSAGES), if streak < STREAK || self.channels.arrivals.is_empty() => {
+                    streak += 1;
                     if count == 0 {
                         return self.drain().await;
                     }
@@ -195,6 +200,7 @@ impl Driver {
                     self.take_ups().await?;
                 }
                 count = self.channels.arrivals.recv_many(&mut arrivals, BATCH_MESSAGES) => {
+                    streak = 0;
                     if count == 0 {
                         return Err(Step::Router);
                     }

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use futures::FutureExt;
 use tokio::sync::{mpsc, oneshot};
-use tower::{Service, ServiceExt};
 
 use super::session::{Attached, Ended, Session};
 use crate::agent::control::{Ask, Request};
@@ -93,15 +92,8 @@ impl Session {
     fn request(&mut self, index: u16, request: u64, what: session::Request) {
         let network = self.attached.get(usize::from(index)).map_or(usize::MAX, |attached| attached.network);
         let publish = matches!(what, session::Request::Publish { .. });
-        let control = self.control.clone();
-        let answer = async move {
-            let mut control = control;
-            let result = match control.ready().await {
-                Ok(control) => control.call(Request { network, ask: ask(what) }).await,
-                Err(error) => Err(error),
-            };
-            (index, request, publish, result)
-        };
+        let asked = self.control.ask(Request { network, ask: ask(what) });
+        let answer = async move { (index, request, publish, asked.await) };
         // Bounded by the session's bound on unanswered requests.
         self.requests.push(answer.boxed());
     }

@@ -9,10 +9,9 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
-use tower::BoxError;
 
 use super::writer::Writer;
-use crate::agent::control::{Control, Reply, publish_status};
+use crate::agent::control::{Control, ControlError, Reply, publish_status};
 use crate::agent::directory::Directory;
 use crate::pipeline::{Cut, Down, LinkId, Up};
 use crate::session::{AgentEnd, Dead, SendError, Violation};
@@ -55,7 +54,7 @@ pub(super) struct Attached {
 /// Both ends of the channel from the drivers: the sender is handed to each of them.
 pub(super) type Downs = (mpsc::Sender<(u16, Down)>, mpsc::Receiver<(u16, Down)>);
 
-type Answered = (u16, u64, bool, Result<Reply, BoxError>);
+type Answered = (u16, u64, bool, Result<Reply, ControlError>);
 
 /// A session that runs.
 pub(super) struct Session {
