@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
 use super::metrics::Metrics;
-use super::{Arrival, BATCH_MESSAGES, Cut, Down, LinkId, LinkPort, Report, Road, RoadError, Shipment, Snapshot, TICK, Up};
+use super::{Arrival, BATCH_MESSAGES, Cut, Down, LinkId, LinkPort, Overflowed, Report, Road, RoadError, Shipment, Snapshot, TICK, Up};
 use crate::wire::message::Judged;
 use crate::wire::{Offer, Reason, Record, Verdict};
 
@@ -27,6 +27,8 @@ pub type Build = Box<dyn Fn(u64) -> Road + Send>;
 pub struct Channels {
     /// Messages from the router. A full one makes the router report Ignore at once.
     pub arrivals: mpsc::Receiver<Arrival>,
+    /// How many did not get into that channel; shared with its [`Inlet`](super::Inlet), and booked at every tick.
+    pub overflowed: Overflowed,
     /// From links and the control road. Senders wait when it is full.
     pub ups: mpsc::Receiver<Up>,
     /// To the router. The driver waits when it is full.
@@ -189,7 +191,10 @@ impl Driver {
             tokio::select! {
                 biased;
                 () = down(&mut self.channels.shutdown) => return self.drain().await,
-                _ = ticks.tick() => self.road.tick(Instant::now())?,
+                _ = ticks.tick() => {
+                    self.missed(Reason::QueueFull)?;
+                    self.road.tick(Instant::now())?;
+                }
                 _ = seconds.tick() => self.show(),
                 count = self.channels.ups.recv_many(&mut self.ups, BATCH_MESSAGES), if streak < STREAK || self.channels.arrivals.is_empty() => {
                     streak += 1;
@@ -259,6 +264,11 @@ impl Driver {
             }
         }
         Ok(())
+    }
+
+    /// Books what found no room in the channel of arrivals.
+    fn missed(&mut self, reason: Reason) -> Result<(), RoadError> {
+        self.channels.overflowed.take().into_values().try_for_each(|(topic, count)| self.road.missed(&topic, reason, count))
     }
 
     fn verdicts(&mut self, link: LinkId, index: u16, frame: &crate::wire::Frame, now: Instant) {

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! # Invariants
-//! - Every arrival gets exactly one report, and the tally adds up after every call, also after one that failed.
+//! - Every arrival gets exactly one report (what finds no room on the way here has it from the router already), and the tally adds up after every call, also after one that failed.
 //! - Only an Accept reaches the tail, and the log has it before the report leaves.
 //! - Between two [`Road::poll_ready`] the front stack is called once at most, as tower demands: [`Road::arrive`], [`Road::settle`],
 //!   [`Road::tick`], [`Road::command`] and [`Road::flush`] make one pass each.
@@ -174,6 +174,17 @@ impl Road {
         self.out.settled.append(&mut batch.settled);
         self.pool.give(batch);
         Ok(())
+    }
+
+    /// Messages that found no room on the way here, and that the router was told of already.
+    ///
+    /// # Errors
+    /// [`RoadError`] when the log cannot keep its promise.
+    pub fn missed(&mut self, topic: &Topic, reason: Reason, count: u64) -> Result<(), RoadError> {
+        self.tally.arrived(count);
+        self.tally.settle_many(topic, Outcome::ignore(reason), count);
+        self.outlet.unverified(topic, reason, count);
+        Ok(self.outlet.commit()?)
     }
 
     /// A verdict; takes effect at the next [`Road::settle`]. Answers the time since the message was offered.

@@ -13,6 +13,7 @@ impl Driver {
         let end = tokio::time::Instant::now() + self.drain_within;
         // What the router has handed over is ours to answer. Bounded by the channel.
         self.channels.arrivals.close();
+        self.missed(Reason::QueueFull)?;
         let mut arrivals = Vec::with_capacity(BATCH_MESSAGES);
         loop {
             self.ready().await?;
@@ -47,6 +48,8 @@ impl Driver {
         }
         self.ready().await?;
         self.road.flush(Reason::Shutdown, Instant::now())?;
+        // What came after the intake was closed.
+        self.missed(Reason::Shutdown)?;
         self.answer().await?;
         self.show();
         self.links.drain().for_each(|(_, attached)| attached.end(Cut::Shutdown));
