@@ -76,6 +76,32 @@ pub struct Road {
     out: Box<Batch>,
     reports: Vec<Report>,
     tally: Tally,
+    lost: Lost,
+}
+
+/// Losses that consumers are to be told of, collected over one step, so that a flood which alternates topics or causes appends one record of
+/// each and not one a message. Drained at the end of the step; bounded by what the step settles.
+#[derive(Default)]
+struct Lost(Vec<(Topic, Reason, u64)>);
+
+impl Lost {
+    fn add(&mut self, topic: &Topic, reason: Reason) {
+        match self.0.last_mut() {
+            Some((last, cause, count)) if last.index == topic.index && *cause == reason => *count += 1,
+            _ => self.0.push((topic.clone(), reason, 1)),
+        }
+    }
+
+    /// At most one record for each topic and cause, in the order of their numbers.
+    fn tell(&mut self, outlet: &mut dyn Outlet) {
+        self.0.sort_unstable_by_key(|(topic, cause, _)| (topic.index, *cause as u8));
+        for alike in self.0.chunk_by(|(left, this, _), (right, that, _)| left.index == right.index && this == that) {
+            if let [(topic, cause, _), ..] = alike {
+                outlet.unverified(topic, *cause, alike.iter().map(|(_, _, count)| count).sum());
+            }
+        }
+        self.0.clear();
+    }
 }
 
 /// The end of a message that was on the road when it failed.
@@ -104,6 +130,7 @@ impl Road {
             out,
             reports: Vec::new(),
             tally: Tally::default(),
+            lost: Lost::default(),
         }
     }
 
@@ -217,7 +244,8 @@ impl Road {
         Ok(())
     }
 
-    /// Books outcomes, reports them, and sends accepted messages down the tail.
+    /// Books outcomes, reports them, and sends accepted messages down the tail. Consumers get the records of a batch in this order: what was
+    /// accepted, in order of release, then one record for each topic and cause of what was lost.
     fn finish(&mut self, batch: &mut Batch, now: Instant) -> Result<(), RoadError> {
         let mut accepted = self.pool.take();
         let mark = self.reports.len();
@@ -229,7 +257,7 @@ impl Road {
             if outcome.verdict == Verdict::Accept {
                 accepted.live.push(envelope);
             } else if outcome.reason.lost_by_us() {
-                self.outlet.unverified(&arrival.topic, outcome.reason, 1);
+                self.lost.add(&arrival.topic, outcome.reason);
             }
         }
         let kept = self.tail(accepted, now);
@@ -237,6 +265,7 @@ impl Road {
             // What the log could not keep is not accepted.
             if kept.is_err() && report.outcome.verdict == Verdict::Accept {
                 report.outcome = Outcome::ignore(Reason::Fault);
+                self.lost.add(&report.topic, Reason::Fault);
             }
             self.tally.settle(&report.topic, report.outcome);
         }
@@ -257,6 +286,7 @@ impl Road {
             batch.settled.clear();
         }
         self.pool.give(batch);
+        self.lost.tell(self.outlet.as_mut());
         Ok(self.outlet.commit()?)
     }
 
@@ -309,12 +339,14 @@ impl Road {
     pub(super) fn inherit(&mut self, old: Self, mut rest: Batch) {
         self.tally = old.tally;
         self.reports = old.reports;
+        self.lost = old.lost;
         rest.settled.extend(old.out.settled.into_iter().map(|settled| faulted(settled.envelope)));
         for Settled { envelope: Envelope { arrival, .. }, outcome } in rest.settled {
             self.tally.settle(&arrival.topic, outcome);
-            self.outlet.unverified(&arrival.topic, outcome.reason, 1);
+            self.lost.add(&arrival.topic, outcome.reason);
             self.reports.push(Report::of(&arrival, outcome));
         }
+        self.lost.tell(self.outlet.as_mut());
     }
 
     /// What the router is to be told; drain it before the shipments are sent.
