@@ -305,12 +305,14 @@ impl Driver {
     }
 
     /// Sends to a link. A full channel means that its parent has overrun its credit (with refused verdicts, say): the link is ended. So is
-    /// one whose session is gone.
-    fn send(&mut self, link: LinkId, down: Down) {
-        let Some(attached) = self.links.get(&link) else { return };
-        if attached.port.down.try_send((attached.port.index, down)).is_err() {
+    /// one whose session is gone. Answers whether the link has it now.
+    fn send(&mut self, link: LinkId, down: Down) -> bool {
+        let Some(attached) = self.links.get(&link) else { return false };
+        let sent = attached.port.down.try_send((attached.port.index, down)).is_ok();
+        if !sent {
             self.cut(link, Cut::Overrun);
         }
+        sent
     }
 
     /// Lets what the road has decided take effect.
@@ -324,8 +326,10 @@ impl Driver {
             {
                 self.metrics.gap(&attached.consumer, reason, count);
             }
-            self.delivered += u64::from(matches!(record, Record::Message { .. }));
-            self.send(link, Down::Record(record));
+            let message = matches!(record, Record::Message { .. });
+            if self.send(link, Down::Record(record)) && message {
+                self.delivered += 1;
+            }
         }
         for link in cut.drain(..) {
             self.cut(link, Cut::TooSlow);

@@ -84,7 +84,7 @@ pub enum Up {
     Command(Order, oneshot::Sender<Result<(), CommandError>>),
 }
 
-/// What the driver shows of itself, once a second.
+/// What the driver shows of itself, every 500 ms.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// The network.
