@@ -11,8 +11,8 @@
 //! # Invariants
 //! - Only `check` may Reject, and only by a mark that a parent has set or that `warm_after` accepted messages have made.
 //! - Nothing is allocated or moved before an Accept, or a parent's own order: a forged number or origin has no effect.
-//! - Two bounded tables for each topic: windows, and floors (the marks of evicted windows). At or below a floor nobody knows what was
-//!   seen, so that is an Ignore.
+//! - Two bounded tables for each topic: windows, and floors (the marks of evicted windows, and retired epochs). At or below a floor nobody
+//!   knows what was seen, so that is an Ignore. A mark that a parent sets is a floor, too.
 
 mod judge;
 mod origins;
@@ -167,7 +167,8 @@ impl WindowStage {
         WindowCounters { windows, ..self.counters }
     }
 
-    /// Every high mark: topic index, origin, epoch, number. To be given back with [`MarkAction::Seed`].
+    /// Every high mark: topic index, origin, epoch, number. To be given back with [`MarkAction::Seed`], or with
+    /// [`MarkAction::Retire`] where it is `u64::MAX`.
     pub fn marks(&self) -> impl Iterator<Item = (u32, Origin, u64, u64)> {
         self.topics.iter().zip(0..).flat_map(|(topic, index)| {
             topic.iter().flat_map(move |topic| topic.origins.marks().map(move |(key, high)| (index, key.origin, key.epoch, high)))
@@ -258,12 +259,11 @@ impl WindowStage {
         Ok(())
     }
 
-    fn set_mark(&mut self, topic: &Topic, key: Numbering, action: MarkAction) -> Result<(), CommandError> {
+    fn set_mark(&mut self, topic: &Topic, key: Numbering, action: MarkAction) {
         let topic = self.topic(topic);
-        let answer = topic.origins.mark(key, action);
+        topic.origins.mark(key, action);
         let losses = std::mem::take(&mut topic.origins.losses);
         self.count(losses);
-        answer
     }
 }
 
@@ -294,7 +294,10 @@ impl Stage for WindowStage {
             Order::Thresholds { topic, skip, validity } => {
                 self.set_thresholds(topic.as_ref(), Thresholds { skip: *skip, validity: *validity })
             }
-            Order::Mark { topic, origin, epoch, action } => self.set_mark(topic, Numbering { origin: *origin, epoch: *epoch }, *action),
+            Order::Mark { topic, origin, epoch, action } => {
+                self.set_mark(topic, Numbering { origin: *origin, epoch: *epoch }, *action);
+                Ok(())
+            }
             Order::Grace => {
                 self.grace_until = now.checked_add(self.grace);
                 Ok(())

@@ -212,10 +212,10 @@ fn an_order_reaches_the_stage_that_it_concerns_and_nobody_is_an_error() {
         }
         fn inward(&mut self, _: &mut Batch, _: Instant) {}
         fn command(&mut self, command: &mut Command, _: Instant) {
-            command.answer = Some(Err(CommandError::NoWindow));
+            command.answer = Some(Err(CommandError::Thresholds { skip: 2, validity: 1, max_skip: 0 }));
         }
     }
     let registry = Registry::standard().with_stage("clerk", |_, _| Ok(Part::Stage(Box::new(Clerk))));
     let plan = plan_with(&registry, "[[stage]]\nuse = 'clerk'\n[[stage]]\nuse = 'validation-queue'\n[[stage]]\nuse = 'delivery'\n");
-    assert_eq!(Road::new(&plan, 1).command(order(), now).unwrap(), Err(CommandError::NoWindow));
+    assert_eq!(Road::new(&plan, 1).command(order(), now).unwrap(), Err(CommandError::Thresholds { skip: 2, validity: 1, max_skip: 0 }));
 }
