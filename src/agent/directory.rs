@@ -118,10 +118,11 @@ impl Directory {
     pub async fn publish(&self, network: &Network, name: &str, payload: Bytes) -> Result<Published, TopicError> {
         let topic = self.topic(network, name)?;
         let published = self.gossip.publish(topic.clone(), payload.clone()).await?;
-        if network.loopback && !published.duplicate {
+        // Without loopback, too: the road marks its number as seen.
+        if !published.duplicate {
             let arrival = Arrival { peer: OWN, topic, id: published.id, payload, arrived: Instant::now() };
-            if network.ups.send(Up::Own(arrival)).await.is_err() {
-                tracing::debug!(network = %network.name, "own message not delivered: the network is shutting down");
+            if network.ups.send(Up::Own(arrival, network.loopback)).await.is_err() {
+                tracing::debug!(network = %network.name, "own message not marked nor delivered: the network is shutting down");
             }
         }
         Ok(published)

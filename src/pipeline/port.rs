@@ -78,8 +78,8 @@ pub enum Up {
     ConsumeWindow(LinkId, Window),
     /// A verifier pauses (true) or goes on (false).
     Pause(LinkId, bool),
-    /// A message that our own parent has published.
-    Own(Arrival),
+    /// A message that our own parent has published, and whether own consumers get it.
+    Own(Arrival, bool),
     /// An order to the stages.
     Command(Order, oneshot::Sender<Result<(), CommandError>>),
 }

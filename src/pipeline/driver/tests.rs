@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod stuck;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::oneshot;
@@ -34,6 +36,10 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
 
 impl Bench {
     fn start(build: impl Fn(u64) -> Road + Send + 'static) -> Self {
+        Self::start_within(build, DRAIN)
+    }
+
+    fn start_within(build: impl Fn(u64) -> Road + Send + 'static, within: Duration) -> Self {
         let (arrivals, arrivals_in) = mpsc::channel(1_024);
         let (ups, ups_in) = mpsc::channel(1_024);
         let (reports_out, reports) = mpsc::channel(1_024);
@@ -48,7 +54,7 @@ impl Bench {
             snapshot: snapshot_out,
             shutdown: down,
         };
-        let driver = tokio::spawn(Driver::new("test".into(), Box::new(build), channels).run());
+        let driver = tokio::spawn(Driver::new("test".into(), Box::new(build), channels).drain_within(within).run());
         Self { arrivals, overflowed, ups, reports, snapshot, shutdown, driver, encoder: Encoder::default() }
     }
 

@@ -192,15 +192,21 @@ impl WindowStage {
         judgement.going_in(lenient)
     }
 
-    fn commit(&mut self, settled: &mut Settled, now: Instant) {
-        let Some(header) = settled.envelope.header else { return };
+    /// Marks a message that was accepted; `None` where there is no number.
+    fn mark_seen(&mut self, envelope: &Envelope, now: Instant) -> Option<Judgement> {
+        let header = envelope.header?;
         let default = self.thresholds;
-        let topic = self.topic(&settled.envelope.arrival.topic);
+        let topic = self.topic(&envelope.arrival.topic);
         let thresholds = topic.thresholds.unwrap_or(default);
         let judgement = topic.origins.commit(&header, thresholds);
         let losses = std::mem::take(&mut topic.origins.losses);
         self.count(losses);
-        self.note(judgement, &settled.envelope, now);
+        self.note(judgement, envelope, now);
+        Some(judgement)
+    }
+
+    fn commit(&mut self, settled: &mut Settled, now: Instant) {
+        let Some(judgement) = self.mark_seen(&settled.envelope, now) else { return };
         match judgement.coming_out() {
             None => self.counters.committed += 1,
             Some(outcome) => {
@@ -282,6 +288,13 @@ impl Stage for WindowStage {
             if settled.outcome.verdict == Verdict::Accept {
                 self.commit(settled, now);
             }
+        }
+    }
+
+    fn own(&mut self, envelope: &mut Envelope, now: Instant) {
+        // Our own parent stands behind it as behind an Accept. A number that the window does not welcome leaves it as it is.
+        if self.mark_seen(envelope, now) == Some(Judgement::Welcome) {
+            self.counters.committed += 1;
         }
     }
 

@@ -80,7 +80,7 @@ impl World {
         self.own += 1;
         let id = id(OWN + self.own);
         let arrival = Arrival { peer: Peer(0), topic: topic(0), id, payload: payload.into(), arrived: self.now };
-        self.road.own(arrival, self.now).unwrap();
+        self.road.own(arrival, true, self.now).unwrap();
     }
 
     pub(super) fn attach(&mut self, messages: u32, bytes: u64) {
@@ -176,7 +176,8 @@ impl World {
 
     /// Settles the rest, and then every message has exactly one end.
     pub(super) fn finish(&mut self) -> Result<(), TestCaseError> {
-        self.road.flush(Reason::Shutdown, self.now).unwrap();
+        self.road.flush(Reason::Shutdown);
+        self.road.settle(self.now).unwrap();
         self.check()?;
         prop_assert_eq!(self.road.in_flight(), 0);
         prop_assert_eq!(self.reports.len() as u64, self.arrived, "a message has no report");
