@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
 use crate::gossip::{Gossip, PublishError, Published, SubscribeError};
-use crate::pipeline::{Arrival, Claims, Peer, Snapshot, TooManyTopics, Topic, Topics, Up};
+use crate::pipeline::{Arrival, Claims, Inlet, Peer, Snapshot, TooManyTopics, Topic, Topics, Up};
 
 /// The peer that own messages are said to come from; the router counts its handles up from 0 and never gets there.
 const OWN: Peer = Peer(u32::MAX);
@@ -28,7 +28,7 @@ pub struct Network {
     /// To its driver.
     pub ups: mpsc::Sender<Up>,
     /// Where the router puts its messages.
-    pub arrivals: mpsc::Sender<Arrival>,
+    pub inlet: Inlet,
     /// What its driver shows.
     pub snapshot: watch::Receiver<Snapshot>,
 }
@@ -99,7 +99,7 @@ impl Directory {
     /// [`TopicError`].
     pub async fn subscribe(&self, network: &Network, name: &str) -> Result<(), TopicError> {
         let topic = self.topic(network, name)?;
-        Ok(self.gossip.subscribe(topic, network.arrivals.clone()).await?)
+        Ok(self.gossip.subscribe(topic, network.inlet.clone()).await?)
     }
 
     /// Leaves a topic.
@@ -118,10 +118,11 @@ impl Directory {
     pub async fn publish(&self, network: &Network, name: &str, payload: Bytes) -> Result<Published, TopicError> {
         let topic = self.topic(network, name)?;
         let published = self.gossip.publish(topic.clone(), payload.clone()).await?;
-        if network.loopback && !published.duplicate {
+        // Without loopback, too: the road marks its number as seen.
+        if !published.duplicate {
             let arrival = Arrival { peer: OWN, topic, id: published.id, payload, arrived: Instant::now() };
-            if network.ups.send(Up::Own(arrival)).await.is_err() {
-                tracing::debug!(network = %network.name, "own message not delivered: the network is shutting down");
+            if network.ups.send(Up::Own(arrival, network.loopback)).await.is_err() {
+                tracing::debug!(network = %network.name, "own message not marked nor delivered: the network is shutting down");
             }
         }
         Ok(published)

@@ -8,9 +8,9 @@ use tokio::task::JoinSet;
 
 use super::directory::Network;
 use crate::config;
-use crate::pipeline::{Channels, Driver, Report, Road, RouterGone, Snapshot};
+use crate::pipeline::{Channels, Driver, Inlet, Overflowed, Report, Road, RouterGone, Snapshot};
 
-/// Messages from the router that a driver has not taken yet. When it is full, the router reports Ignore at once and counts it.
+/// Messages from the router that a driver has not taken yet. When it is full, the router reports Ignore at once, and the driver books it.
 const ARRIVALS: usize = 4096;
 /// Frames and orders that a driver has not taken yet. When it is full, links stop reading from their parents.
 const UPS: usize = 1024;
@@ -29,12 +29,20 @@ pub(super) fn start(
         let deadline = network.plan.store.deadline();
         let (ups, up) = mpsc::channel(UPS);
         let (arrivals, arrived) = mpsc::channel(ARRIVALS);
+        let overflowed = Overflowed::default();
         let (snapshots, snapshot) = watch::channel(Snapshot { network: name.clone(), ..Snapshot::default() });
         let plan = network.plan;
         let driver = Driver::new(
             name.clone(),
             Box::new(move |stream| Road::new(&plan, stream)),
-            Channels { arrivals: arrived, ups: up, reports: reports.clone(), snapshot: snapshots, shutdown: shutdown.clone() },
+            Channels {
+                arrivals: arrived,
+                overflowed: overflowed.clone(),
+                ups: up,
+                reports: reports.clone(),
+                snapshot: snapshots,
+                shutdown: shutdown.clone(),
+            },
         );
         drivers.spawn(driver.drain_within(drain_within).run());
         started.push(Network {
@@ -45,7 +53,7 @@ pub(super) fn start(
             max_message: usize::try_from(network.max_message).unwrap_or(usize::MAX),
             loopback: network.loopback,
             ups,
-            arrivals,
+            inlet: Inlet::new(arrivals, overflowed),
             snapshot,
         });
     }

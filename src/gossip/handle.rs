@@ -14,7 +14,7 @@ use super::settings::Settings;
 use super::stock::Stock;
 use super::task::{Command, Task};
 use super::{net, settings::SettingsError};
-use crate::pipeline::{Arrival, Report, Topic};
+use crate::pipeline::{Inlet, Report, Topic};
 
 /// Orders under way. A sender waits when it is full: publishing is slowed, nothing is lost.
 const COMMANDS: usize = 256;
@@ -71,13 +71,13 @@ impl Gossip {
         &self.peer_id
     }
 
-    /// Joins a topic. Its messages go to `sink`; one that finds it full or closed is reported Ignore at once and counted. On a topic that is joined already the new
-    /// sink takes the old one's place.
+    /// Joins a topic. Its messages go to `inlet`; one that finds it full or closed is reported Ignore at once and counted there. On a topic that is joined already the new
+    /// inlet takes the old one's place.
     ///
     /// # Errors
     /// [`SubscribeError`]: no network claims the topic, or the router refused it.
-    pub async fn subscribe(&self, topic: Topic, sink: mpsc::Sender<Arrival>) -> Result<(), SubscribeError> {
-        self.ask(|answer| Command::Subscribe { topic, sink, answer }).await?
+    pub async fn subscribe(&self, topic: Topic, inlet: Inlet) -> Result<(), SubscribeError> {
+        self.ask(|answer| Command::Subscribe { topic, inlet, answer }).await?
     }
 
     /// Leaves a topic.

@@ -49,13 +49,14 @@ pub enum Order {
 /// What to do with a high mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MarkAction {
-    /// Set it if there is none yet, and call the window seeded.
+    /// Set it if there is none yet, and call the window seeded. What is at or below a mark that it sets is not known to be fresh, and is ignored.
     Seed(u64),
-    /// Raise it if it is lower.
+    /// Raise it if it is lower. What is at or below a mark that it raises is not known to be fresh, and is ignored.
     Raise(u64),
-    /// Set it, lower or higher, and forget what was seen.
+    /// Set it, lower or higher, and forget what was seen; also brings a retired epoch back. The consequence: numbers within skip below the mark
+    /// are welcome once more, so what was accepted among them may be accepted a second time.
     Reset(u64),
-    /// Forget the epoch altogether.
+    /// The epoch is over: every number of it is ignored from now on, until a reset. Holds as long as the floors' table remembers it.
     Retire,
 }
 
@@ -77,7 +78,4 @@ pub enum CommandError {
     /// No stage of this network takes such an order.
     #[error("no stage of this network answers that order; is there a sequence-window in its file?")]
     NoStage,
-    /// The epoch or origin is not known.
-    #[error("there is no window for that origin and epoch")]
-    NoWindow,
 }

@@ -4,10 +4,12 @@
 //! answers leaves after every step in the order of its promises: reports to the router, then records to consumers, then offers to verifiers.
 
 mod drain;
+mod standing;
 
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -15,8 +17,9 @@ use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
+use self::standing::{MARKS, Standing};
 use super::metrics::Metrics;
-use super::{Arrival, BATCH_MESSAGES, Cut, Down, LinkId, LinkPort, Report, Road, RoadError, Shipment, Snapshot, TICK, Up};
+use super::{Arrival, BATCH_MESSAGES, Cut, Down, LinkId, LinkPort, Overflowed, Report, Road, RoadError, Shipment, Snapshot, TICK, Up};
 use crate::wire::message::Judged;
 use crate::wire::{Offer, Reason, Record, Verdict};
 
@@ -27,6 +30,8 @@ pub type Build = Box<dyn Fn(u64) -> Road + Send>;
 pub struct Channels {
     /// Messages from the router. A full one makes the router report Ignore at once.
     pub arrivals: mpsc::Receiver<Arrival>,
+    /// How many did not get into that channel; shared with its [`Inlet`](super::Inlet), and booked at every tick.
+    pub overflowed: Overflowed,
     /// From links and the control road. Senders wait when it is full.
     pub ups: mpsc::Receiver<Up>,
     /// To the router. The driver waits when it is full.
@@ -63,6 +68,10 @@ pub struct Driver {
     restarts: u64,
     delivered: u64,
     drain_within: Duration,
+    /// When the drain is over; `None` until it begins.
+    end: Option<tokio::time::Instant>,
+    /// What parents have ordered, for the next road.
+    standing: Standing,
     /// Newest first. What a fault leaves is taken up by the next road.
     ups: Vec<Up>,
     offers: Vec<(LinkId, Offer)>,
@@ -75,9 +84,12 @@ pub struct Driver {
 #[error("network {0}: the router has stopped")]
 pub struct RouterGone(Arc<str>);
 
+/// Why a loop ends.
 enum Step {
     Road(RoadError),
     Router,
+    /// The shutdown begins; or, if it has begun, the drain is over.
+    Down,
 }
 
 impl From<RoadError> for Step {
@@ -110,6 +122,8 @@ impl Driver {
             restarts: 0,
             delivered: 0,
             drain_within: DRAIN,
+            end: None,
+            standing: Standing::new(MARKS),
             ups: Vec::with_capacity(BATCH_MESSAGES),
             offers: Vec::new(),
             shipments: Vec::new(),
@@ -129,8 +143,12 @@ impl Driver {
     /// [`RouterGone`] when there is nobody left to report to.
     pub async fn run(mut self) -> Result<(), RouterGone> {
         loop {
-            match self.drive().await {
-                Ok(()) => return Ok(()),
+            let ended = match self.drive().await {
+                Err(Step::Down) => self.drain().await,
+                ended => ended,
+            };
+            match ended {
+                Ok(()) | Err(Step::Down) => return Ok(()),
                 Err(Step::Router) => return Err(RouterGone(self.network)),
                 Err(Step::Road(error)) => {
                     self.restart(&error).await?;
@@ -160,27 +178,61 @@ impl Driver {
         Ok(())
     }
 
-    /// Waits until the stages take a pass; to be awaited before each one.
+    /// Waits until the stages take a pass; to be awaited before each one. A stack that is not ready holds up the road, but neither a deadline nor the
+    /// shutdown, nor the other networks.
     async fn ready(&mut self) -> Result<(), Step> {
-        // CORRECTNESS: cancel-safe; a stack that is not ready holds up the road, never the other networks.
-        Ok(poll_fn(|cx| self.road.poll_ready(cx)).await.map_err(RoadError::from)?)
+        let first = poll_fn(|cx| Poll::Ready(self.road.poll_ready(cx))).await;
+        if let Poll::Ready(ready) = first {
+            return Ok(ready.map_err(RoadError::from)?);
+        }
+        let mut ticks = tokio::time::interval(TICK * 2);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let end = self.end;
+        loop {
+            // CORRECTNESS: every future below is cancel-safe.
+            tokio::select! {
+                biased;
+                ready = poll_fn(|cx| self.road.poll_ready(cx)) => return Ok(ready.map_err(RoadError::from)?),
+                () = over(end, &mut self.channels.shutdown) => return Err(Step::Down),
+                _ = ticks.tick() => {
+                    self.missed(Reason::QueueFull)?;
+                    self.road.overdue(Instant::now());
+                    self.report().await?;
+                    self.show();
+                }
+            }
+        }
     }
 
     async fn settle(&mut self) -> Result<(), Step> {
-        if self.road.unsettled() {
+        while self.road.unsettled() {
             self.ready().await?;
             self.road.settle(Instant::now())?;
         }
         Ok(())
     }
 
+    /// What parents have ordered before a fault holds on the road after it.
+    async fn remind(&mut self) -> Result<(), Step> {
+        for order in self.standing.orders() {
+            self.ready().await?;
+            if let Err(error) = self.road.command(order, Instant::now())? {
+                tracing::warn!(network = %self.network, %error, "an order that held before the road failed is refused after it");
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends in an error alone.
     async fn drive(&mut self) -> Result<(), Step> {
+        self.end = None;
         let mut ticks = tokio::time::interval(TICK * 2);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut seconds = tokio::time::interval(Duration::from_millis(500));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut arrivals = Vec::with_capacity(BATCH_MESSAGES);
         let mut streak = 0;
+        self.remind().await?;
         self.take_ups().await?;
         loop {
             self.ready().await?;
@@ -188,13 +240,16 @@ impl Driver {
             // otherwise never have their turn under load, nor would a deadline.
             tokio::select! {
                 biased;
-                () = down(&mut self.channels.shutdown) => return self.drain().await,
-                _ = ticks.tick() => self.road.tick(Instant::now())?,
+                () = down(&mut self.channels.shutdown) => return Err(Step::Down),
+                _ = ticks.tick() => {
+                    self.missed(Reason::QueueFull)?;
+                    self.road.tick(Instant::now())?;
+                }
                 _ = seconds.tick() => self.show(),
                 count = self.channels.ups.recv_many(&mut self.ups, BATCH_MESSAGES), if streak < STREAK || self.channels.arrivals.is_empty() => {
                     streak += 1;
                     if count == 0 {
-                        return self.drain().await;
+                        return Err(Step::Down);
                     }
                     self.ups.reverse();
                     self.take_ups().await?;
@@ -214,11 +269,14 @@ impl Driver {
 
     async fn take_ups(&mut self) -> Result<(), Step> {
         let now = Instant::now();
-        while let Some(up) = self.ups.pop() {
-            if matches!(up, Up::Command(..)) {
+        while let Some(up) = self.ups.last() {
+            // It stays where it is until the road can take it.
+            if matches!(up, Up::Command(..) | Up::Own(..)) {
                 self.ready().await?;
             }
-            self.up(up, now)?;
+            if let Some(up) = self.ups.pop() {
+                self.up(up, now)?;
+            }
         }
         Ok(())
     }
@@ -251,14 +309,22 @@ impl Driver {
             Up::VerifyWindow(link, window) => self.road.store.window(link, window),
             Up::ConsumeWindow(link, window) => self.road.outlet.window(link, window),
             Up::Pause(link, paused) => self.road.store.pause(link, paused),
-            Up::Own(arrival) => self.road.own(arrival, now)?,
+            Up::Own(arrival, deliver) => self.road.own(arrival, deliver, now)?,
             Up::Command(order, answer) => {
-                let result = self.road.command(order, now)?;
+                let result = self.road.command(order.clone(), now)?;
+                if result.is_ok() {
+                    self.standing.keep(order);
+                }
                 // Whoever asked may have gone meanwhile; the order stands.
                 let _ = answer.send(result);
             }
         }
         Ok(())
+    }
+
+    /// Books what found no room in the channel of arrivals.
+    fn missed(&mut self, reason: Reason) -> Result<(), RoadError> {
+        self.channels.overflowed.take().into_values().try_for_each(|(topic, count)| self.road.missed(&topic, reason, count))
     }
 
     fn verdicts(&mut self, link: LinkId, index: u16, frame: &crate::wire::Frame, now: Instant) {
@@ -295,12 +361,14 @@ impl Driver {
     }
 
     /// Sends to a link. A full channel means that its parent has overrun its credit (with refused verdicts, say): the link is ended. So is
-    /// one whose session is gone.
-    fn send(&mut self, link: LinkId, down: Down) {
-        let Some(attached) = self.links.get(&link) else { return };
-        if attached.port.down.try_send((attached.port.index, down)).is_err() {
+    /// one whose session is gone. Answers whether the link has it now.
+    fn send(&mut self, link: LinkId, down: Down) -> bool {
+        let Some(attached) = self.links.get(&link) else { return false };
+        let sent = attached.port.down.try_send((attached.port.index, down)).is_ok();
+        if !sent {
             self.cut(link, Cut::Overrun);
         }
+        sent
     }
 
     /// Lets what the road has decided take effect.
@@ -314,8 +382,10 @@ impl Driver {
             {
                 self.metrics.gap(&attached.consumer, reason, count);
             }
-            self.delivered += u64::from(matches!(record, Record::Message { .. }));
-            self.send(link, Down::Record(record));
+            let message = matches!(record, Record::Message { .. });
+            if self.send(link, Down::Record(record)) && message {
+                self.delivered += 1;
+            }
         }
         for link in cut.drain(..) {
             self.cut(link, Cut::TooSlow);
@@ -374,6 +444,14 @@ fn hops() -> Histogram<u64> {
 async fn down(shutdown: &mut watch::Receiver<bool>) {
     // An error means that the sender was dropped, which says the same.
     let _ = shutdown.wait_for(|down| *down).await;
+}
+
+/// Returns when the drain is over, or, as long as there is none, when the agent shuts down.
+async fn over(end: Option<tokio::time::Instant>, shutdown: &mut watch::Receiver<bool>) {
+    match end {
+        Some(end) => tokio::time::sleep_until(end).await,
+        None => down(shutdown).await,
+    }
 }
 
 /// A new delivery stream's name: never 0, which means "none".

@@ -87,6 +87,10 @@ pub trait Outlet: Send {
     fn consumers(&self) -> usize;
     /// Entries that the log holds.
     fn queued(&self) -> u64;
+    /// Names of consumers whose place was forgotten to make room, since this outlet was built.
+    fn forgotten(&self) -> u64 {
+        0
+    }
 }
 
 /// How a consumer was received.

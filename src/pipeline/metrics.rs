@@ -22,6 +22,7 @@ pub(super) struct Metrics {
     verifiers: Gauge,
     consumers: Gauge,
     log_entries: Gauge,
+    forgotten: (Counter, u64),
     /// Seconds from arrival to report, verified messages only.
     pub(super) hop: Histogram,
     /// Seconds from the offer to its verdict.
@@ -44,6 +45,7 @@ impl Metrics {
             verifiers: gauge!("pmq_verifiers", "network" => name()),
             consumers: gauge!("pmq_consumers", "network" => name()),
             log_entries: gauge!("pmq_delivery_log_entries", "network" => name()),
+            forgotten: (counter!("pmq_delivery_names_forgotten_total", "network" => name()), 0),
             hop: histogram!("pmq_hop_seconds", "network" => name()),
             round_trip: histogram!("pmq_validation_round_trip_seconds", "network" => name()),
             restarts: counter!("pmq_road_restarts_total", "network" => name()),
@@ -77,6 +79,11 @@ impl Metrics {
         self.verifiers.set(road.store.verifiers() as f64);
         self.consumers.set(road.outlet.consumers() as f64);
         self.log_entries.set(road.outlet.queued() as f64);
+        let (counter, seen) = &mut self.forgotten;
+        let forgotten = road.outlet.forgotten();
+        // Delivery starts anew after a restart of the road.
+        counter.increment(forgotten.checked_sub(*seen).unwrap_or(forgotten));
+        *seen = forgotten;
     }
 
     fn outcomes(&mut self, tally: &Tally) {
@@ -88,8 +95,8 @@ impl Metrics {
                         "result" => outcome.verdict.as_str(), "reason" => outcome.reason.as_str());
                     (counter, 0)
                 });
-                // After a restart of the road the book starts anew.
-                counter.increment(count.checked_sub(*seen).unwrap_or(count));
+                // The book outlives the road, so a count never falls.
+                counter.increment(count.saturating_sub(*seen));
                 *seen = count;
             }
         }

@@ -78,13 +78,13 @@ pub enum Up {
     ConsumeWindow(LinkId, Window),
     /// A verifier pauses (true) or goes on (false).
     Pause(LinkId, bool),
-    /// A message that our own parent has published.
-    Own(Arrival),
+    /// A message that our own parent has published, and whether own consumers get it.
+    Own(Arrival, bool),
     /// An order to the stages.
     Command(Order, oneshot::Sender<Result<(), CommandError>>),
 }
 
-/// What the driver shows of itself, once a second.
+/// What the driver shows of itself, every 500 ms.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// The network.

@@ -9,10 +9,11 @@
 //! ```
 //!
 //! # Invariants
-//! - Every arrival gets exactly one report, and the tally adds up after every call, also after one that failed.
+//! - Every arrival gets exactly one report (what finds no room on the way here has it from the router already), and the tally adds up after every call, also after one that failed.
 //! - Only an Accept reaches the tail, and the log has it before the report leaves.
 //! - Between two [`Road::poll_ready`] the front stack is called once at most, as tower demands: [`Road::arrive`], [`Road::settle`],
-//!   [`Road::tick`], [`Road::command`] and [`Road::flush`] make one pass each.
+//!   [`Road::own`], [`Road::tick`] and [`Road::command`] make one pass each.
+//! - A stack that is not ready holds up nobody's deadline: [`Road::overdue`] reports what has expired, [`Road::close`] all that is left.
 
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -66,6 +67,9 @@ pub struct Road {
     wrapped: bool,
     /// Copies of what such a layer has been given; it keeps the originals when it fails. Bounded by a batch.
     lent: Vec<Envelope>,
+    /// Expired and reported while the stack was not ready: these have yet to leave through the stages, which give back what they took. Bounded by the
+    /// queue, since nothing enters meanwhile.
+    late: Box<Batch>,
     tail: Stack,
     /// The messages whose verdict is pending.
     pub store: Box<dyn Store>,
@@ -76,6 +80,32 @@ pub struct Road {
     out: Box<Batch>,
     reports: Vec<Report>,
     tally: Tally,
+    lost: Lost,
+}
+
+/// Losses that consumers are to be told of, collected over one step, so that a flood which alternates topics or causes appends one record of
+/// each and not one a message. Drained at the end of the step; bounded by what the step settles.
+#[derive(Default)]
+struct Lost(Vec<(Topic, Reason, u64)>);
+
+impl Lost {
+    fn add(&mut self, topic: &Topic, reason: Reason) {
+        match self.0.last_mut() {
+            Some((last, cause, count)) if last.index == topic.index && *cause == reason => *count += 1,
+            _ => self.0.push((topic.clone(), reason, 1)),
+        }
+    }
+
+    /// At most one record for each topic and cause, in the order of their numbers.
+    fn tell(&mut self, outlet: &mut dyn Outlet) {
+        self.0.sort_unstable_by_key(|(topic, cause, _)| (topic.index, *cause as u8));
+        for alike in self.0.chunk_by(|(left, this, _), (right, that, _)| left.index == right.index && this == that) {
+            if let [(topic, cause, _), ..] = alike {
+                outlet.unverified(topic, *cause, alike.iter().map(|(_, _, count)| count).sum());
+            }
+        }
+        self.0.clear();
+    }
 }
 
 /// The end of a message that was on the road when it failed.
@@ -92,11 +122,12 @@ impl Road {
     #[must_use]
     pub fn new(plan: &Plan, stream: u64) -> Self {
         let mut pool = Pool::new(4);
-        let out = pool.take();
+        let (out, late) = (pool.take(), pool.take());
         Self {
             front: onion(&plan.front),
             wrapped: false,
             lent: Vec::new(),
+            late,
             tail: onion(&plan.tail),
             store: plan.store.build(),
             outlet: plan.outlet.build(stream),
@@ -104,6 +135,7 @@ impl Road {
             out,
             reports: Vec::new(),
             tally: Tally::default(),
+            lost: Lost::default(),
         }
     }
 
@@ -136,24 +168,32 @@ impl Road {
     /// One pass of messages through the stages in front of the queue.
     fn front(&mut self, batch: Box<Batch>, pass: fn(Box<Batch>, Instant) -> Pass, now: Instant) -> Result<Box<Batch>, Fault> {
         if self.wrapped {
+            self.lent.clear();
             self.lent.extend(batch.settled.iter().map(|settled| &settled.envelope).chain(&batch.live).cloned());
         }
         let pass = pass(batch, now);
         let (kind, count) = (std::mem::discriminant(&pass), self.lent.len());
         let answer = match self.front.call(pass).into_inner() {
             Ok(pass) if std::mem::discriminant(&pass) != kind => Err(Fault::Swapped),
-            Ok(Pass::Inward(batch, _) | Pass::Outward(batch, _)) if self.wrapped && batch.live.len() + batch.settled.len() != count => {
+            Ok(Pass::Inward(batch, _) | Pass::Outward(batch, _) | Pass::Own(batch, _))
+                if self.wrapped && batch.live.len() + batch.settled.len() != count =>
+            {
                 Err(Fault::Kept)
             }
-            Ok(Pass::Inward(batch, _) | Pass::Outward(batch, _)) => Ok(batch),
+            Ok(Pass::Inward(batch, _) | Pass::Outward(batch, _) | Pass::Own(batch, _)) => Ok(batch),
             Ok(Pass::Tick(_) | Pass::Command(..)) => Err(Fault::Swapped),
             Err(fault) => Err(fault),
         };
-        let lent = self.lent.drain(..);
-        if answer.is_err() {
-            self.out.settled.extend(lent.map(faulted));
+        if answer.is_ok() {
+            self.lent.clear();
         }
         answer
+    }
+
+    /// What a pass that failed has lost: the lent copies are settled in its stead.
+    fn recall(&mut self, fault: Fault) -> RoadError {
+        self.out.settled.extend(self.lent.drain(..).map(faulted));
+        fault.into()
     }
 
     /// Messages from the overlay. Drains `arrivals`. What the queue refuses takes effect at the next [`Road::settle`].
@@ -164,7 +204,7 @@ impl Road {
         self.tally.arrived(arrivals.len() as u64);
         let mut batch = self.pool.take();
         batch.live.extend(arrivals.drain(..).map(|arrival| Envelope { arrival, header: None }));
-        let mut batch = self.front(batch, Pass::Inward, now)?;
+        let mut batch = self.front(batch, Pass::Inward, now).map_err(|fault| self.recall(fault))?;
         if let Err(error) = self.finish(&mut batch, now) {
             self.out.settled.extend(batch.live.drain(..).map(faulted));
             return Err(error);
@@ -174,6 +214,17 @@ impl Road {
         self.out.settled.append(&mut batch.settled);
         self.pool.give(batch);
         Ok(())
+    }
+
+    /// Messages that found no room on the way here, and that the router was told of already.
+    ///
+    /// # Errors
+    /// [`RoadError`] when the log cannot keep its promise.
+    pub fn missed(&mut self, topic: &Topic, reason: Reason, count: u64) -> Result<(), RoadError> {
+        self.tally.arrived(count);
+        self.tally.settle_many(topic, Outcome::ignore(reason), count);
+        self.outlet.unverified(topic, reason, count);
+        Ok(self.outlet.commit()?)
     }
 
     /// A verdict; takes effect at the next [`Road::settle`]. Answers the time since the message was offered.
@@ -187,26 +238,36 @@ impl Road {
     /// Whether there is anything for [`Road::settle`] to do.
     #[must_use]
     pub fn unsettled(&self) -> bool {
-        !self.out.settled.is_empty()
+        !self.out.settled.is_empty() || !self.late.settled.is_empty()
     }
 
-    /// Lets what verdicts, deadlines and the queue's bounds have settled leave through the stages.
+    /// Lets what verdicts, deadlines and the queue's bounds have settled leave through the stages. One pass; to be repeated while [`Road::unsettled`].
     ///
     /// # Errors
     /// [`RoadError`] when the road cannot go on.
     pub fn settle(&mut self, now: Instant) -> Result<(), RoadError> {
-        if self.out.settled.is_empty() {
+        if !self.unsettled() {
             return Ok(());
         }
         let fresh = self.pool.take();
+        if !self.late.settled.is_empty() {
+            let late = std::mem::replace(&mut self.late, fresh);
+            // Reported already: nothing is left to be settled, whatever becomes of the pass.
+            let mut late = self.front(late, Pass::Outward, now)?;
+            late.settled.clear();
+            late.live.clear();
+            self.pool.give(late);
+            return Ok(());
+        }
         let batch = std::mem::replace(&mut self.out, fresh);
-        let mut batch = self.front(batch, Pass::Outward, now)?;
+        let mut batch = self.front(batch, Pass::Outward, now).map_err(|fault| self.recall(fault))?;
         self.finish(&mut batch, now)?;
         self.pool.give(batch);
         Ok(())
     }
 
-    /// Books outcomes, reports them, and sends accepted messages down the tail.
+    /// Books outcomes, reports them, and sends accepted messages down the tail. Consumers get the records of a batch in this order: what was
+    /// accepted, in order of release, then one record for each topic and cause of what was lost.
     fn finish(&mut self, batch: &mut Batch, now: Instant) -> Result<(), RoadError> {
         let mut accepted = self.pool.take();
         let mark = self.reports.len();
@@ -218,7 +279,7 @@ impl Road {
             if outcome.verdict == Verdict::Accept {
                 accepted.live.push(envelope);
             } else if outcome.reason.lost_by_us() {
-                self.outlet.unverified(&arrival.topic, outcome.reason, 1);
+                self.lost.add(&arrival.topic, outcome.reason);
             }
         }
         let kept = self.tail(accepted, now);
@@ -226,6 +287,7 @@ impl Road {
             // What the log could not keep is not accepted.
             if kept.is_err() && report.outcome.verdict == Verdict::Accept {
                 report.outcome = Outcome::ignore(Reason::Fault);
+                self.lost.add(&report.topic, Reason::Fault);
             }
             self.tally.settle(&report.topic, report.outcome);
         }
@@ -246,17 +308,68 @@ impl Road {
             batch.settled.clear();
         }
         self.pool.give(batch);
+        self.lost.tell(self.outlet.as_mut());
         Ok(self.outlet.commit()?)
     }
 
-    /// A message that our own parent has published: it enters at the tail, without a verifier.
+    /// A message that our own parent has published: the stages in front of the queue mark it, nobody verifies it, and own consumers get it if `deliver`
+    /// says so.
     ///
     /// # Errors
     /// [`RoadError`] when the road cannot go on.
-    pub fn own(&mut self, arrival: Arrival, now: Instant) -> Result<(), RoadError> {
+    pub fn own(&mut self, arrival: Arrival, deliver: bool, now: Instant) -> Result<(), RoadError> {
         let mut batch = self.pool.take();
         batch.live.push(Envelope { arrival, header: None });
+        // It never came in, so a pass that fails has nothing to settle.
+        let mut batch = self.front(batch, Pass::Own, now)?;
+        batch.settled.clear();
+        if !deliver {
+            batch.live.clear();
+        }
         self.tail(batch, now)
+    }
+
+    /// Deadlines, while the stack is not ready: what they end as Ignore is reported without it, and leaves through the stages later. What else is
+    /// settled waits for the stack.
+    pub fn overdue(&mut self, now: Instant) {
+        self.store.expire(now, &mut self.out);
+        let Self { out, late, reports, tally, lost, .. } = self;
+        for settled in out.settled.extract_if(.., |settled| settled.outcome.verdict == Verdict::Ignore) {
+            let report = Report::of(&settled.envelope.arrival, settled.outcome);
+            tally.settle(&report.topic, report.outcome);
+            if report.outcome.reason.lost_by_us() {
+                lost.add(&report.topic, report.outcome.reason);
+            }
+            reports.push(report);
+            late.settled.push(settled);
+        }
+        self.lost.tell(self.outlet.as_mut());
+    }
+
+    /// The end of a road whose stack is not ready any more: settles everything without it. What was accepted and could not leave is lost to `reason`.
+    ///
+    /// # Errors
+    /// [`RoadError`] when the log cannot keep its promise.
+    pub fn close(&mut self, reason: Reason) -> Result<(), RoadError> {
+        self.store.flush(reason, &mut self.out);
+        let mut rest = std::mem::take(&mut self.out.settled);
+        rest.iter_mut()
+            .filter(|settled| settled.outcome.verdict != Verdict::Ignore)
+            .for_each(|settled| settled.outcome = Outcome::ignore(reason));
+        self.end(rest);
+        Ok(self.outlet.commit()?)
+    }
+
+    /// The ends of messages that leave without the stages.
+    fn end(&mut self, rest: Vec<Settled>) {
+        for Settled { envelope: Envelope { arrival, .. }, outcome } in rest {
+            self.tally.settle(&arrival.topic, outcome);
+            if outcome.reason.lost_by_us() {
+                self.lost.add(&arrival.topic, outcome.reason);
+            }
+            self.reports.push(Report::of(&arrival, outcome));
+        }
+        self.lost.tell(self.outlet.as_mut());
     }
 
     /// Time: deadlines, and the stages' own upkeep. What has expired takes effect at the next [`Road::settle`].
@@ -285,25 +398,18 @@ impl Road {
         Ok(command.answer.unwrap_or(Err(CommandError::NoStage)))
     }
 
-    /// Settles everything that is pending for one reason of our own.
-    ///
-    /// # Errors
-    /// [`RoadError`] when the road cannot go on.
-    pub fn flush(&mut self, reason: Reason, now: Instant) -> Result<(), RoadError> {
+    /// Settles everything that is pending for one reason of our own; takes effect at the next [`Road::settle`].
+    pub fn flush(&mut self, reason: Reason) {
         self.store.flush(reason, &mut self.out);
-        self.settle(now)
     }
 
     /// Takes over the book of a road that failed, and settles what it still held: without its stages, which are broken.
     pub(super) fn inherit(&mut self, old: Self, mut rest: Batch) {
         self.tally = old.tally;
         self.reports = old.reports;
+        self.lost = old.lost;
         rest.settled.extend(old.out.settled.into_iter().map(|settled| faulted(settled.envelope)));
-        for Settled { envelope: Envelope { arrival, .. }, outcome } in rest.settled {
-            self.tally.settle(&arrival.topic, outcome);
-            self.outlet.unverified(&arrival.topic, outcome.reason, 1);
-            self.reports.push(Report::of(&arrival, outcome));
-        }
+        self.end(rest.settled);
     }
 
     /// What the router is to be told; drain it before the shipments are sent.

@@ -5,6 +5,7 @@
 //!   Inward(batch) <--- outer.outward <--- inner.outward <--+   what the inner stages settled
 //!   Outward(batch) -------------------------------------> core
 //!   Outward(batch) <--- outer.outward <--- inner.outward <--+   verdicts, expiries, fallbacks
+//!   Own(batch) -------> outer.own ------> inner.own ------> core   nothing is settled, nothing is given back
 //! ```
 //!
 //! # Invariants
@@ -18,7 +19,7 @@ use std::time::Instant;
 
 use tower::{BoxError, Layer, Service};
 
-use super::{Batch, Command, Settled};
+use super::{Batch, Command, Envelope, Settled};
 
 /// A synchronous room on a network's road. No IO, no clock of its own, one owner.
 pub trait Stage: Send {
@@ -31,6 +32,11 @@ pub trait Stage: Send {
     /// Messages that this stage let pass, on their way out. An outcome may be softened, never hardened.
     fn outward(&mut self, settled: &mut [Settled], now: Instant) {
         let _ = (settled, now);
+    }
+
+    /// A message that our own parent has published: it has no outcome and takes no quota. A stage that keeps what it has seen marks it.
+    fn own(&mut self, envelope: &mut Envelope, now: Instant) {
+        let _ = (envelope, now);
     }
 
     /// Called about every 10 ms while the road lives.
@@ -51,6 +57,8 @@ pub enum Pass {
     Inward(Box<Batch>, Instant),
     /// Messages whose outcome became known behind the stack.
     Outward(Box<Batch>, Instant),
+    /// Messages that our own parent has published, to be marked and handed back.
+    Own(Box<Batch>, Instant),
     /// Time.
     Tick(Instant),
     /// An order to whichever stage it concerns.
@@ -158,6 +166,10 @@ impl StageService {
                     self.stage.outward(&mut batch.settled, *now);
                 }
                 Ok(pass)
+            }
+            Pass::Own(mut batch, now) => {
+                batch.live.iter_mut().for_each(|envelope| self.stage.own(envelope, now));
+                self.inner.call(Pass::Own(batch, now)).into_inner()
             }
             Pass::Tick(now) => {
                 self.stage.tick(now);

@@ -49,7 +49,12 @@ impl Tally {
 
     /// One message ended.
     pub fn settle(&mut self, topic: &Topic, outcome: Outcome) {
-        self.settled += 1;
+        self.settle_many(topic, outcome, 1);
+    }
+
+    /// So many messages of one topic ended alike.
+    pub fn settle_many(&mut self, topic: &Topic, outcome: Outcome, many: u64) {
+        self.settled += many;
         let index = match self.topics.iter().position(|tally| tally.topic.index == topic.index) {
             Some(index) => index,
             None => {
@@ -58,7 +63,7 @@ impl Tally {
             }
         };
         if let Some(count) = self.topics.get_mut(index).and_then(|tally| tally.counts.get_mut(cell(outcome))) {
-            *count += 1;
+            *count += many;
         }
     }
 

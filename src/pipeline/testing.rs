@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{Arrival, Batch, Envelope, Part, Peer, Plan, Topic};
 use crate::stages::{delivery, validation};
-use crate::wire::MessageId;
+use crate::wire::{MessageId, Reason};
 
 /// A message id that carries a number.
 pub(crate) fn id(number: u64) -> MessageId {
@@ -28,6 +28,25 @@ pub(crate) fn topic(index: u32) -> Topic {
 pub(crate) fn arrival(number: u64, payload: impl Into<Bytes>, arrived: Instant) -> Arrival {
     Arrival { peer: Peer(1), topic: topic(0), id: id(number), payload: payload.into(), arrived }
 }
+
+/// The causes of our own for which consumers are told of a message that nobody accepted: the contract's list, not the code's.
+pub(crate) const OWN_CAUSES: [Reason; 15] = [
+    Reason::RatePeer,
+    Reason::RatePeerBytes,
+    Reason::RateOrigin,
+    Reason::RateOriginBytes,
+    Reason::QuotaPeer,
+    Reason::QuotaOrigin,
+    Reason::QuotaTotal,
+    Reason::Late,
+    Reason::NoVerifier,
+    Reason::QueueFull,
+    Reason::Timeout,
+    Reason::Paused,
+    Reason::VerifierLost,
+    Reason::Shutdown,
+    Reason::Fault,
+];
 
 /// A batch of messages that carry these numbers, each of `size` bytes.
 pub(crate) fn batch(numbers: impl IntoIterator<Item = u64>, size: usize, arrived: Instant) -> Batch {

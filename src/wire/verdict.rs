@@ -120,11 +120,19 @@ reasons! {
 
 impl Reason {
     /// Whether a message that ended so was lost to our own consumers without anybody's fault but ours: such losses are reported to them.
+    /// Our limits are among the causes: whoever relays a message cannot answer for a rate or quota that was spent.
     #[must_use]
     pub fn lost_by_us(self) -> bool {
         matches!(
             self,
-            Self::QuotaTotal
+            Self::RatePeer
+                | Self::RatePeerBytes
+                | Self::RateOrigin
+                | Self::RateOriginBytes
+                | Self::QuotaPeer
+                | Self::QuotaOrigin
+                | Self::QuotaTotal
+                | Self::Late
                 | Self::NoVerifier
                 | Self::QueueFull
                 | Self::Timeout

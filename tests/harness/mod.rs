@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::{Sink, StreamExt};
 use pmq::pipeline::{
-    Arrival, Channels, Claims, Down, Driver, LinkId, LinkPort, Part, Peer, Plan, Report, Road, Snapshot, Topic, Topics, Up,
+    Arrival, Channels, Claims, Down, Driver, LinkId, LinkPort, Overflowed, Part, Peer, Plan, Report, Road, Snapshot, Topic, Topics, Up,
 };
 use pmq::session::{AgentEnd, AgentEvent, AgentTerms, Grant, NetworkTerms, ParentEnd, ParentEvent, ParentTerms, Want};
 use pmq::stages::{NetworkContext, Registry};
@@ -102,7 +102,14 @@ impl Harness {
         let (reports_out, reports) = mpsc::channel(4_096);
         let (snapshot_out, snapshot) = watch::channel(Snapshot::default());
         let (shutdown, down) = watch::channel(false);
-        let channels = Channels { arrivals: arrivals_in, ups: ups_in, reports: reports_out, snapshot: snapshot_out, shutdown: down };
+        let channels = Channels {
+            arrivals: arrivals_in,
+            overflowed: Overflowed::default(),
+            ups: ups_in,
+            reports: reports_out,
+            snapshot: snapshot_out,
+            shutdown: down,
+        };
         tokio::spawn(Driver::new("test".into(), Box::new(|stream| Road::new(&plan(stages), stream)), channels).run());
         let address = Address::Memory(name.into());
         let mut listener = Listener::bind(&address, 1_000, Limits::default()).await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::waiting::Parked;
 use super::{Command, Sink, Task};
@@ -11,7 +11,7 @@ use crate::gossip::error::{PublishError, SubscribeError};
 use crate::gossip::face::{PeerView, Published};
 use crate::gossip::net::{Router, RouterError};
 use crate::gossip::settings::MessageIdFunction;
-use crate::pipeline::{Arrival, Report, Topic};
+use crate::pipeline::{Inlet, Report, Topic};
 use crate::wire::Verdict;
 
 /// Sends an answer; nobody waiting for it any more is no error.
@@ -22,7 +22,7 @@ fn tell<T>(answer: oneshot::Sender<T>, value: T) {
 impl<R: Router> Task<R> {
     pub(super) fn on_command(&mut self, command: Command, now: Instant) {
         match command {
-            Command::Subscribe { topic, sink, answer } => tell(answer, self.subscribe(topic, sink)),
+            Command::Subscribe { topic, inlet, answer } => tell(answer, self.subscribe(topic, inlet)),
             Command::Unsubscribe { topic, answer } => tell(answer, self.unsubscribe(&topic)),
             Command::Publish { topic, payload, answer } => self.publish(topic, payload, answer, now),
             Command::Peers(answer) => tell(answer, self.view()),
@@ -41,7 +41,7 @@ impl<R: Router> Task<R> {
         }
     }
 
-    fn subscribe(&mut self, topic: Topic, sender: mpsc::Sender<Arrival>) -> Result<(), SubscribeError> {
+    fn subscribe(&mut self, topic: Topic, inlet: Inlet) -> Result<(), SubscribeError> {
         let Some(network) = self.networks.iter().find(|network| network.claims.matches(&topic.name)) else {
             return Err(SubscribeError::Unclaimed(topic.name.to_string()));
         };
@@ -53,7 +53,7 @@ impl<R: Router> Task<R> {
         }
         let router = &mut self.swarm.behaviour_mut().router;
         router.subscribe(&topic).map_err(|reason| SubscribeError::Router { topic: topic.name.to_string(), reason })?;
-        self.sinks.insert(topic.name.clone(), Sink { topic, sender });
+        self.sinks.insert(topic.name.clone(), Sink { topic, inlet });
         Ok(())
     }
 

@@ -70,12 +70,16 @@ impl<R: Router> Task<R> {
 
     fn on_message(&mut self, source: PeerId, topic: &str, id: MessageId, payload: Bytes, now: Instant) {
         self.metrics.received.increment(1);
-        // Overflow policy: the newest is ignored, which frees it in the router, too. The task never waits for a road.
+        // Overflow policy: the newest is ignored, which frees it in the router, too. The task never waits for a road; the road's driver books it.
         let handed = match (self.peers.handle(&source), self.sinks.get(topic)) {
-            (Some(peer), Some(sink)) => {
-                sink.sender.try_send(Arrival { peer, topic: sink.topic.clone(), id, payload, arrived: now }).is_ok()
+            (Some(peer), Some(sink)) => sink.inlet.offer(Arrival { peer, topic: sink.topic.clone(), id, payload, arrived: now }),
+            // All peer handles are used up.
+            (None, Some(sink)) => {
+                sink.inlet.refused(&sink.topic);
+                false
             }
-            _ => false,
+            // Left meanwhile.
+            (_, None) => false,
         };
         if !handed {
             self.metrics.ingress_dropped.increment(1);

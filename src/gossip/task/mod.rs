@@ -24,7 +24,7 @@ use super::metrics::Metrics;
 use super::net::{Dialler, Router, Shared, listen_address, probe, target};
 use super::peers::Peers;
 use super::settings::{Settings, SettingsError};
-use crate::pipeline::{Arrival, Report, Topic};
+use crate::pipeline::{Inlet, Report, Topic};
 use waiting::Waiting;
 
 /// Verdicts of one turn.
@@ -39,7 +39,7 @@ const LISTEN_WAIT: Duration = Duration::from_secs(5);
 /// An order to the task. Each carries the way back for its answer; nobody waiting for it any more is no error.
 #[derive(Debug)]
 pub(super) enum Command {
-    Subscribe { topic: Topic, sink: mpsc::Sender<Arrival>, answer: oneshot::Sender<Result<(), SubscribeError>> },
+    Subscribe { topic: Topic, inlet: Inlet, answer: oneshot::Sender<Result<(), SubscribeError>> },
     Unsubscribe { topic: Topic, answer: oneshot::Sender<Result<(), SubscribeError>> },
     Publish { topic: Topic, payload: Bytes, answer: oneshot::Sender<Result<Published, PublishError>> },
     Peers(oneshot::Sender<Vec<PeerView>>),
@@ -52,7 +52,7 @@ pub(super) enum Command {
 /// A joined topic.
 struct Sink {
     topic: Topic,
-    sender: mpsc::Sender<Arrival>,
+    inlet: Inlet,
 }
 
 /// The owner of the swarm and of everything that belongs to it.

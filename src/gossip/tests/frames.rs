@@ -138,7 +138,7 @@ async fn burst(max_transmit_size: Option<ByteSize>) -> usize {
     // Not by `start`: it refuses the small size.
     let (gossip, running) = handle::launch(&of_b, &Identity::ephemeral(), vec![network()]).await.unwrap();
     let (sink, mut arrivals) = mpsc::channel(16);
-    gossip.subscribe(topic("test/t"), sink).await.unwrap();
+    gossip.subscribe(topic("test/t"), Inlet::new(sink, Overflowed::default())).await.unwrap();
     let config = gossipsub::ConfigBuilder::default().validation_mode(ValidationMode::Anonymous).build().unwrap();
     let mut swarm = SwarmBuilder::with_new_identity()
         .with_tokio()

@@ -88,7 +88,7 @@ async fn a_network_beside_the_predecessors_stays_anonymous() {
     let predecessor = NetworkOverlay { predecessor: true, claims: Claims(vec!["old/*".into()]), ..network() };
     let (gossip, running) = start(&settings(), &Identity::ephemeral(), vec![predecessor, network()]).await.unwrap();
     let (sink, mut arrivals) = mpsc::channel(8);
-    gossip.subscribe(topic("test/t"), sink).await.unwrap();
+    gossip.subscribe(topic("test/t"), Inlet::new(sink, Overflowed::default())).await.unwrap();
     let other = bare(Author::Unsigned, running.listen.first().unwrap(), "authored");
     let start = Instant::now();
     while gossip.peers().await.unwrap().iter().all(|view| view.score > -10.0) {

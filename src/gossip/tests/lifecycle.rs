@@ -79,7 +79,8 @@ async fn a_full_sink_ignores() {
     let _installed = meter.install();
     let (a, mut b, mut c) = line(|_| {}).await;
     let (sink, mut narrow) = mpsc::channel(1);
-    b.gossip.subscribe(topic("test/t"), sink).await.unwrap();
+    let overflowed = Overflowed::default();
+    b.gossip.subscribe(topic("test/t"), Inlet::new(sink, overflowed.clone())).await.unwrap();
     a.publish("test/t", "first").await;
     let second = a.publish("test/t", "second").await;
     meter.reaches("pmq_gossip_ingress_dropped_total", 1).await;
@@ -95,6 +96,7 @@ async fn a_full_sink_ignores() {
     drop(narrow);
     a.publish("test/t", "third").await;
     meter.reaches("pmq_gossip_ingress_dropped_total", 2).await;
+    assert_eq!(overflowed.take().into_values().map(|(topic, count)| (topic.name, count)).collect::<Vec<_>>(), [("test/t".into(), 2)]);
     b.join("test/t").await;
     a.publish("test/t", "fourth").await;
     let fourth = b.expect("fourth").await;
@@ -119,7 +121,7 @@ async fn topics_are_joined_and_left_at_run_time() {
     b.expect("two").await;
     let again = b.gossip.unsubscribe(topic("test/other")).await;
     assert_eq!(again, Err(SubscribeError::NotSubscribed("test/other".into())));
-    let unclaimed = b.gossip.subscribe(topic("elsewhere"), b.sink.clone()).await;
+    let unclaimed = b.gossip.subscribe(topic("elsewhere"), b.inlet()).await;
     assert_eq!(unclaimed, Err(SubscribeError::Unclaimed("elsewhere".into())));
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::*;
-use crate::pipeline::{Arrival, Claims, Outcome, Report, Topic, Topics};
+use crate::pipeline::{Arrival, Claims, Inlet, Outcome, Overflowed, Report, Topic, Topics};
 use crate::wire::{Reason, Verdict};
 
 /// Nothing in these tests takes longer.
@@ -65,12 +65,17 @@ impl Node {
         Self { gossip, running, sink, arrivals }
     }
 
+    /// The way into its one road.
+    pub(super) fn inlet(&self) -> Inlet {
+        Inlet::new(self.sink.clone(), Overflowed::default())
+    }
+
     pub(super) fn address(&self) -> String {
         self.running.listen.first().unwrap().clone()
     }
 
     pub(super) async fn join(&self, name: &str) {
-        self.gossip.subscribe(topic(name), self.sink.clone()).await.unwrap();
+        self.gossip.subscribe(topic(name), self.inlet()).await.unwrap();
     }
 
     pub(super) async fn publish(&self, name: &str, payload: &'static str) -> Published {

@@ -9,10 +9,22 @@ use crate::wire::Reason;
 impl Driver {
     /// Stops intake, waits for what is pending, within a bound, and settles the rest.
     pub(super) async fn drain(&mut self) -> Result<(), Step> {
-        let mut ticks = tokio::time::interval(TICK * 2);
         let end = tokio::time::Instant::now() + self.drain_within;
+        self.end = Some(end);
+        match self.pass_the_rest(end).await {
+            Err(Step::Down) => self.close().await?,
+            other => other?,
+        }
+        self.show();
+        self.links.drain().for_each(|(_, attached)| attached.end(Cut::Shutdown));
+        Ok(())
+    }
+
+    async fn pass_the_rest(&mut self, end: tokio::time::Instant) -> Result<(), Step> {
+        let mut ticks = tokio::time::interval(TICK * 2);
         // What the router has handed over is ours to answer. Bounded by the channel.
         self.channels.arrivals.close();
+        self.missed(Reason::QueueFull)?;
         let mut arrivals = Vec::with_capacity(BATCH_MESSAGES);
         loop {
             self.ready().await?;
@@ -29,6 +41,7 @@ impl Driver {
             self.answer().await?;
         }
         // So is what links and the control road have handed over, own messages above all; later ones only while something is pending.
+        self.take_ups().await?;
         let mut queued = self.channels.ups.len();
         while queued > 0 || (self.road.in_flight() > 0 && self.road.store.verifiers() > 0) {
             self.ready().await?;
@@ -45,21 +58,37 @@ impl Driver {
             self.settle().await?;
             self.answer().await?;
         }
-        self.ready().await?;
-        self.road.flush(Reason::Shutdown, Instant::now())?;
-        self.answer().await?;
-        self.show();
-        self.links.drain().for_each(|(_, attached)| attached.end(Cut::Shutdown));
-        Ok(())
+        self.road.flush(Reason::Shutdown);
+        self.settle().await?;
+        // What came after the intake was closed.
+        self.missed(Reason::Shutdown)?;
+        self.answer().await
+    }
+
+    /// The stack was not ready until the end: what is left is settled without it.
+    async fn close(&mut self) -> Result<(), Step> {
+        tracing::warn!(network = %self.network, "a layer around the stages was not ready until the end of the drain; what is pending is settled without it");
+        while let Ok(arrival) = self.channels.arrivals.try_recv() {
+            self.channels.overflowed.note(&arrival.topic);
+            self.channels.reports.send(Report::of(&arrival, Outcome::ignore(Reason::Shutdown))).await.map_err(|_| Step::Router)?;
+        }
+        self.missed(Reason::Shutdown)?;
+        self.road.close(Reason::Shutdown)?;
+        self.answer().await
     }
 
     /// The road failed while it drained: what was never on it is reported without it. Bounded by the channel.
     pub(super) async fn abandon(&mut self) -> Result<(), RouterGone> {
         self.channels.arrivals.close();
         while let Ok(arrival) = self.channels.arrivals.try_recv() {
+            self.channels.overflowed.note(&arrival.topic);
             let report = Report::of(&arrival, Outcome::ignore(Reason::Fault));
             self.channels.reports.send(report).await.map_err(|_| RouterGone(self.network.clone()))?;
         }
+        if let Err(error) = self.missed(Reason::Fault) {
+            tracing::error!(network = %self.network, %error, "the log failed while the road was left");
+        }
+        self.show();
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod stuck;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::oneshot;
@@ -9,7 +11,7 @@ use tower::util::MapRequestLayer;
 
 use super::*;
 use crate::pipeline::testing::{arrival, network_plan, number};
-use crate::pipeline::{Opened, Pass};
+use crate::pipeline::{Inlet, Opened, Pass};
 use crate::wire::{ConsumerTerms, Cursor, Encoder, Outstanding, SessionId, Ticket, VerdictRefused, Window};
 
 const WIDE: Window = Window { messages: 1_000, bytes: 1 << 20 };
@@ -19,6 +21,7 @@ const SOON: Duration = Duration::from_secs(10);
 /// A running driver and everything around it.
 struct Bench {
     arrivals: mpsc::Sender<Arrival>,
+    overflowed: Overflowed,
     ups: mpsc::Sender<Up>,
     reports: mpsc::Receiver<Report>,
     snapshot: watch::Receiver<Snapshot>,
@@ -33,14 +36,26 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
 
 impl Bench {
     fn start(build: impl Fn(u64) -> Road + Send + 'static) -> Self {
+        Self::start_within(build, DRAIN)
+    }
+
+    fn start_within(build: impl Fn(u64) -> Road + Send + 'static, within: Duration) -> Self {
         let (arrivals, arrivals_in) = mpsc::channel(1_024);
         let (ups, ups_in) = mpsc::channel(1_024);
         let (reports_out, reports) = mpsc::channel(1_024);
         let (snapshot_out, snapshot) = watch::channel(Snapshot::default());
         let (shutdown, down) = watch::channel(false);
-        let channels = Channels { arrivals: arrivals_in, ups: ups_in, reports: reports_out, snapshot: snapshot_out, shutdown: down };
-        let driver = tokio::spawn(Driver::new("test".into(), Box::new(build), channels).run());
-        Self { arrivals, ups, reports, snapshot, shutdown, driver, encoder: Encoder::default() }
+        let overflowed = Overflowed::default();
+        let channels = Channels {
+            arrivals: arrivals_in,
+            overflowed: overflowed.clone(),
+            ups: ups_in,
+            reports: reports_out,
+            snapshot: snapshot_out,
+            shutdown: down,
+        };
+        let driver = tokio::spawn(Driver::new("test".into(), Box::new(build), channels).drain_within(within).run());
+        Self { arrivals, overflowed, ups, reports, snapshot, shutdown, driver, encoder: Encoder::default() }
     }
 
     fn plain(deadline: &'static str) -> Self {
@@ -294,6 +309,25 @@ async fn a_fault_settles_its_messages_cuts_the_links_and_starts_anew() {
     assert_eq!(seen.verdicts, [1, 2, 0]);
     assert_eq!(seen.lost_by_us, 2);
     bench.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_router_could_not_hand_over_is_booked_and_told() {
+    let bench = Bench::plain("4s");
+    let (mut consumer, _) = bench.attach(1, 64, None, true).await;
+    let (full, _kept) = mpsc::channel(1);
+    let inlet = Inlet::new(full, bench.overflowed.clone());
+    let taken = (1..=5).filter(|&number| inlet.offer(arrival(number, vec![1], Instant::now()))).count();
+    assert_eq!(taken, 1);
+    let Record::Unverified { topic, cause, count, .. } = record(&mut consumer).await else { panic!("nobody was told") };
+    assert_eq!((&*topic, cause, count), ("topic-0", Reason::QueueFull, 4));
+    let mut snapshot = bench.snapshot.clone();
+    let seen = soon(snapshot.wait_for(|snapshot| snapshot.came_in > 0)).await.unwrap().clone();
+    assert_eq!((seen.came_in, seen.verdicts, seen.lost_by_us), (4, [0, 4, 0], 4));
+    let Bench { mut reports, shutdown, driver, .. } = bench;
+    shutdown.send_replace(true);
+    soon(driver).await.unwrap().unwrap();
+    assert!(reports.recv().await.is_none(), "the router has reported them already");
 }
 
 #[tokio::test]

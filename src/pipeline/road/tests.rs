@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod onion;
+mod own;
 mod schedule;
 mod world;
 mod wraps;

@@ -119,6 +119,7 @@ pub struct AdmissionStage {
     evicted: u64,
     gauge_in_flight: metrics::Gauge,
     gauge_entries: metrics::Gauge,
+    counter_evicted: metrics::Counter,
 }
 
 impl AdmissionStage {
@@ -142,6 +143,7 @@ impl AdmissionStage {
             evicted: 0,
             gauge_in_flight: metrics::gauge!("pmq_admission_in_flight", &labels),
             gauge_entries: metrics::gauge!("pmq_admission_entries", &labels),
+            counter_evicted: metrics::counter!("pmq_admission_evicted_total", &labels),
         }
     }
 
@@ -215,6 +217,7 @@ impl AdmissionStage {
         if self.entries.is_full() {
             self.entries.pop_oldest().ok_or(Reason::QuotaTotal)?;
             self.evicted += 1;
+            self.counter_evicted.increment(1);
         }
         Ok(self.entries.insert(key, Entry { bucket: Bucket::full(&self.rates, now), in_flight: 0 }))
     }

@@ -28,7 +28,7 @@ pub use self::fixed::{Endian, FixedSettings, Integer, Range, TagRange};
 pub use self::pmq::PmqSettings;
 pub use self::raw::RawSettings;
 pub use self::tag::ContentTag;
-use crate::pipeline::{Batch, Blueprint, Outcome, Stage};
+use crate::pipeline::{Batch, Blueprint, Envelope, Outcome, Stage};
 use crate::wire::Reason;
 
 const NAME: &str = "decode";
@@ -88,6 +88,13 @@ impl Stage for DecodeStage {
                 }
             }
         });
+    }
+
+    fn own(&mut self, envelope: &mut Envelope, _: Instant) {
+        if envelope.header.is_none() {
+            // What our own parent publishes and this codec cannot read bears no number that could be marked.
+            envelope.header = self.codec.read(&envelope.arrival.topic.name, &envelope.arrival.payload).unwrap_or_default();
+        }
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Consumer {
     acked: u64,
     /// The newest counter shipped.
     sent: u64,
+    /// The newest position when it came: what it had missed until then is no slowness of its own.
+    came: u64,
     /// First position that is not kept for it (drop-newest), until it has caught up with what was kept.
     skip: Option<u64>,
     /// Why records before the log's first are missing.
@@ -28,7 +30,15 @@ pub(super) struct Consumer {
 }
 
 impl Consumer {
-    pub(super) fn new(link: LinkId, name: Arc<str>, policy: Overflow, window: Window, cursor: u64, missing: GapReason) -> Self {
+    pub(super) fn new(
+        link: LinkId,
+        name: Arc<str>,
+        policy: Overflow,
+        window: Window,
+        cursor: u64,
+        newest: u64,
+        missing: GapReason,
+    ) -> Self {
         Self {
             link,
             name,
@@ -39,6 +49,7 @@ impl Consumer {
             flight: VecDeque::new(),
             acked: cursor,
             sent: cursor,
+            came: newest,
             skip: None,
             missing,
         }
@@ -54,7 +65,8 @@ impl Consumer {
 
     /// The log has grown: does this consumer still keep up?
     pub(super) fn appended(&mut self, position: u64, max_lag: u32) {
-        if position.saturating_sub(self.sent) <= u64::from(max_lag) {
+        // Until it has caught up with where the log stood when it came, its lag counts from there.
+        if position.saturating_sub(self.sent.max(self.came)) <= u64::from(max_lag) {
             return;
         }
         match self.policy {

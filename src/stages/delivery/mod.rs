@@ -103,7 +103,7 @@ impl Outlet for Delivery {
         // What it has behind it may not change any more either.
         self.shipped = self.shipped.max(cursor);
         let policy = terms.policy.unwrap_or_else(|| self.settings.policy.into());
-        self.consumers.push(Consumer::new(link, terms.name.clone(), policy, terms.window, cursor, reason));
+        self.consumers.push(Consumer::new(link, terms.name.clone(), policy, terms.window, cursor, self.log.next() - 1, reason));
         if !terms.name.is_empty() {
             self.names.set(&terms.name, cursor);
         }
@@ -148,6 +148,10 @@ impl Outlet for Delivery {
 
     fn queued(&self) -> u64 {
         self.log.next() - self.log.first()
+    }
+
+    fn forgotten(&self) -> u64 {
+        self.names.forgotten
     }
 }
 

@@ -9,11 +9,13 @@ pub(super) struct Names {
     places: HashMap<Arc<str>, (u64, u64)>,
     bound: usize,
     uses: u64,
+    /// Names that made room, since the start.
+    pub(super) forgotten: u64,
 }
 
 impl Names {
     pub(super) fn new(bound: usize) -> Self {
-        Self { places: HashMap::new(), bound, uses: 0 }
+        Self { places: HashMap::new(), bound, uses: 0, forgotten: 0 }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<u64> {
@@ -26,6 +28,7 @@ impl Names {
             let oldest = self.places.iter().min_by_key(|(_, (_, used))| *used).map(|(name, _)| name.clone());
             if let Some(oldest) = oldest {
                 self.places.remove(&oldest);
+                self.forgotten += 1;
             }
         }
         self.places.insert(name.clone(), (acked, self.uses));

@@ -199,6 +199,29 @@ fn disconnect_cuts_only_the_slow_one_and_lets_it_resume() {
 }
 
 #[test]
+fn who_comes_back_far_behind_is_not_cut_for_it() {
+    let mut bench = Bench::new(100, 3);
+    bench.deliver(20);
+    let back = Cursor { stream: STREAM, counter: 1 };
+    for (link, policy) in [(1, Overflow::Disconnect), (2, Overflow::DropNewest)] {
+        bench.delivery.open(LinkId(link), &terms("", back, window(1), policy));
+    }
+    bench.deliver(3);
+    assert_eq!(bench.pump().1, [], "20 records were missed before it came, and 3 since: no more than max_lag");
+    for link in [1, 2] {
+        bench.delivery.ack(LinkId(link), 2);
+        bench.delivery.window(LinkId(link), WIDE);
+    }
+    let (records, cut) = bench.pump();
+    assert_eq!((records.len(), cut.len()), (2 * 22, 0), "each has caught up without a gap");
+    for link in [1, 2] {
+        bench.delivery.window(LinkId(link), window(0));
+    }
+    bench.deliver(4);
+    assert_eq!(bench.pump().1, [LinkId(1)], "from then on its slowness is its own");
+}
+
+#[test]
 fn the_networks_policy_holds_for_who_has_none() {
     let mut bench = Bench::new(100, 3);
     bench.delivery.settings.policy = Policy::Disconnect;
@@ -331,6 +354,7 @@ fn the_name_longest_unused_makes_room() {
     }
     bench.deliver(1);
     assert_eq!(bench.resume(4, "b", Cursor::default()).cursor.counter, 1);
+    assert_eq!(bench.delivery.forgotten(), 1);
     assert_eq!(bench.resume(5, "a", Cursor::default()).cursor.counter, 2, "forgotten: from now on");
 }
 

@@ -11,8 +11,8 @@
 //! # Invariants
 //! - Only `check` may Reject, and only by a mark that a parent has set or that `warm_after` accepted messages have made.
 //! - Nothing is allocated or moved before an Accept, or a parent's own order: a forged number or origin has no effect.
-//! - Two bounded tables for each topic: windows, and floors (the marks of evicted windows). At or below a floor nobody knows what was
-//!   seen, so that is an Ignore.
+//! - Two bounded tables for each topic: windows, and floors (the marks of evicted windows, and retired epochs). At or below a floor nobody
+//!   knows what was seen, so that is an Ignore. A mark that a parent sets is a floor, too.
 
 mod judge;
 mod origins;
@@ -167,7 +167,8 @@ impl WindowStage {
         WindowCounters { windows, ..self.counters }
     }
 
-    /// Every high mark: topic index, origin, epoch, number. To be given back with [`MarkAction::Seed`].
+    /// Every high mark: topic index, origin, epoch, number. To be given back with [`MarkAction::Seed`], or with
+    /// [`MarkAction::Retire`] where it is `u64::MAX`.
     pub fn marks(&self) -> impl Iterator<Item = (u32, Origin, u64, u64)> {
         self.topics.iter().zip(0..).flat_map(|(topic, index)| {
             topic.iter().flat_map(move |topic| topic.origins.marks().map(move |(key, high)| (index, key.origin, key.epoch, high)))
@@ -191,15 +192,21 @@ impl WindowStage {
         judgement.going_in(lenient)
     }
 
-    fn commit(&mut self, settled: &mut Settled, now: Instant) {
-        let Some(header) = settled.envelope.header else { return };
+    /// Marks a message that was accepted; `None` where there is no number.
+    fn mark_seen(&mut self, envelope: &Envelope, now: Instant) -> Option<Judgement> {
+        let header = envelope.header?;
         let default = self.thresholds;
-        let topic = self.topic(&settled.envelope.arrival.topic);
+        let topic = self.topic(&envelope.arrival.topic);
         let thresholds = topic.thresholds.unwrap_or(default);
         let judgement = topic.origins.commit(&header, thresholds);
         let losses = std::mem::take(&mut topic.origins.losses);
         self.count(losses);
-        self.note(judgement, &settled.envelope, now);
+        self.note(judgement, envelope, now);
+        Some(judgement)
+    }
+
+    fn commit(&mut self, settled: &mut Settled, now: Instant) {
+        let Some(judgement) = self.mark_seen(&settled.envelope, now) else { return };
         match judgement.coming_out() {
             None => self.counters.committed += 1,
             Some(outcome) => {
@@ -258,12 +265,11 @@ impl WindowStage {
         Ok(())
     }
 
-    fn set_mark(&mut self, topic: &Topic, key: Numbering, action: MarkAction) -> Result<(), CommandError> {
+    fn set_mark(&mut self, topic: &Topic, key: Numbering, action: MarkAction) {
         let topic = self.topic(topic);
-        let answer = topic.origins.mark(key, action);
+        topic.origins.mark(key, action);
         let losses = std::mem::take(&mut topic.origins.losses);
         self.count(losses);
-        answer
     }
 }
 
@@ -285,6 +291,13 @@ impl Stage for WindowStage {
         }
     }
 
+    fn own(&mut self, envelope: &mut Envelope, now: Instant) {
+        // Our own parent stands behind it as behind an Accept. A number that the window does not welcome leaves it as it is.
+        if self.mark_seen(envelope, now) == Some(Judgement::Welcome) {
+            self.counters.committed += 1;
+        }
+    }
+
     fn tick(&mut self, _: Instant) {
         self.metrics.windows.set(self.counters().windows as f64);
     }
@@ -294,7 +307,10 @@ impl Stage for WindowStage {
             Order::Thresholds { topic, skip, validity } => {
                 self.set_thresholds(topic.as_ref(), Thresholds { skip: *skip, validity: *validity })
             }
-            Order::Mark { topic, origin, epoch, action } => self.set_mark(topic, Numbering { origin: *origin, epoch: *epoch }, *action),
+            Order::Mark { topic, origin, epoch, action } => {
+                self.set_mark(topic, Numbering { origin: *origin, epoch: *epoch }, *action);
+                Ok(())
+            }
             Order::Grace => {
                 self.grace_until = now.checked_add(self.grace);
                 Ok(())

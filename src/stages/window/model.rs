@@ -101,27 +101,34 @@ impl Model {
         }
     }
 
-    /// Whether there was something to do it to.
-    pub(super) fn mark(&mut self, key: Key, action: MarkAction) -> bool {
+    pub(super) fn mark(&mut self, key: Key, action: MarkAction) {
         if action == MarkAction::Retire {
-            let before = self.windows.len() + self.laid.len();
             self.windows.retain(|(k, _)| *k != key);
             self.laid.retain(|(k, _)| *k != key);
-            return self.windows.len() + self.laid.len() < before;
+            // Nothing of a retired epoch is welcome.
+            self.lay(key, u64::MAX);
+            return;
         }
         let (MarkAction::Seed(mark) | MarkAction::Raise(mark) | MarkAction::Reset(mark)) = action else { unreachable!() };
         if matches!(action, MarkAction::Reset(_)) {
             self.laid.retain(|(k, _)| *k != key);
         }
-        let start = self.floor(key).unwrap_or(mark);
-        let window = self.freshen(key, start);
+        let known = self.high(key);
+        if known == Some(u64::MAX) && self.floor(key).is_some() {
+            return;
+        }
+        let window = self.freshen(key, known.unwrap_or(mark));
         match action {
-            MarkAction::Raise(mark) => window.high = window.high.max(mark),
+            // The parent's mark says nothing of which numbers up to it are fresh.
+            MarkAction::Seed(mark) if known.is_none() => window.floor = Some(mark),
+            MarkAction::Raise(mark) if known.is_none_or(|high| mark > high) => {
+                window.high = mark;
+                window.floor = Some(mark);
+            }
             MarkAction::Reset(mark) => *window = Window { high: mark, ..Window::default() },
             _ => {}
         }
         window.seeded = true;
-        true
     }
 
     /// The window, as the newest of its topic, made if there is none.
@@ -146,11 +153,15 @@ impl Model {
         let oldest = self.windows.iter().position(|(key, _)| key.0 == topic).unwrap();
         let (evicted, window) = self.windows.remove(oldest);
         self.evicted += 1;
-        if self.laid.iter().filter(|(key, _)| key.0 == topic).count() == self.floors {
-            let oldest = self.laid.iter().position(|(key, _)| key.0 == topic).unwrap();
+        self.lay(evicted, window.high);
+    }
+
+    fn lay(&mut self, key: Key, floor: u64) {
+        if self.laid.iter().filter(|(other, _)| other.0 == key.0).count() == self.floors {
+            let oldest = self.laid.iter().position(|(other, _)| other.0 == key.0).unwrap();
             self.laid.remove(oldest);
             self.floors_lost += 1;
         }
-        self.laid.push((evicted, window.high));
+        self.laid.push((key, floor));
     }
 }

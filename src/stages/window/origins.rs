@@ -2,8 +2,11 @@
 
 use super::judge::{Age, Judgement, Thresholds};
 use super::ring::{Ring, Seen};
-use crate::pipeline::{CommandError, Header, MarkAction, Origin};
+use crate::pipeline::{Header, MarkAction, Origin};
 use crate::stages::table::Table;
+
+/// The floor of a retired epoch: none of its numbers is above it.
+const RETIRED: u64 = u64::MAX;
 
 /// One numbering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,7 +24,7 @@ impl From<&Header> for Numbering {
 #[derive(Debug)]
 struct Window {
     ring: Ring,
-    /// The mark that the origin had when it was evicted before: what was seen up to it is not known.
+    /// What was seen up to here is not known: the mark that the origin had when it was evicted before, or one that a parent has set.
     floor: Option<u64>,
     accepted: u32,
     seeded: bool,
@@ -69,7 +72,7 @@ impl Origins {
         self.windows.len()
     }
 
-    /// High marks of all windows and floors.
+    /// High marks of all windows and floors; [`RETIRED`] of a retired epoch.
     pub(super) fn marks(&self) -> impl Iterator<Item = (Numbering, u64)> {
         let windows = self.windows.iter().map(|(key, window)| (*key, window.ring.high()));
         windows.chain(self.floors.iter().map(|(key, floor)| (*key, *floor)))
@@ -105,14 +108,15 @@ impl Origins {
         judgement
     }
 
-    /// Moves a high mark.
-    pub(super) fn mark(&mut self, key: Numbering, action: MarkAction) -> Result<(), CommandError> {
+    /// Moves a high mark. A mark that a parent sets or raises is a floor, too: what is at or below it is not known to be fresh.
+    pub(super) fn mark(&mut self, key: Numbering, action: MarkAction) {
         let mark = match action {
             MarkAction::Seed(mark) | MarkAction::Raise(mark) | MarkAction::Reset(mark) => mark,
             MarkAction::Retire => {
-                let window = self.windows.remove(&key).is_some();
-                let floor = self.floors.remove(&key).is_some();
-                return if window || floor { Ok(()) } else { Err(CommandError::NoWindow) };
+                self.windows.remove(&key);
+                self.floors.remove(&key);
+                self.lay_floor(key, RETIRED);
+                return;
             }
         };
         if matches!(action, MarkAction::Reset(_)) {
@@ -120,23 +124,31 @@ impl Origins {
         }
         let slot = match (self.windows.find(&key), self.floors.get(&key).copied()) {
             (Some(slot), _) => slot,
+            // Only a reset brings it back.
+            (None, Some(RETIRED)) => return,
             // The floor is the mark that there is, and it stays a floor.
             (None, Some(floor)) => self.open(key, floor),
-            (None, None) => self.open(key, mark),
+            (None, None) => {
+                let slot = self.open(key, mark);
+                self.windows.value_mut(slot).floor = Some(mark);
+                slot
+            }
         };
         self.windows.touch(slot);
         let window = self.windows.value_mut(slot);
         window.seeded = true;
         match action {
-            MarkAction::Raise(mark) => window.ring.raise(mark),
+            MarkAction::Raise(mark) if mark > window.ring.high() => {
+                window.ring.raise(mark);
+                window.floor = Some(mark);
+            }
             MarkAction::Reset(mark) => {
                 window.ring.restart(mark);
                 window.floor = None;
                 window.accepted = 0;
             }
-            MarkAction::Seed(_) | MarkAction::Retire => {}
+            MarkAction::Seed(_) | MarkAction::Raise(_) | MarkAction::Retire => {}
         }
-        Ok(())
     }
 
     /// A window for a numbering that has none. Overflow policy: the window whose last accept is oldest leaves only its mark, in the floors;

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::plan_with;
-use crate::pipeline::testing::{arrival, number};
+use crate::pipeline::testing::{OWN_CAUSES, arrival, id, number, topic};
 use crate::pipeline::{
-    Batch, Blueprint, Claims, Command, CommandError, LinkId, MarkAction, Order, Origin, Outcome, Part, Plan, Road, Settled, Stage,
+    Arrival, Batch, Blueprint, Claims, Command, CommandError, LinkId, MarkAction, Order, Origin, Outcome, Part, Plan, Road, Settled, Stage,
 };
 use crate::stages::{NetworkContext, Registry, StageSettings, delivery, validation};
-use crate::wire::{Reason, Verdict, Window};
+use crate::wire::{ConsumerTerms, Cursor, Reason, Record, Verdict, Window};
 
 type Diary = Arc<Mutex<Vec<String>>>;
 
@@ -151,14 +151,48 @@ fn an_outer_stage_may_soften_what_an_inner_one_let_out_and_never_reject_for_us()
         accept_all(&mut road, now);
         let outcome = road.reports()[0].outcome;
         assert_eq!((outcome.verdict, outcome.reason), reported);
-        assert_eq!(road.outlet.queued(), u64::from(outcome.reason.lost_by_us()), "nothing is delivered that is not accepted");
+        assert_eq!(road.outlet.queued(), u64::from(OWN_CAUSES.contains(&outcome.reason)), "nothing is delivered that is not accepted");
     }
 }
 
 #[test]
+fn consumers_are_told_of_our_own_causes_and_no_sender_is_blamed_for_one() {
+    for &reason in Reason::ALL {
+        assert_eq!(reason.lost_by_us(), OWN_CAUSES.contains(&reason), "{reason:?}");
+        assert!(!(reason.lost_by_us() && reason.sender_at_fault()), "{reason:?}");
+    }
+}
+
+/// One batch in which losses of two topics alternate, around an accepted message: the consumers' records in order.
+#[test]
+fn losses_of_a_batch_are_told_once_for_each_topic_and_cause_behind_what_was_accepted() {
+    let mut road = road(vec![], vec![]);
+    let now = Instant::now();
+    let terms = ConsumerTerms { name: "".into(), cursor: Cursor::default(), window: WIDE, policy: None };
+    road.outlet.open(LinkId(2), &terms);
+    road.store.attach(VERIFIER, Window { messages: 1, bytes: 1 << 20 }, now);
+    let mut arrivals: Vec<_> =
+        (0..40).map(|number| Arrival { topic: topic((number % 2) as u32), ..arrival(number, vec![1], now) }).collect();
+    road.arrive(&mut arrivals, now).unwrap();
+    accept_all(&mut road, now);
+    let (mut out, mut cut) = (Vec::new(), Vec::new());
+    road.pump(&mut out, &mut cut);
+    let records: Vec<_> = out.into_iter().map(|shipment| shipment.record).collect();
+    let [Record::Message { id: first, .. }, rest @ ..] = &records[..] else { panic!("{records:?}") };
+    assert_eq!(*first, id(0), "what was accepted comes first, in order of release");
+    let told: Vec<_> = rest
+        .iter()
+        .map(|record| match record {
+            Record::Unverified { topic, cause, count, .. } => (&**topic, *cause, *count),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(told, [("topic-0", Reason::QueueFull, 18), ("topic-1", Reason::QueueFull, 18)]);
+}
+
+#[test]
 fn an_order_reaches_the_stage_that_it_concerns_and_nobody_is_an_error() {
-    let order =
-        || Order::Mark { topic: crate::pipeline::testing::topic(0), origin: Origin::default(), epoch: 0, action: MarkAction::Seed(7) };
+    let order = || Order::Mark { topic: topic(0), origin: Origin::default(), epoch: 0, action: MarkAction::Seed(7) };
     let now = Instant::now();
     assert_eq!(road(vec![], vec![]).command(order(), now).unwrap(), Err(CommandError::NoStage));
 
@@ -178,10 +212,10 @@ fn an_order_reaches_the_stage_that_it_concerns_and_nobody_is_an_error() {
         }
         fn inward(&mut self, _: &mut Batch, _: Instant) {}
         fn command(&mut self, command: &mut Command, _: Instant) {
-            command.answer = Some(Err(CommandError::NoWindow));
+            command.answer = Some(Err(CommandError::Thresholds { skip: 2, validity: 1, max_skip: 0 }));
         }
     }
     let registry = Registry::standard().with_stage("clerk", |_, _| Ok(Part::Stage(Box::new(Clerk))));
     let plan = plan_with(&registry, "[[stage]]\nuse = 'clerk'\n[[stage]]\nuse = 'validation-queue'\n[[stage]]\nuse = 'delivery'\n");
-    assert_eq!(Road::new(&plan, 1).command(order(), now).unwrap(), Err(CommandError::NoWindow));
+    assert_eq!(Road::new(&plan, 1).command(order(), now).unwrap(), Err(CommandError::Thresholds { skip: 2, validity: 1, max_skip: 0 }));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use crate::pipeline::testing::{id, number, topic};
+use crate::pipeline::testing::{OWN_CAUSES, id, number, topic};
 use crate::pipeline::{Arrival, LinkId, Outcome, Peer, Plan, Road, TopicTally};
 use crate::wire::{ConsumerTerms, Cursor, HeaderOrigin, PmqHeader, Reason, Record, Ticket, Verdict, VerdictRefused, Window};
 use std::time::{Duration, Instant};
@@ -80,7 +80,7 @@ impl World {
         self.own += 1;
         let id = id(OWN + self.own);
         let arrival = Arrival { peer: Peer(0), topic: topic(0), id, payload: payload.into(), arrived: self.now };
-        self.road.own(arrival, self.now).unwrap();
+        self.road.own(arrival, true, self.now).unwrap();
     }
 
     pub(super) fn attach(&mut self, messages: u32, bytes: u64) {
@@ -176,13 +176,15 @@ impl World {
 
     /// Settles the rest, and then every message has exactly one end.
     pub(super) fn finish(&mut self) -> Result<(), TestCaseError> {
-        self.road.flush(Reason::Shutdown, self.now).unwrap();
+        self.road.flush(Reason::Shutdown);
+        self.road.settle(self.now).unwrap();
         self.check()?;
         prop_assert_eq!(self.road.in_flight(), 0);
         prop_assert_eq!(self.reports.len() as u64, self.arrived, "a message has no report");
         let accepted = self.reports.values().filter(|outcome| outcome.verdict == Verdict::Accept).count() as u64;
         prop_assert_eq!(self.delivered.len() as u64, accepted + self.own, "accepted and not delivered");
-        let lost = self.reports.values().filter(|outcome| outcome.verdict != Verdict::Accept && outcome.reason.lost_by_us()).count();
+        let lost =
+            self.reports.values().filter(|outcome| outcome.verdict != Verdict::Accept && OWN_CAUSES.contains(&outcome.reason)).count();
         prop_assert_eq!(self.unverified, lost as u64, "consumers are not told of every message that we lost");
         Ok(())
     }

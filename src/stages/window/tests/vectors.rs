@@ -92,7 +92,12 @@ fn a_seeded_window_is_sure_at_once() {
     let mut stage = stage(small());
     mark(&mut stage, 1, MarkAction::Seed(1_000)).unwrap();
     assert_eq!(send(&mut stage, 1, 1).verdict, Verdict::Reject);
-    assert_eq!(send(&mut stage, 1_000, 1), ACCEPTED, "the seed itself was not seen here");
+    for seq in [1_000, 999, 990] {
+        assert_eq!(send(&mut stage, seq, 1), ignored(Reason::Stale), "nobody knows whether {seq} was seen before the seed");
+    }
+    assert_eq!(send(&mut stage, 1_001, 1), ACCEPTED);
+    assert_eq!(send(&mut stage, 1_020, 1), ACCEPTED);
+    assert_eq!(send(&mut stage, 1_011, 1), ACCEPTED, "above the seed it is known");
 }
 
 #[test]
@@ -116,12 +121,28 @@ fn marks_move_as_ordered() {
     assert_eq!(send(&mut stage, 46, 1), ACCEPTED, "raise never lowers");
     mark(&mut stage, 1, MarkAction::Raise(200)).unwrap();
     assert_eq!(send(&mut stage, 100, 1), ignored(Reason::Stale));
+    assert_eq!(send(&mut stage, 195, 1), ignored(Reason::Stale), "not known to be fresh");
+    assert_eq!(send(&mut stage, 201, 1), ACCEPTED);
     mark(&mut stage, 1, MarkAction::Reset(40)).unwrap();
     assert_eq!(send(&mut stage, 40, 1), ACCEPTED);
     assert_eq!(send(&mut stage, 45, 2), ACCEPTED, "forgotten by the reset");
-    mark(&mut stage, 1, MarkAction::Retire).unwrap();
-    assert_eq!(stage.counters().windows, 0);
-    assert_eq!(mark(&mut stage, 1, MarkAction::Retire), Err(CommandError::NoWindow));
+}
+
+#[test]
+fn nothing_of_a_retired_epoch_is_welcome_until_a_reset() {
+    let mut stage = stage(small());
+    send(&mut stage, 50, 1);
+    for before in [MarkAction::Retire, MarkAction::Retire, MarkAction::Seed(7), MarkAction::Raise(u64::MAX)] {
+        mark(&mut stage, 1, before).unwrap();
+        assert_eq!(stage.counters().windows, 0);
+        for seq in [0, 50, 51, 1_000, u64::MAX] {
+            assert_eq!(send(&mut stage, seq, 1), ignored(Reason::Stale), "{seq} after {before:?}");
+        }
+    }
+    let other = check(&mut stage, topic(0), header(1, 1, 3, 1), Instant::now());
+    assert!(other.is_ok(), "the next epoch is another numbering");
+    mark(&mut stage, 1, MarkAction::Reset(40)).unwrap();
+    assert_eq!(send(&mut stage, 41, 1), ACCEPTED);
 }
 
 #[test]
