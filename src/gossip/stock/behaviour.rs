@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::Bytes;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::gossipsub::{
@@ -22,6 +21,7 @@ use super::{config, score};
 use crate::gossip::error::GossipError;
 use crate::gossip::face::NetworkOverlay;
 use crate::gossip::net::{Router, RouterError, RouterEvent};
+use crate::gossip::payloads::Payloads;
 use crate::gossip::settings::{Score, Settings};
 use crate::pipeline::Topic;
 use crate::wire::{MessageId, Verdict};
@@ -37,6 +37,7 @@ pub(crate) struct Stock {
     members: HashMap<Arc<str>, HashSet<PeerId>>,
     /// Peers below the publish threshold as of the last tick: own messages are not sent to them.
     muted: HashSet<PeerId>,
+    payloads: Payloads,
 }
 
 impl Stock {
@@ -63,7 +64,14 @@ impl Stock {
                 score::topic_params(&settings.score, &network.score).validate().map_err(|error| GossipError::Router(error.to_owned()))?;
             }
         }
-        Ok(Self { inner, networks, score: settings.score.clone(), members: HashMap::new(), muted: HashSet::new() })
+        Ok(Self {
+            inner,
+            networks,
+            score: settings.score.clone(),
+            members: HashMap::new(),
+            muted: HashSet::new(),
+            payloads: Payloads::default(),
+        })
     }
 
     fn joined(&mut self, peer: PeerId, topic: &TopicHash) -> RouterEvent {
@@ -93,8 +101,10 @@ impl Router for Stock {
     fn translate(&mut self, event: Event) -> Option<RouterEvent> {
         match event {
             Event::Message { propagation_source: source, message_id, message } => Some(match MessageId::new(&message_id.0) {
-                // The vector becomes the payload as it is.
-                Ok(id) => RouterEvent::Message { source, topic: message.topic.into_string(), id, payload: Bytes::from(message.data) },
+                Ok(id) => {
+                    let payload = self.payloads.share(message.data);
+                    RouterEvent::Message { source, topic: message.topic.into_string(), id, payload }
+                }
                 Err(_) => return None,
             }),
             Event::Subscribed { peer_id, topic } => Some(self.joined(peer_id, &topic)),
