@@ -13,10 +13,11 @@ use libp2p::gossipsub::{
     Behaviour, Event, IdentTopic, MaxCountSubscriptionFilter, MessageAcceptance, MessageAuthenticity, MessageId as StockId, PublishError,
     TopicHash,
 };
+use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished};
 use libp2p::swarm::{ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm};
 use libp2p::{Multiaddr, PeerId};
 
-use super::networks::{Claimed, Networks, RefuseAuthored};
+use super::networks::{Claimed, Inbound, Networks};
 use super::{config, score};
 use crate::gossip::error::GossipError;
 use crate::gossip::face::NetworkOverlay;
@@ -26,14 +27,16 @@ use crate::gossip::settings::{Score, Settings};
 use crate::pipeline::Topic;
 use crate::wire::{MessageId, Verdict};
 
-type Inner = Behaviour<RefuseAuthored, MaxCountSubscriptionFilter<Claimed>>;
+type Inner = Behaviour<Inbound, MaxCountSubscriptionFilter<Claimed>>;
 
 /// The stock router.
 pub(crate) struct Stock {
     inner: Inner,
     networks: Networks,
     score: Score,
-    /// Who is on which topic. Bounded: the subscription filter bounds topics per peer, the connection limits bound peers.
+    /// Bounded by the connection limits.
+    connected: HashSet<PeerId>,
+    /// Who is on which topic; connected peers only. Bounded: the subscription filter bounds topics per peer.
     members: HashMap<Arc<str>, HashSet<PeerId>>,
     /// Peers below the publish threshold as of the last tick: own messages are not sent to them.
     muted: HashSet<PeerId>,
@@ -44,9 +47,10 @@ impl Stock {
     pub(crate) fn new(settings: &Settings, list: Vec<NetworkOverlay>) -> Result<Self, GossipError> {
         let networks = Networks::new(list);
         let config = config::config(settings, &networks)?;
-        let transform = RefuseAuthored {
+        let transform = Inbound {
             networks: networks.any_predecessor().then(|| networks.clone()),
-            refused: metrics::counter!("pmq_gossip_authored_refused_total"),
+            authored: metrics::counter!("pmq_gossip_authored_refused_total"),
+            endless: metrics::counter!("pmq_gossip_topic_refused_total"),
         };
         let filter = MaxCountSubscriptionFilter {
             filter: Claimed(networks.clone()),
@@ -68,19 +72,24 @@ impl Stock {
             inner,
             networks,
             score: settings.score.clone(),
+            connected: HashSet::new(),
             members: HashMap::new(),
             muted: HashSet::new(),
             payloads: Payloads::default(),
         })
     }
 
-    fn joined(&mut self, peer: PeerId, topic: &TopicHash) -> RouterEvent {
+    /// `None` for a peer that has gone: its event was queued before its connection closed, and nothing would take it out of the table again.
+    fn joined(&mut self, peer: PeerId, topic: &TopicHash) -> Option<RouterEvent> {
+        if !self.connected.contains(&peer) {
+            return None;
+        }
         let name: Arc<str> = match self.members.get_key_value(topic.as_str()) {
             Some((name, _)) => name.clone(),
             None => topic.as_str().into(),
         };
         self.members.entry(name.clone()).or_default().insert(peer);
-        RouterEvent::Joined { topic: name }
+        Some(RouterEvent::Joined { topic: name })
     }
 
     fn left(&mut self, peer: &PeerId, topic: &TopicHash) {
@@ -107,7 +116,7 @@ impl Router for Stock {
                 }
                 Err(_) => return None,
             }),
-            Event::Subscribed { peer_id, topic } => Some(self.joined(peer_id, &topic)),
+            Event::Subscribed { peer_id, topic } => self.joined(peer_id, &topic),
             Event::Unsubscribed { peer_id, topic } => {
                 self.left(&peer_id, &topic);
                 None
@@ -241,6 +250,16 @@ impl NetworkBehaviour for Stock {
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        match &event {
+            FromSwarm::ConnectionEstablished(ConnectionEstablished { peer_id, .. }) => {
+                self.connected.insert(*peer_id);
+            }
+            FromSwarm::ConnectionClosed(ConnectionClosed { peer_id, remaining_established: 0, .. }) => {
+                self.connected.remove(peer_id);
+                self.disconnected(peer_id);
+            }
+            _ => {}
+        }
         self.inner.on_swarm_event(event);
     }
 
@@ -252,3 +271,6 @@ impl NetworkBehaviour for Stock {
         self.inner.poll(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;
