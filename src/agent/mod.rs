@@ -2,6 +2,7 @@
 
 pub mod control;
 pub mod directory;
+mod grace;
 mod health;
 mod networks;
 pub mod ops;

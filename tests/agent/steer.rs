@@ -3,7 +3,7 @@
 use pmq::client::{Client, ConsumeOptions, MarkOp, PublishError, PublishStatus, RequestError, VerifyOptions};
 use pmq::wire::{HeaderOrigin, PmqHeader};
 
-use crate::rig::{Setup, judge, message, network, pair, until};
+use crate::rig::{Setup, judge, message, network, pair, soon, until};
 
 const ORIGIN: [u8; 32] = [7; 32];
 const NUMBERED: &str = "[[stage]]\nuse = \"decode\"\ncodec = \"pmq\"\n[[stage]]\nuse = \"sequence-window\"\nwarm_after = 1\n";
@@ -115,4 +115,57 @@ async fn the_default_network_takes_every_topic_that_is_left() {
     assert!(client.subscribe("quakes", "weather/storms").await.unwrap_err().to_string().contains("does not claim"));
     parent.subscribe("weather", "weather/storms").await.unwrap();
     assert!(parent.subscribe("weather", "elsewhere").await.is_err());
+}
+
+fn judged(network: &serde_json::Value, count: u64) -> bool {
+    network["came_in"] == count
+        && network["verdicts"].as_object().is_some_and(|by| by.values().filter_map(serde_json::Value::as_u64).sum::<u64>() == count)
+}
+
+/// B checks numbers for their age; A is its one peer.
+#[tokio::test]
+async fn after_a_partition_what_is_too_old_is_ignored_for_the_grace_period_and_not_rejected() {
+    let front = "[[stage]]\nuse = \"decode\"\ncodec = \"pmq\"\n[[stage]]\nuse = \"sequence-window\"\nwarm_after = 1\nskip = 4\nvalidity = 10\ngrace = \"3s\"\n";
+    let weather = network("weather", front, "5s");
+    let b = Setup::with(&[&weather]).gossip("partition_after = \"500ms\"").start().await;
+    let a = Setup::with(&[&weather]).peer(&b).start().await;
+    b.meshed("weather", 1).await;
+    let _verifier = b.verifier("weather").await;
+    let parent = a.producer("weather").await;
+    publish(&parent, 1_000).await;
+    b.network_when("weather", "the mark", |network| network["verified"]["accept"] == 1).await;
+    // The start has its grace period, too. Behind it an old number is rejected.
+    let mut old = 0;
+    let rejected = soon("the end of the grace period", async {
+        loop {
+            old += 1;
+            publish(&parent, old).await;
+            let health = b.network_when("weather", "it", |network| judged(network, old + 1)).await;
+            if let Some(count @ 1..) = health["verdicts"]["reject"].as_u64() {
+                break count;
+            }
+        }
+    })
+    .await;
+    assert!(old > 1, "nothing was ignored at the start");
+
+    drop(parent);
+    let setup = a.killed().await;
+    let alone = |health: &serde_json::Value| {
+        health["subsystems"]["gossip"]["detail"]["peers"]
+            .as_array()
+            .is_some_and(|peers| peers.iter().all(|peer| peer["connected"] == false))
+    };
+    b.health_when("solitude", alone).await;
+    // Longer than `partition_after`: there is no event for it.
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    let a = setup.start().await;
+    for agent in [&a, &b] {
+        agent.meshed("weather", 1).await;
+    }
+    let parent = a.producer("weather").await;
+    publish(&parent, old + 1).await;
+    let health = b.network_when("weather", "the late one", |network| judged(network, old + 2)).await;
+    assert_eq!(health["verdicts"]["reject"], rejected);
+    assert_eq!(health["verdicts"]["ignore"], old + 1 - rejected);
 }
