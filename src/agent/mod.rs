@@ -9,5 +9,7 @@ pub mod ops;
 pub mod parents;
 mod run;
 pub mod settings;
+mod subscriptions;
 
 pub use run::{RunError, run};
+pub use subscriptions::Holder;

@@ -72,16 +72,54 @@ async fn topics_are_joined_and_left_at_run_time() {
     parent.publish("weather", "weather/storms", "good storm").await.unwrap();
     assert_eq!(message(&mut consumer).await, "good storm");
     client.unsubscribe("weather", "weather/storms").await.unwrap();
-    // Word of it has to get round first.
+    nobody_on(&parent, "weather/storms").await;
+    let again = client.unsubscribe("weather", "weather/storms").await;
+    assert!(again.unwrap_err().to_string().contains("weather/storms"));
+}
+
+/// Publishes until nobody is on the topic any more: word of it has to get round first.
+async fn nobody_on(parent: &Client, topic: &str) {
     let mut number = 0;
     until("nobody on the topic", || {
         number += 1;
-        let publish = parent.publish("weather", "weather/storms", format!("good storm {number}"));
+        let publish = parent.publish("weather", topic, format!("good, but late {number}"));
         async move { matches!(publish.await, Err(PublishError::NotSent { status: PublishStatus::NoPeers, .. })).then_some(()) }
     })
     .await;
-    let again = client.unsubscribe("weather", "weather/storms").await;
-    assert!(again.unwrap_err().to_string().contains("weather/storms"));
+}
+
+#[tokio::test]
+async fn a_topic_is_left_when_the_last_who_joined_it_has_left_it() {
+    let (_a, parent, b) = pair(Setup::new("2s"), Setup::new("2s")).await;
+    let (one, two) = (b.producer("weather").await, b.producer("weather").await);
+    let _verifier = b.verifier("weather").await;
+    let (_client, mut consumer) = b.consumer("weather", ConsumeOptions::default()).await;
+    // The network's file has joined it: none of the parents can leave it for all.
+    assert!(one.unsubscribe("weather", "weather").await.unwrap_err().to_string().contains("not joined by this session"));
+    one.subscribe("weather", "weather").await.unwrap();
+    one.unsubscribe("weather", "weather").await.unwrap();
+    parent.publish("weather", "weather", "good for the file").await.unwrap();
+    assert_eq!(message(&mut consumer).await, "good for the file");
+
+    for client in [&one, &two] {
+        client.subscribe("weather", "weather/storms").await.unwrap();
+    }
+    one.unsubscribe("weather", "weather/storms").await.unwrap();
+    parent.publish("weather", "weather/storms", "good for the other").await.unwrap();
+    assert_eq!(message(&mut consumer).await, "good for the other");
+    two.unsubscribe("weather", "weather/storms").await.unwrap();
+    nobody_on(&parent, "weather/storms").await;
+
+    // A session that ends gives back what it has joined, and nothing else.
+    for topic in ["weather/snow", "weather/hail"] {
+        one.subscribe("weather", topic).await.unwrap();
+    }
+    two.subscribe("weather", "weather/hail").await.unwrap();
+    one.close().await;
+    nobody_on(&parent, "weather/snow").await;
+    parent.publish("weather", "weather/hail", "good hail").await.unwrap();
+    // What was published while the word was getting round has come, too.
+    while message(&mut consumer).await != "good hail" {}
 }
 
 #[tokio::test]
