@@ -56,7 +56,7 @@ async fn measure(stages: &'static str, name: &str, rate: f64, seconds: f64, burs
     let warm_up = (count / 10).max(1_000);
     open_loop(&mut harness, 1, warm_up, rate).await;
     let histogram = open_loop(&mut harness, 1 + warm_up, count, rate).await;
-    let messages = harness::messages(&harness::topic(), 1 + warm_up + count, burst, SIZE);
+    let messages = harness::received(&harness::topic(), 1 + warm_up + count, burst, SIZE);
     let start = Instant::now();
     harness.pass(messages).await;
     let throughput = burst as f64 / start.elapsed().as_secs_f64();

@@ -11,6 +11,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceBuilder, ServiceExt as _};
 
 use super::directory::{Directory, Network, TopicError};
+use super::subscriptions::Holder;
 use crate::gossip::{AllowChange, PeerError, PublishError, Published};
 use crate::pipeline::{CommandError, MarkAction, Order, Origin, Up};
 use crate::wire::PublishStatus;
@@ -23,6 +24,8 @@ const ORDERS: usize = 256;
 /// What a parent asks for.
 #[derive(Debug)]
 pub struct Request {
+    /// Who asks.
+    pub holder: Holder,
     /// Index of the network in the directory.
     pub network: usize,
     /// What.
@@ -148,7 +151,7 @@ pub fn publish_status(error: &ControlError) -> PublishStatus {
         TopicError::Publish(PublishError::TooLarge { .. }) => PublishStatus::TooLarge,
         TopicError::Publish(PublishError::QueueFull(_)) => PublishStatus::QueueFull,
         TopicError::Publish(PublishError::Stopped(_)) => PublishStatus::Unavailable,
-        TopicError::Publish(PublishError::Router(_)) | TopicError::Subscribe(_) => PublishStatus::Failed,
+        TopicError::Publish(PublishError::Router(_)) | TopicError::Subscribe(_) | TopicError::NotJoined(_) => PublishStatus::Failed,
     }
 }
 
@@ -157,14 +160,14 @@ async fn carry_out(directory: Arc<Directory>, request: Request) -> Result<Reply,
     let Some(network) = directory.networks.get(request.network) else {
         return Err(ControlError::Unavailable("?".into()).into());
     };
-    Ok(ask(&directory, network, request.ask).await?)
+    Ok(ask(&directory, network, request.holder, request.ask).await?)
 }
 
-async fn ask(directory: &Directory, network: &Network, ask: Ask) -> Result<Reply, ControlError> {
+async fn ask(directory: &Directory, network: &Network, holder: Holder, ask: Ask) -> Result<Reply, ControlError> {
     match ask {
         Ask::Publish(topic, payload) => Ok(Reply::Published(directory.publish(network, &topic, payload).await?)),
-        Ask::Subscribe(topic) => Ok(directory.subscribe(network, &topic).await.map(|()| Reply::Done)?),
-        Ask::Unsubscribe(topic) => Ok(directory.unsubscribe(network, &topic).await.map(|()| Reply::Done)?),
+        Ask::Subscribe(topic) => Ok(directory.subscribe(network, &topic, holder).await.map(|()| Reply::Done)?),
+        Ask::Unsubscribe(topic) => Ok(directory.unsubscribe(network, &topic, holder).await.map(|()| Reply::Done)?),
         Ask::Allow(change) => Ok(directory.gossip.allow(change).await.map(|()| Reply::Done)?),
         Ask::Thresholds { topic, skip, validity } => {
             let topic = if topic.is_empty() { None } else { Some(directory.topic(network, &topic)?) };

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
 
+use super::subscriptions::{Holder, Subscriptions};
 use crate::gossip::{Gossip, PublishError, Published, SubscribeError};
 use crate::pipeline::{Arrival, Claims, Inlet, Peer, Snapshot, TooManyTopics, Topic, Topics, Up};
 
@@ -41,6 +42,8 @@ pub struct Directory {
     /// The overlay.
     pub gossip: Gossip,
     topics: Mutex<Topics>,
+    /// Held while the router is asked, so that a topic that one parent leaves and another joins ends up joined.
+    subscriptions: AsyncMutex<Subscriptions>,
 }
 
 /// Why a topic cannot be used on a network.
@@ -56,6 +59,9 @@ pub enum TopicError {
         /// What the network claims.
         claims: Vec<String>,
     },
+    /// Somebody else may have joined it.
+    #[error("topic {0:?} is not joined by this session; only what a session has joined can it leave")]
+    NotJoined(String),
     /// See [`TooManyTopics`].
     #[error(transparent)]
     TooMany(#[from] TooManyTopics),
@@ -71,7 +77,7 @@ impl Directory {
     /// A directory that knows no topic yet, and at most `max_topics` ever.
     #[must_use]
     pub fn new(networks: Vec<Network>, gossip: Gossip, max_topics: usize) -> Self {
-        Self { networks, gossip, topics: Mutex::new(Topics::new(max_topics)) }
+        Self { networks, gossip, topics: Mutex::new(Topics::new(max_topics)), subscriptions: AsyncMutex::default() }
     }
 
     /// The network of that name.
@@ -93,22 +99,75 @@ impl Directory {
         Ok(self.topics.lock().unwrap_or_else(PoisonError::into_inner).intern(name)?)
     }
 
-    /// Joins a topic; its messages go to the network's driver.
+    /// Joins a topic for `holder`; its messages go to the network's driver.
     ///
     /// # Errors
     /// [`TopicError`].
-    pub async fn subscribe(&self, network: &Network, name: &str) -> Result<(), TopicError> {
+    pub async fn subscribe(&self, network: &Network, name: &str, holder: Holder) -> Result<(), TopicError> {
         let topic = self.topic(network, name)?;
-        Ok(self.gossip.subscribe(topic, network.inlet.clone()).await?)
+        let mut subscriptions = self.subscriptions.lock().await;
+        let held = subscriptions.holds(&topic, holder);
+        // Before the router is asked: a request that is given up meanwhile leaves a holder that is released in time, not a topic without one.
+        subscriptions.add(topic.clone(), holder);
+        // Also when somebody else holds it: to join twice changes nothing.
+        let joined = self.gossip.subscribe(topic.clone(), network.inlet.clone()).await;
+        if joined.is_err() && !held {
+            subscriptions.remove(&topic, holder);
+        }
+        Ok(joined?)
     }
 
-    /// Leaves a topic.
+    /// Leaves a topic for `holder`; the overlay's topic is left when nobody holds it any more.
     ///
     /// # Errors
     /// [`TopicError`].
-    pub async fn unsubscribe(&self, network: &Network, name: &str) -> Result<(), TopicError> {
+    pub async fn unsubscribe(&self, network: &Network, name: &str, holder: Holder) -> Result<(), TopicError> {
         let topic = self.topic(network, name)?;
-        Ok(self.gossip.unsubscribe(topic).await?)
+        let mut subscriptions = self.subscriptions.lock().await;
+        if !subscriptions.holds(&topic, holder) {
+            return Err(TopicError::NotJoined(name.to_owned()));
+        }
+        if subscriptions.is_last(&topic, holder) {
+            match self.gossip.unsubscribe(topic.clone()).await {
+                // An earlier attempt was given up between the router and the table.
+                Ok(()) | Err(SubscribeError::NotSubscribed(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        subscriptions.remove(&topic, holder);
+        Ok(())
+    }
+
+    /// Gives back all that `holder` has joined. What nobody else holds is left after the network's deadline, so that a parent that is back in that time has missed
+    /// nothing.
+    pub async fn release(self: &Arc<Self>, holder: Holder) {
+        let mut subscriptions = self.subscriptions.lock().await;
+        let deadline = |topic: &Topic| {
+            let owner = self.networks.iter().find(|network| network.claims.matches(&topic.name));
+            owner.map_or(Duration::ZERO, |network| network.deadline)
+        };
+        if subscriptions.release(holder, Instant::now(), deadline) && !subscriptions.swept {
+            subscriptions.swept = true;
+            tokio::spawn(self.clone().sweep());
+        }
+    }
+
+    /// Leaves the topics that nobody came back for; ends when there are none left that are kept.
+    async fn sweep(self: Arc<Self>) {
+        loop {
+            let mut subscriptions = self.subscriptions.lock().await;
+            while let Some(topic) = subscriptions.expired(Instant::now()) {
+                if let Err(error) = self.gossip.unsubscribe(topic.clone()).await {
+                    tracing::debug!(topic = %topic.name, %error, "not left");
+                }
+            }
+            let Some(next) = subscriptions.next() else {
+                subscriptions.swept = false;
+                return;
+            };
+            drop(subscriptions);
+            tokio::time::sleep_until(next.into()).await;
+        }
     }
 
     /// Publishes for an own parent, and delivers to own consumers where the network says so.

@@ -2,11 +2,14 @@
 
 pub mod control;
 pub mod directory;
+mod grace;
 mod health;
 mod networks;
 pub mod ops;
 pub mod parents;
 mod run;
 pub mod settings;
+mod subscriptions;
 
 pub use run::{RunError, run};
+pub use subscriptions::Holder;

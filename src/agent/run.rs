@@ -16,7 +16,7 @@ use super::control::Control;
 use super::directory::{Directory, TopicError};
 use super::ops::{HealthBoard, Ops, OpsError, Status};
 use super::parents::{Admission, Parents, serve};
-use super::{health, networks};
+use super::{Holder, grace, health, networks};
 use crate::config::Config;
 use crate::gossip::{self, GossipError, Identity, IdentityError, NetworkOverlay};
 use crate::pipeline::RouterGone;
@@ -145,6 +145,7 @@ impl Running {
         let mut drivers = JoinSet::new();
         let started = networks::start(networks, &gossip.reports(), &draining, drain_within(config.agent.shutdown_within), &mut drivers);
         let directory = Arc::new(Directory::new(started, gossip, config.agent.max_topics));
+        tokio::spawn(grace::keep(directory.clone(), running.healed.clone()));
         join(&directory, topics).await?;
         health::provide(board, &directory);
         let (part, parting) = watch::channel(false);
@@ -218,7 +219,7 @@ async fn join(directory: &Directory, topics: Vec<(String, Vec<String>)>) -> Resu
     for (name, topics) in topics {
         let Some((_, network)) = directory.network(&name) else { continue };
         for topic in topics {
-            if let Err(source) = directory.subscribe(network, &topic).await {
+            if let Err(source) = directory.subscribe(network, &topic, Holder::File).await {
                 return Err(RunError::Topic { network: name, topic, source });
             }
         }

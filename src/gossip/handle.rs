@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::error::{GossipError, PeerError, PublishError, Stopped, SubscribeError};
@@ -34,6 +34,8 @@ pub struct Gossip {
 pub struct Running {
     /// Addresses that are listened on, each with this agent's `/p2p/<peer id>`.
     pub listen: Vec<String>,
+    /// Counts the times that a first peer connected after the start, or after a partition: no peer at all for longer than `partition_after`.
+    pub healed: watch::Receiver<u64>,
     /// Ends when gossip has stopped.
     pub task: JoinHandle<()>,
 }
@@ -59,9 +61,10 @@ pub(super) async fn launch(
     let (reports, report_queue) = mpsc::channel(REPORTS);
     let mut task = Task::new(settings, networks, swarm, command_queue, report_queue)?;
     let listen = task.listen(&settings.listen).await?;
+    let healed = task.healed();
     let peer_id = identity.peer_id().into();
     tracing::info!(peer = %peer_id, ?listen, "gossip started");
-    Ok((Gossip { commands, reports, peer_id }, Running { listen, task: tokio::spawn(task.run()) }))
+    Ok((Gossip { commands, reports, peer_id }, Running { listen, healed, task: tokio::spawn(task.run()) }))
 }
 
 impl Gossip {

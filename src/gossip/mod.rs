@@ -20,6 +20,7 @@ mod handle;
 mod identity;
 mod metrics;
 mod net;
+mod payloads;
 mod peers;
 mod settings;
 mod stock;
@@ -29,6 +30,7 @@ pub use error::{GossipError, PeerError, PublishError, Stopped, SubscribeError};
 pub use face::{AllowChange, NetworkOverlay, PeerView, Published};
 pub use handle::{Gossip, Running, check, start};
 pub use identity::{Identity, IdentityError};
+pub use payloads::Payloads;
 pub use settings::{
     AddressScore, BehaviourScore, Connections, ContentHash, FirstDeliveries, Invalid, Memory, Mesh, MeshDeliveries, MessageIdFunction,
     NetworkSettings, Redial, Score, Settings, SettingsError, SlowPeerScore, Thresholds, TimeInMesh, TopicScore,

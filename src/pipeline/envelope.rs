@@ -51,7 +51,7 @@ pub struct Arrival {
     pub topic: Topic,
     /// Its id in the overlay.
     pub id: MessageId,
-    /// Its bytes, not copied since the router.
+    /// Its bytes. No stage copies them.
     pub payload: Bytes,
     /// When it came; the verdict's deadline counts from here.
     pub arrived: Instant,

@@ -44,6 +44,8 @@ pub struct Setup {
     pub more: String,
     /// The whole of `[agent]`.
     pub agent: String,
+    /// More of `[gossip]`.
+    pub gossip: String,
     pub socket: PathBuf,
     pub ops: String,
     pub listen: String,
@@ -73,6 +75,7 @@ impl Setup {
             peers: Vec::new(),
             more: String::new(),
             agent: String::new(),
+            gossip: String::new(),
             socket,
             ops: "127.0.0.1:0".to_owned(),
             listen: "/ip4/127.0.0.1/tcp/0".to_owned(),
@@ -94,6 +97,11 @@ impl Setup {
         self
     }
 
+    pub fn gossip(mut self, gossip: &str) -> Self {
+        self.gossip.push_str(gossip);
+        self
+    }
+
     /// Writes the files and makes the command, which logs to its standard error.
     pub fn command(&self) -> Command {
         let path = |name: &str| self.dir.path().join(name);
@@ -104,7 +112,7 @@ impl Setup {
         }
         let mut text = format!("version = 1\nnetworks = {names:?}\n[agent]\n{}\n", self.agent);
         // Scores are not what is tested here: a rejected message would take its sender out of the mesh.
-        writeln!(text, "[gossip]\nlisten = [{:?}]\npeers = {:?}\npublish_wait = \"3s\"", self.listen, self.peers).unwrap();
+        writeln!(text, "[gossip]\nlisten = [{:?}]\npeers = {:?}\npublish_wait = \"3s\"\n{}", self.listen, self.peers, self.gossip).unwrap();
         writeln!(text, "[gossip.mesh]\nheartbeat = \"200ms\"\n[gossip.score]\nenabled = false").unwrap();
         writeln!(text, "[attach.unix]\npath = {:?}\n[ops]\nlisten = {:?}\n{}", self.socket, self.ops, self.more).unwrap();
         std::fs::write(path("pmq.toml"), text).unwrap();

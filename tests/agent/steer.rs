@@ -3,7 +3,7 @@
 use pmq::client::{Client, ConsumeOptions, MarkOp, PublishError, PublishStatus, RequestError, VerifyOptions};
 use pmq::wire::{HeaderOrigin, PmqHeader};
 
-use crate::rig::{Setup, judge, message, network, pair, until};
+use crate::rig::{Setup, judge, message, network, pair, soon, until};
 
 const ORIGIN: [u8; 32] = [7; 32];
 const NUMBERED: &str = "[[stage]]\nuse = \"decode\"\ncodec = \"pmq\"\n[[stage]]\nuse = \"sequence-window\"\nwarm_after = 1\n";
@@ -72,16 +72,54 @@ async fn topics_are_joined_and_left_at_run_time() {
     parent.publish("weather", "weather/storms", "good storm").await.unwrap();
     assert_eq!(message(&mut consumer).await, "good storm");
     client.unsubscribe("weather", "weather/storms").await.unwrap();
-    // Word of it has to get round first.
+    nobody_on(&parent, "weather/storms").await;
+    let again = client.unsubscribe("weather", "weather/storms").await;
+    assert!(again.unwrap_err().to_string().contains("weather/storms"));
+}
+
+/// Publishes until nobody is on the topic any more: word of it has to get round first.
+async fn nobody_on(parent: &Client, topic: &str) {
     let mut number = 0;
     until("nobody on the topic", || {
         number += 1;
-        let publish = parent.publish("weather", "weather/storms", format!("good storm {number}"));
+        let publish = parent.publish("weather", topic, format!("good, but late {number}"));
         async move { matches!(publish.await, Err(PublishError::NotSent { status: PublishStatus::NoPeers, .. })).then_some(()) }
     })
     .await;
-    let again = client.unsubscribe("weather", "weather/storms").await;
-    assert!(again.unwrap_err().to_string().contains("weather/storms"));
+}
+
+#[tokio::test]
+async fn a_topic_is_left_when_the_last_who_joined_it_has_left_it() {
+    let (_a, parent, b) = pair(Setup::new("2s"), Setup::new("2s")).await;
+    let (one, two) = (b.producer("weather").await, b.producer("weather").await);
+    let _verifier = b.verifier("weather").await;
+    let (_client, mut consumer) = b.consumer("weather", ConsumeOptions::default()).await;
+    // The network's file has joined it: none of the parents can leave it for all.
+    assert!(one.unsubscribe("weather", "weather").await.unwrap_err().to_string().contains("not joined by this session"));
+    one.subscribe("weather", "weather").await.unwrap();
+    one.unsubscribe("weather", "weather").await.unwrap();
+    parent.publish("weather", "weather", "good for the file").await.unwrap();
+    assert_eq!(message(&mut consumer).await, "good for the file");
+
+    for client in [&one, &two] {
+        client.subscribe("weather", "weather/storms").await.unwrap();
+    }
+    one.unsubscribe("weather", "weather/storms").await.unwrap();
+    parent.publish("weather", "weather/storms", "good for the other").await.unwrap();
+    assert_eq!(message(&mut consumer).await, "good for the other");
+    two.unsubscribe("weather", "weather/storms").await.unwrap();
+    nobody_on(&parent, "weather/storms").await;
+
+    // A session that ends gives back what it has joined, and nothing else.
+    for topic in ["weather/snow", "weather/hail"] {
+        one.subscribe("weather", topic).await.unwrap();
+    }
+    two.subscribe("weather", "weather/hail").await.unwrap();
+    one.close().await;
+    nobody_on(&parent, "weather/snow").await;
+    parent.publish("weather", "weather/hail", "good hail").await.unwrap();
+    // What was published while the word was getting round has come, too.
+    while message(&mut consumer).await != "good hail" {}
 }
 
 #[tokio::test]
@@ -115,4 +153,57 @@ async fn the_default_network_takes_every_topic_that_is_left() {
     assert!(client.subscribe("quakes", "weather/storms").await.unwrap_err().to_string().contains("does not claim"));
     parent.subscribe("weather", "weather/storms").await.unwrap();
     assert!(parent.subscribe("weather", "elsewhere").await.is_err());
+}
+
+fn judged(network: &serde_json::Value, count: u64) -> bool {
+    network["came_in"] == count
+        && network["verdicts"].as_object().is_some_and(|by| by.values().filter_map(serde_json::Value::as_u64).sum::<u64>() == count)
+}
+
+/// B checks numbers for their age; A is its one peer.
+#[tokio::test]
+async fn after_a_partition_what_is_too_old_is_ignored_for_the_grace_period_and_not_rejected() {
+    let front = "[[stage]]\nuse = \"decode\"\ncodec = \"pmq\"\n[[stage]]\nuse = \"sequence-window\"\nwarm_after = 1\nskip = 4\nvalidity = 10\ngrace = \"3s\"\n";
+    let weather = network("weather", front, "5s");
+    let b = Setup::with(&[&weather]).gossip("partition_after = \"500ms\"").start().await;
+    let a = Setup::with(&[&weather]).peer(&b).start().await;
+    b.meshed("weather", 1).await;
+    let _verifier = b.verifier("weather").await;
+    let parent = a.producer("weather").await;
+    publish(&parent, 1_000).await;
+    b.network_when("weather", "the mark", |network| network["verified"]["accept"] == 1).await;
+    // The start has its grace period, too. Behind it an old number is rejected.
+    let mut old = 0;
+    let rejected = soon("the end of the grace period", async {
+        loop {
+            old += 1;
+            publish(&parent, old).await;
+            let health = b.network_when("weather", "it", |network| judged(network, old + 1)).await;
+            if let Some(count @ 1..) = health["verdicts"]["reject"].as_u64() {
+                break count;
+            }
+        }
+    })
+    .await;
+    assert!(old > 1, "nothing was ignored at the start");
+
+    drop(parent);
+    let setup = a.killed().await;
+    let alone = |health: &serde_json::Value| {
+        health["subsystems"]["gossip"]["detail"]["peers"]
+            .as_array()
+            .is_some_and(|peers| peers.iter().all(|peer| peer["connected"] == false))
+    };
+    b.health_when("solitude", alone).await;
+    // Longer than `partition_after`: there is no event for it.
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    let a = setup.start().await;
+    for agent in [&a, &b] {
+        agent.meshed("weather", 1).await;
+    }
+    let parent = a.producer("weather").await;
+    publish(&parent, old + 1).await;
+    let health = b.network_when("weather", "the late one", |network| judged(network, old + 2)).await;
+    assert_eq!(health["verdicts"]["reject"], rejected);
+    assert_eq!(health["verdicts"]["ignore"], old + 1 - rejected);
 }

@@ -92,7 +92,7 @@ impl Session {
     fn request(&mut self, index: u16, request: u64, what: session::Request) {
         let network = self.attached.get(usize::from(index)).map_or(usize::MAX, |attached| attached.network);
         let publish = matches!(what, session::Request::Publish { .. });
-        let asked = self.control.ask(Request { network, ask: ask(what) });
+        let asked = self.control.ask(Request { holder: self.holder, network, ask: ask(what) });
         let answer = async move { (index, request, publish, asked.await) };
         // Bounded by the session's bound on unanswered requests.
         self.requests.push(answer.boxed());

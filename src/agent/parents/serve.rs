@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -10,11 +11,15 @@ use tokio::task::{JoinError, JoinSet};
 use super::admit::Admission;
 use super::session::{Ended, Session};
 use super::writer::Writer;
+use crate::agent::Holder;
 use crate::agent::control::Control;
 use crate::agent::directory::Directory;
 use crate::session::{AgentEnd, AgentTerms};
 use crate::transports::{Link, LinkError, Listener};
 use crate::wire::SessionId;
+
+/// Names of sessions among the subscriptions; never reused while the agent runs.
+static HOLDERS: AtomicU64 = AtomicU64::new(1);
 
 /// What every session needs.
 #[derive(Debug, Clone)]
@@ -67,10 +72,11 @@ async fn attach(link: Link, parents: Parents) {
             refuse(link, parents.terms, refusal.code(), &refusal.to_string()).await;
         }
         Ok(place) => {
+            let holder = Holder::Session(HOLDERS.fetch_add(1, Ordering::Relaxed));
             let session = SessionId(rand::random::<u64>().max(1));
             let max_window = parents.terms.max_window;
             let end = AgentEnd::new(place.grants.clone(), parents.terms, session, Instant::now());
-            let ended = Session::new(end, parents.directory, parents.control, max_window).run(link, parents.shutdown).await;
+            let ended = Session::new(end, parents.directory, parents.control, holder, max_window).run(link, parents.shutdown).await;
             match ended {
                 Ended::Left | Ended::Cut(_) | Ended::Shutdown => tracing::info!(%peer, reason = %ended, "parent detached"),
                 ended => tracing::warn!(%peer, reason = %ended, "parent detached"),

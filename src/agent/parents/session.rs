@@ -11,6 +11,7 @@ use futures::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 
 use super::writer::Writer;
+use crate::agent::Holder;
 use crate::agent::control::{Control, ControlError, Reply, publish_status};
 use crate::agent::directory::Directory;
 use crate::pipeline::{Cut, Down, LinkId, Up};
@@ -61,6 +62,8 @@ pub(super) struct Session {
     pub(super) end: AgentEnd,
     pub(super) directory: Arc<Directory>,
     pub(super) control: Control,
+    /// What its subscriptions are counted under.
+    pub(super) holder: Holder,
     /// The largest window that a parent may have, by network and role.
     pub(super) max_window: Window,
     pub(super) attached: Vec<Attached>,
@@ -71,11 +74,12 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(end: AgentEnd, directory: Arc<Directory>, control: Control, max_window: Window) -> Self {
+    pub(super) fn new(end: AgentEnd, directory: Arc<Directory>, control: Control, holder: Holder, max_window: Window) -> Self {
         Self {
             end,
             directory,
             control,
+            holder,
             max_window,
             attached: Vec::new(),
             // Replaced at the hello, when the windows are known.
@@ -103,8 +107,14 @@ impl Session {
         // A message that is on its way to the overlay reaches own consumers, too, whether or not its parent waits for the answer. Bounded by
         // the control road's bounds.
         let requests = std::mem::take(&mut self.requests);
+        let (directory, holder) = (self.directory.clone(), self.holder);
+        directory.release(holder).await;
         if !requests.is_empty() {
-            tokio::spawn(requests.for_each(|_| std::future::ready(())));
+            tokio::spawn(async move {
+                requests.for_each(|_| std::future::ready(())).await;
+                // One of them may have joined a topic.
+                directory.release(holder).await;
+            });
         }
         self.farewell(&ended);
         // A peer that does not read its last frames does without them.

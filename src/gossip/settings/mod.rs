@@ -45,6 +45,10 @@ pub struct Settings {
     pub publish_wait: Duration,
     /// Publishes that may wait for a first peer at the same time; one more is answered at once. Default 256.
     pub publish_waiting: usize,
+    /// Without any peer for longer than this, the agent has been partitioned: with the first peer that comes then (and at the start) each network's
+    /// `sequence-window` begins its `grace`. Default `"30s"`.
+    #[serde(with = "humantime_serde")]
+    pub partition_after: Duration,
     /// The router's own settings.
     pub mesh: Mesh,
     /// Peer scoring.
@@ -66,6 +70,7 @@ impl Default for Settings {
             redial: Redial::default(),
             publish_wait: Duration::from_secs(5),
             publish_waiting: 256,
+            partition_after: Duration::from_secs(30),
             mesh: Mesh::default(),
             score: Score::default(),
         }

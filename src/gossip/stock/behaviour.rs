@@ -7,45 +7,50 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::Bytes;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::gossipsub::{
     Behaviour, Event, IdentTopic, MaxCountSubscriptionFilter, MessageAcceptance, MessageAuthenticity, MessageId as StockId, PublishError,
     TopicHash,
 };
+use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished};
 use libp2p::swarm::{ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm};
 use libp2p::{Multiaddr, PeerId};
 
-use super::networks::{Claimed, Networks, RefuseAuthored};
+use super::networks::{Claimed, Inbound, Networks};
 use super::{config, score};
 use crate::gossip::error::GossipError;
 use crate::gossip::face::NetworkOverlay;
 use crate::gossip::net::{Router, RouterError, RouterEvent};
+use crate::gossip::payloads::Payloads;
 use crate::gossip::settings::{Score, Settings};
 use crate::pipeline::Topic;
 use crate::wire::{MessageId, Verdict};
 
-type Inner = Behaviour<RefuseAuthored, MaxCountSubscriptionFilter<Claimed>>;
+type Inner = Behaviour<Inbound, MaxCountSubscriptionFilter<Claimed>>;
 
 /// The stock router.
 pub(crate) struct Stock {
     inner: Inner,
     networks: Networks,
     score: Score,
-    /// Who is on which topic. Bounded: the subscription filter bounds topics per peer, the connection limits bound peers.
+    /// Bounded by the connection limits.
+    connected: HashSet<PeerId>,
+    /// Who is on which topic; connected peers only. Bounded: the subscription filter bounds topics per peer.
     members: HashMap<Arc<str>, HashSet<PeerId>>,
     /// Peers below the publish threshold as of the last tick: own messages are not sent to them.
     muted: HashSet<PeerId>,
+    payloads: Payloads,
 }
 
 impl Stock {
     pub(crate) fn new(settings: &Settings, list: Vec<NetworkOverlay>) -> Result<Self, GossipError> {
         let networks = Networks::new(list);
         let config = config::config(settings, &networks)?;
-        let transform = RefuseAuthored {
+        let transform = Inbound {
             networks: networks.any_predecessor().then(|| networks.clone()),
-            refused: metrics::counter!("pmq_gossip_authored_refused_total"),
+            authored: metrics::counter!("pmq_gossip_authored_refused_total"),
+            endless: metrics::counter!("pmq_gossip_topic_refused_total"),
         };
         let filter = MaxCountSubscriptionFilter {
             filter: Claimed(networks.clone()),
@@ -63,16 +68,28 @@ impl Stock {
                 score::topic_params(&settings.score, &network.score).validate().map_err(|error| GossipError::Router(error.to_owned()))?;
             }
         }
-        Ok(Self { inner, networks, score: settings.score.clone(), members: HashMap::new(), muted: HashSet::new() })
+        Ok(Self {
+            inner,
+            networks,
+            score: settings.score.clone(),
+            connected: HashSet::new(),
+            members: HashMap::new(),
+            muted: HashSet::new(),
+            payloads: Payloads::default(),
+        })
     }
 
-    fn joined(&mut self, peer: PeerId, topic: &TopicHash) -> RouterEvent {
+    /// `None` for a peer that has gone: its event was queued before its connection closed, and nothing would take it out of the table again.
+    fn joined(&mut self, peer: PeerId, topic: &TopicHash) -> Option<RouterEvent> {
+        if !self.connected.contains(&peer) {
+            return None;
+        }
         let name: Arc<str> = match self.members.get_key_value(topic.as_str()) {
             Some((name, _)) => name.clone(),
             None => topic.as_str().into(),
         };
         self.members.entry(name.clone()).or_default().insert(peer);
-        RouterEvent::Joined { topic: name }
+        Some(RouterEvent::Joined { topic: name })
     }
 
     fn left(&mut self, peer: &PeerId, topic: &TopicHash) {
@@ -93,11 +110,13 @@ impl Router for Stock {
     fn translate(&mut self, event: Event) -> Option<RouterEvent> {
         match event {
             Event::Message { propagation_source: source, message_id, message } => Some(match MessageId::new(&message_id.0) {
-                // The vector becomes the payload as it is.
-                Ok(id) => RouterEvent::Message { source, topic: message.topic.into_string(), id, payload: Bytes::from(message.data) },
+                Ok(id) => {
+                    let payload = self.payloads.share(message.data);
+                    RouterEvent::Message { source, topic: message.topic.into_string(), id, payload }
+                }
                 Err(_) => return None,
             }),
-            Event::Subscribed { peer_id, topic } => Some(self.joined(peer_id, &topic)),
+            Event::Subscribed { peer_id, topic } => self.joined(peer_id, &topic),
             Event::Unsubscribed { peer_id, topic } => {
                 self.left(&peer_id, &topic);
                 None
@@ -231,6 +250,16 @@ impl NetworkBehaviour for Stock {
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        match &event {
+            FromSwarm::ConnectionEstablished(ConnectionEstablished { peer_id, .. }) => {
+                self.connected.insert(*peer_id);
+            }
+            FromSwarm::ConnectionClosed(ConnectionClosed { peer_id, remaining_established: 0, .. }) => {
+                self.connected.remove(peer_id);
+                self.disconnected(peer_id);
+            }
+            _ => {}
+        }
         self.inner.on_swarm_event(event);
     }
 
@@ -242,3 +271,6 @@ impl NetworkBehaviour for Stock {
         self.inner.poll(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ pub(super) fn config(settings: &Settings, networks: &Networks) -> Result<Config,
     builder
         // off: without it messages are forwarded before their verdict.
         .validate_messages()
-        // Strict. Anonymous refuses any author; Permissive lets the predecessor's unsigned authors pass, the rest is refused in `RefuseAuthored`.
+        // Strict. Anonymous refuses any author; Permissive lets the predecessor's unsigned authors pass, the rest is refused in `Inbound`.
         .validation_mode(mode)
         // source and sequence number: equal for all anonymous messages.
         .message_id_fn(move |message: &Message| MessageId(ids.message_id(message.topic.as_str(), &message.data)))

@@ -34,7 +34,9 @@ impl Networks {
     }
 
     pub(super) fn message_id(&self, topic: &str, payload: &[u8]) -> Vec<u8> {
-        let function = self.id.unwrap_or_else(|| self.of(topic).map(|network| network.id).unwrap_or_default());
+        // A name that is too long is not compared: no network has it, and [`Inbound`] refuses it.
+        let of = || if topic.len() > MAX_TOPIC { None } else { self.of(topic) };
+        let function = self.id.unwrap_or_else(|| of().map(|network| network.id).unwrap_or_default());
         ids::message_id(function, topic, payload)
     }
 
@@ -52,23 +54,33 @@ impl Networks {
     }
 }
 
-/// Refuses authored messages where gossipsub itself had to be told to let them pass. Its mode is one for all topics, a network's choice is not.
-pub(crate) struct RefuseAuthored {
-    /// `None` when gossipsub refuses them all by itself.
+/// Refuses messages before their id is made: those with an endless topic, which would be compared with every network's claims; and authored ones where gossipsub
+/// itself had to be told to let them pass. Its mode is one for all topics, a network's choice is not.
+pub(crate) struct Inbound {
+    /// `None` when gossipsub refuses all authored messages by itself.
     pub(super) networks: Option<Networks>,
-    pub(super) refused: metrics::Counter,
+    pub(super) authored: metrics::Counter,
+    pub(super) endless: metrics::Counter,
 }
 
-impl DataTransform for RefuseAuthored {
+fn refused(why: &'static str) -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidData, why)
+}
+
+impl DataTransform for Inbound {
     fn inbound_transform(&self, raw: RawMessage) -> Result<Message, std::io::Error> {
+        if raw.topic.as_str().len() > MAX_TOPIC {
+            self.endless.increment(1);
+            return Err(refused("topic name too long"));
+        }
         if let Some(networks) = &self.networks {
             // Nodes of the Go predecessor penalise whoever forwards them a signed message.
             let signed = raw.signature.is_some() || raw.key.is_some();
             let authored = raw.source.is_some() || raw.sequence_number.is_some();
             let predecessor = networks.of(raw.topic.as_str()).is_some_and(|network| network.predecessor);
             if signed || (authored && !predecessor) {
-                self.refused.increment(1);
-                return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "signed or authored message"));
+                self.authored.increment(1);
+                return Err(refused("signed or authored message"));
             }
         }
         Ok(Message { source: raw.source, data: raw.data, sequence_number: raw.sequence_number, topic: raw.topic })

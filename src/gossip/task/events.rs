@@ -25,6 +25,10 @@ impl<R: Router> Task<R> {
                 self.dialler.connected(&peer_id);
                 if num_established.get() == 1 {
                     tracing::debug!(peer = %peer_id, address = %endpoint.get_remote_address(), "connected");
+                    if self.solitude.connected(now) {
+                        tracing::info!(peer = %peer_id, "the first peer after the start or a long time without any");
+                        self.healed.send_modify(|count| *count += 1);
+                    }
                     if self.peers.connected(peer_id, now).is_none() {
                         tracing::error!("all peer handles are used up; messages of new peers are ignored until a restart");
                     }
@@ -33,6 +37,7 @@ impl<R: Router> Task<R> {
             SwarmEvent::ConnectionClosed { peer_id, num_established: 0, cause, .. } => {
                 tracing::debug!(peer = %peer_id, ?cause, "disconnected");
                 self.peers.disconnected(&peer_id);
+                self.solitude.disconnected(now);
                 self.swarm.behaviour_mut().router.disconnected(&peer_id);
                 self.dialler.disconnected(&peer_id, now, rand::random());
             }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod events;
+mod solitude;
 mod waiting;
 
 use std::collections::HashMap;
@@ -15,7 +16,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{PeerId, Swarm};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Interval, MissedTickBehavior, Sleep};
 
 use super::error::{GossipError, PublishError, SubscribeError};
@@ -25,6 +26,7 @@ use super::net::{Dialler, Router, Shared, listen_address, probe, target};
 use super::peers::Peers;
 use super::settings::{Settings, SettingsError};
 use crate::pipeline::{Inlet, Report, Topic};
+use solitude::Solitude;
 use waiting::Waiting;
 
 /// Verdicts of one turn.
@@ -68,6 +70,9 @@ pub(super) struct Task<R: Router> {
     peers: Peers,
     dialler: Dialler,
     waiting: Waiting,
+    solitude: Solitude,
+    /// Partitions that have healed.
+    healed: watch::Sender<u64>,
     metrics: Metrics,
     graylist: f64,
     duplicate_cache_time: Duration,
@@ -97,6 +102,8 @@ impl<R: Router> Task<R> {
             dialler: Dialler::new(targets, settings.redial.clone(), now),
             peers: Peers::new(settings.connections.remembered),
             waiting: Waiting::new(settings.publish_wait, settings.publish_waiting),
+            solitude: Solitude::new(settings.partition_after),
+            healed: watch::Sender::new(0),
             metrics: Metrics::new(),
             graylist: settings.score.thresholds.graylist,
             duplicate_cache_time: settings.mesh.duplicate_cache_time,
@@ -112,6 +119,11 @@ impl<R: Router> Task<R> {
             reports,
             networks,
         })
+    }
+
+    /// See [`Running::healed`](super::Running::healed).
+    pub(super) fn healed(&self) -> watch::Receiver<u64> {
+        self.healed.subscribe()
     }
 
     /// Opens the listen addresses and answers what they became.

@@ -43,3 +43,27 @@ fn subscriptions_to_unclaimed_or_endless_topics_are_not_kept() {
     assert!(!filter.can_subscribe(&TopicHash::from_raw("b/x")));
     assert!(!filter.can_subscribe(&TopicHash::from_raw("a/".repeat(MAX_TOPIC))));
 }
+
+#[test]
+fn messages_on_endless_topics_are_refused_before_anything_is_compared() {
+    let networks = Networks::new(vec![network("a", &["*a*a*a*b"], CONTENT), network("b", &["b/*"], MessageIdFunction::TopicContent)]);
+    let none = metrics::Counter::noop;
+    let raw = |topic: String| RawMessage {
+        source: None,
+        data: b"hello".to_vec(),
+        sequence_number: None,
+        topic: TopicHash::from_raw(topic),
+        signature: None,
+        key: None,
+        validated: false,
+    };
+    for authored in [None, Some(networks.clone())] {
+        let inbound = Inbound { networks: authored, authored: none(), endless: none() };
+        assert!(inbound.inbound_transform(raw("a".repeat(MAX_TOPIC))).is_ok());
+        let error = inbound.inbound_transform(raw("a".repeat(MAX_TOPIC + 1))).unwrap_err();
+        assert!(error.to_string().contains("topic name too long"), "{error}");
+    }
+    // An id all the same, and the one of topics that nobody claims, although "a" would claim this one.
+    assert_eq!(networks.message_id(&("a".repeat(MAX_TOPIC) + "b"), b"hello").len(), 20);
+    assert_eq!(networks.message_id("aaab", b"hello").len(), 32);
+}
