@@ -110,8 +110,7 @@ async fn marks_and_thresholds_hold_over_a_fault() {
             other => other,
         }))
     });
-    let mut origin = Origin::default();
-    origin.0 = [7; 32];
+    let origin = Origin([7; 32]);
     order(&bench, Order::Thresholds { topic: Some(topic(0)), skip: 4, validity: 50 }).await;
     order(&bench, Order::Mark { topic: topic(0), origin, epoch: 0, action: MarkAction::Seed(1_000) }).await;
     let message = |id: u64, seq: u64| {
