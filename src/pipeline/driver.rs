@@ -4,12 +4,11 @@
 //! answers leaves after every step in the order of its promises: reports to the router, then records to consumers, then offers to verifiers.
 
 mod drain;
+mod pace;
 mod standing;
 
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -160,69 +159,6 @@ impl Driver {
         }
     }
 
-    async fn restart(&mut self, error: &RoadError) -> Result<(), RouterGone> {
-        tracing::error!(network = %self.network, %error, "the road failed and is restarted");
-        self.restarts += 1;
-        self.metrics.restarts.increment(1);
-        // The stages are broken, so what the store still holds is reported without them.
-        let mut rest = super::Batch::default();
-        self.road.store.flush(Reason::Fault, &mut rest);
-        let old = std::mem::replace(&mut self.road, (self.build)(stream()));
-        self.road.inherit(old, rest);
-        self.links.drain().for_each(|(_, attached)| attached.end(Cut::Fault));
-        self.report().await.map_err(|_| RouterGone(self.network.clone()))?;
-        tokio::select! {
-            () = tokio::time::sleep(PAUSE) => {}
-            () = down(&mut self.channels.shutdown) => {}
-        }
-        Ok(())
-    }
-
-    /// Waits until the stages take a pass; to be awaited before each one. A stack that is not ready holds up the road, but neither a deadline nor the
-    /// shutdown, nor the other networks.
-    async fn ready(&mut self) -> Result<(), Step> {
-        let first = poll_fn(|cx| Poll::Ready(self.road.poll_ready(cx))).await;
-        if let Poll::Ready(ready) = first {
-            return Ok(ready.map_err(RoadError::from)?);
-        }
-        let mut ticks = tokio::time::interval(TICK * 2);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let end = self.end;
-        loop {
-            // CORRECTNESS: every future below is cancel-safe.
-            tokio::select! {
-                biased;
-                ready = poll_fn(|cx| self.road.poll_ready(cx)) => return Ok(ready.map_err(RoadError::from)?),
-                () = over(end, &mut self.channels.shutdown) => return Err(Step::Down),
-                _ = ticks.tick() => {
-                    self.missed(Reason::QueueFull)?;
-                    self.road.overdue(Instant::now());
-                    self.report().await?;
-                    self.show();
-                }
-            }
-        }
-    }
-
-    async fn settle(&mut self) -> Result<(), Step> {
-        while self.road.unsettled() {
-            self.ready().await?;
-            self.road.settle(Instant::now())?;
-        }
-        Ok(())
-    }
-
-    /// What parents have ordered before a fault holds on the road after it.
-    async fn remind(&mut self) -> Result<(), Step> {
-        for order in self.standing.orders() {
-            self.ready().await?;
-            if let Err(error) = self.road.command(order, Instant::now())? {
-                tracing::warn!(network = %self.network, %error, "an order that held before the road failed is refused after it");
-            }
-        }
-        Ok(())
-    }
-
     /// Ends in an error alone.
     async fn drive(&mut self) -> Result<(), Step> {
         self.end = None;
@@ -320,11 +256,6 @@ impl Driver {
             }
         }
         Ok(())
-    }
-
-    /// Books what found no room in the channel of arrivals.
-    fn missed(&mut self, reason: Reason) -> Result<(), RoadError> {
-        self.channels.overflowed.take().into_values().try_for_each(|(topic, count)| self.road.missed(&topic, reason, count))
     }
 
     fn verdicts(&mut self, link: LinkId, index: u16, frame: &crate::wire::Frame, now: Instant) {
@@ -444,14 +375,6 @@ fn hops() -> Histogram<u64> {
 async fn down(shutdown: &mut watch::Receiver<bool>) {
     // An error means that the sender was dropped, which says the same.
     let _ = shutdown.wait_for(|down| *down).await;
-}
-
-/// Returns when the drain is over, or, as long as there is none, when the agent shuts down.
-async fn over(end: Option<tokio::time::Instant>, shutdown: &mut watch::Receiver<bool>) {
-    match end {
-        Some(end) => tokio::time::sleep_until(end).await,
-        None => down(shutdown).await,
-    }
 }
 
 /// A new delivery stream's name: never 0, which means "none".

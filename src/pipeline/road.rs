@@ -15,11 +15,14 @@
 //!   [`Road::own`], [`Road::tick`] and [`Road::command`] make one pass each.
 //! - A stack that is not ready holds up nobody's deadline: [`Road::overdue`] reports what has expired, [`Road::close`] all that is left.
 
+mod ends;
+
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tower::{BoxError, Layer, Service};
 
+use self::ends::Lost;
 use super::{
     Arrival, Batch, Command, CommandError, Core, Envelope, Fault, LinkId, LogError, Order, Outcome, Outlet, Pass, Peer, Plan, Pool,
     Settled, Shipment, Stack, StageLayer, Store, Tally, Topic, Wrapped,
@@ -81,31 +84,6 @@ pub struct Road {
     reports: Vec<Report>,
     tally: Tally,
     lost: Lost,
-}
-
-/// Losses that consumers are to be told of, collected over one step, so that a flood which alternates topics or causes appends one record of
-/// each and not one a message. Drained at the end of the step; bounded by what the step settles.
-#[derive(Default)]
-struct Lost(Vec<(Topic, Reason, u64)>);
-
-impl Lost {
-    fn add(&mut self, topic: &Topic, reason: Reason) {
-        match self.0.last_mut() {
-            Some((last, cause, count)) if last.index == topic.index && *cause == reason => *count += 1,
-            _ => self.0.push((topic.clone(), reason, 1)),
-        }
-    }
-
-    /// At most one record for each topic and cause, in the order of their numbers.
-    fn tell(&mut self, outlet: &mut dyn Outlet) {
-        self.0.sort_unstable_by_key(|(topic, cause, _)| (topic.index, *cause as u8));
-        for alike in self.0.chunk_by(|(left, this, _), (right, that, _)| left.index == right.index && this == that) {
-            if let [(topic, cause, _), ..] = alike {
-                outlet.unverified(topic, *cause, alike.iter().map(|(_, _, count)| count).sum());
-            }
-        }
-        self.0.clear();
-    }
 }
 
 /// The end of a message that was on the road when it failed.
@@ -216,17 +194,6 @@ impl Road {
         Ok(())
     }
 
-    /// Messages that found no room on the way here, and that the router was told of already.
-    ///
-    /// # Errors
-    /// [`RoadError`] when the log cannot keep its promise.
-    pub fn missed(&mut self, topic: &Topic, reason: Reason, count: u64) -> Result<(), RoadError> {
-        self.tally.arrived(count);
-        self.tally.settle_many(topic, Outcome::ignore(reason), count);
-        self.outlet.unverified(topic, reason, count);
-        Ok(self.outlet.commit()?)
-    }
-
     /// A verdict; takes effect at the next [`Road::settle`]. Answers the time since the message was offered.
     ///
     /// # Errors
@@ -329,49 +296,6 @@ impl Road {
         self.tail(batch, now)
     }
 
-    /// Deadlines, while the stack is not ready: what they end as Ignore is reported without it, and leaves through the stages later. What else is
-    /// settled waits for the stack.
-    pub fn overdue(&mut self, now: Instant) {
-        self.store.expire(now, &mut self.out);
-        let Self { out, late, reports, tally, lost, .. } = self;
-        for settled in out.settled.extract_if(.., |settled| settled.outcome.verdict == Verdict::Ignore) {
-            let report = Report::of(&settled.envelope.arrival, settled.outcome);
-            tally.settle(&report.topic, report.outcome);
-            if report.outcome.reason.lost_by_us() {
-                lost.add(&report.topic, report.outcome.reason);
-            }
-            reports.push(report);
-            late.settled.push(settled);
-        }
-        self.lost.tell(self.outlet.as_mut());
-    }
-
-    /// The end of a road whose stack is not ready any more: settles everything without it. What was accepted and could not leave is lost to `reason`.
-    ///
-    /// # Errors
-    /// [`RoadError`] when the log cannot keep its promise.
-    pub fn close(&mut self, reason: Reason) -> Result<(), RoadError> {
-        self.store.flush(reason, &mut self.out);
-        let mut rest = std::mem::take(&mut self.out.settled);
-        rest.iter_mut()
-            .filter(|settled| settled.outcome.verdict != Verdict::Ignore)
-            .for_each(|settled| settled.outcome = Outcome::ignore(reason));
-        self.end(rest);
-        Ok(self.outlet.commit()?)
-    }
-
-    /// The ends of messages that leave without the stages.
-    fn end(&mut self, rest: Vec<Settled>) {
-        for Settled { envelope: Envelope { arrival, .. }, outcome } in rest {
-            self.tally.settle(&arrival.topic, outcome);
-            if outcome.reason.lost_by_us() {
-                self.lost.add(&arrival.topic, outcome.reason);
-            }
-            self.reports.push(Report::of(&arrival, outcome));
-        }
-        self.lost.tell(self.outlet.as_mut());
-    }
-
     /// Time: deadlines, and the stages' own upkeep. What has expired takes effect at the next [`Road::settle`].
     ///
     /// # Errors
@@ -401,15 +325,6 @@ impl Road {
     /// Settles everything that is pending for one reason of our own; takes effect at the next [`Road::settle`].
     pub fn flush(&mut self, reason: Reason) {
         self.store.flush(reason, &mut self.out);
-    }
-
-    /// Takes over the book of a road that failed, and settles what it still held: without its stages, which are broken.
-    pub(super) fn inherit(&mut self, old: Self, mut rest: Batch) {
-        self.tally = old.tally;
-        self.reports = old.reports;
-        self.lost = old.lost;
-        rest.settled.extend(old.out.settled.into_iter().map(|settled| faulted(settled.envelope)));
-        self.end(rest.settled);
     }
 
     /// What the router is to be told; drain it before the shipments are sent.

@@ -1,9 +1,9 @@
-//! The end of a network's road.
+//! The ends of a network's road: the shutdown's drain, and a fault.
 
 use std::time::Instant;
 
-use super::{Driver, RouterGone, Step};
-use crate::pipeline::{BATCH_MESSAGES, Cut, Outcome, Report, TICK};
+use super::{Driver, PAUSE, RouterGone, Step, down, stream};
+use crate::pipeline::{BATCH_MESSAGES, Batch, Cut, Outcome, Report, RoadError, TICK};
 use crate::wire::Reason;
 
 impl Driver {
@@ -89,6 +89,25 @@ impl Driver {
             tracing::error!(network = %self.network, %error, "the log failed while the road was left");
         }
         self.show();
+        Ok(())
+    }
+
+    /// The road failed: what it held is settled, the links are cut, and a new one takes its place.
+    pub(super) async fn restart(&mut self, error: &RoadError) -> Result<(), RouterGone> {
+        tracing::error!(network = %self.network, %error, "the road failed and is restarted");
+        self.restarts += 1;
+        self.metrics.restarts.increment(1);
+        // The stages are broken, so what the store still holds is reported without them.
+        let mut rest = Batch::default();
+        self.road.store.flush(Reason::Fault, &mut rest);
+        let old = std::mem::replace(&mut self.road, (self.build)(stream()));
+        self.road.inherit(old, rest);
+        self.links.drain().for_each(|(_, attached)| attached.end(Cut::Fault));
+        self.report().await.map_err(|_| RouterGone(self.network.clone()))?;
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = down(&mut self.channels.shutdown) => {}
+        }
         Ok(())
     }
 }

@@ -1,0 +1,72 @@
+//! When a driver may make its next pass, and what goes on while it may not.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Instant;
+
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use super::{Driver, Step, down};
+use crate::pipeline::{RoadError, TICK};
+use crate::wire::Reason;
+
+impl Driver {
+    /// Waits until the stages take a pass; to be awaited before each one. A stack that is not ready holds up the road, but neither a deadline nor the
+    /// shutdown, nor the other networks.
+    pub(super) async fn ready(&mut self) -> Result<(), Step> {
+        let first = poll_fn(|cx| Poll::Ready(self.road.poll_ready(cx))).await;
+        if let Poll::Ready(ready) = first {
+            return Ok(ready.map_err(RoadError::from)?);
+        }
+        let mut ticks = tokio::time::interval(TICK * 2);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let end = self.end;
+        loop {
+            // CORRECTNESS: every future below is cancel-safe.
+            tokio::select! {
+                biased;
+                ready = poll_fn(|cx| self.road.poll_ready(cx)) => return Ok(ready.map_err(RoadError::from)?),
+                () = over(end, &mut self.channels.shutdown) => return Err(Step::Down),
+                _ = ticks.tick() => {
+                    self.missed(Reason::QueueFull)?;
+                    self.road.overdue(Instant::now());
+                    self.report().await?;
+                    self.show();
+                }
+            }
+        }
+    }
+
+    pub(super) async fn settle(&mut self) -> Result<(), Step> {
+        while self.road.unsettled() {
+            self.ready().await?;
+            self.road.settle(Instant::now())?;
+        }
+        Ok(())
+    }
+
+    /// What parents have ordered before a fault holds on the road after it.
+    pub(super) async fn remind(&mut self) -> Result<(), Step> {
+        for order in self.standing.orders() {
+            self.ready().await?;
+            if let Err(error) = self.road.command(order, Instant::now())? {
+                tracing::warn!(network = %self.network, %error, "an order that held before the road failed is refused after it");
+            }
+        }
+        Ok(())
+    }
+
+    /// Books what found no room in the channel of arrivals.
+    pub(super) fn missed(&mut self, reason: Reason) -> Result<(), RoadError> {
+        self.channels.overflowed.take().into_values().try_for_each(|(topic, count)| self.road.missed(&topic, reason, count))
+    }
+}
+
+/// Returns when the drain is over, or, as long as there is none, when the agent shuts down.
+async fn over(end: Option<tokio::time::Instant>, shutdown: &mut watch::Receiver<bool>) {
+    match end {
+        Some(end) => tokio::time::sleep_until(end).await,
+        None => down(shutdown).await,
+    }
+}
