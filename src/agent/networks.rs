@@ -30,10 +30,11 @@ pub(super) fn start(
         let (ups, up) = mpsc::channel(UPS);
         let (arrivals, arrived) = mpsc::channel(ARRIVALS);
         let (snapshots, snapshot) = watch::channel(Snapshot { network: name.clone(), ..Snapshot::default() });
-        let plan = network.plan;
+        let plan = Arc::new(network.plan);
+        let of_driver = plan.clone();
         let driver = Driver::new(
             name.clone(),
-            Box::new(move |stream| Road::new(&plan, stream)),
+            Box::new(move |stream| Road::new(&of_driver, stream)),
             Channels { arrivals: arrived, ups: up, reports: reports.clone(), snapshot: snapshots, shutdown: shutdown.clone() },
         );
         drivers.spawn(driver.drain_within(drain_within).run());
@@ -44,6 +45,7 @@ pub(super) fn start(
             // Checked against the largest frame when the file was read.
             max_message: usize::try_from(network.max_message).unwrap_or(usize::MAX),
             loopback: network.loopback,
+            plan,
             ups,
             arrivals,
             snapshot,

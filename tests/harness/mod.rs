@@ -134,6 +134,7 @@ impl Harness {
             deadline: Duration::from_secs(30),
             max_message: 1 << 20,
             loopback: true,
+            plan: Arc::new(plan(stages)),
             ups,
             arrivals: arrivals.clone(),
             snapshot: snapshot.clone(),
