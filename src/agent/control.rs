@@ -151,6 +151,7 @@ pub fn publish_status(error: &ControlError) -> PublishStatus {
         TopicError::Publish(PublishError::TooLarge { .. }) => PublishStatus::TooLarge,
         TopicError::Publish(PublishError::QueueFull(_)) => PublishStatus::QueueFull,
         TopicError::Publish(PublishError::Stopped(_)) => PublishStatus::Unavailable,
+        TopicError::Invalid { .. } => PublishStatus::Invalid,
         TopicError::Publish(PublishError::Router(_)) | TopicError::Subscribe(_) | TopicError::NotJoined(_) => PublishStatus::Failed,
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
 
 use super::subscriptions::{Holder, Subscriptions};
 use crate::gossip::{Gossip, PublishError, Published, SubscribeError};
-use crate::pipeline::{Arrival, Claims, Inlet, Peer, Snapshot, TooManyTopics, Topic, Topics, Up};
+use crate::pipeline::{Arrival, Claims, Inlet, Peer, Plan, Snapshot, TooManyTopics, Topic, Topics, Up};
 
 /// The peer that own messages are said to come from; the router counts its handles up from 0 and never gets there.
 const OWN: Peer = Peer(u32::MAX);
@@ -26,6 +26,8 @@ pub struct Network {
     pub max_message: usize,
     /// Whether own messages are delivered to own consumers.
     pub loopback: bool,
+    /// Its stages' settings, which say what neighbours would reject.
+    pub plan: Arc<Plan>,
     /// To its driver.
     pub ups: mpsc::Sender<Up>,
     /// Where the router puts its messages.
@@ -62,6 +64,14 @@ pub enum TopicError {
     /// Somebody else may have joined it.
     #[error("topic {0:?} is not joined by this session; only what a session has joined can it leave")]
     NotJoined(String),
+    /// Neighbours would hold it against this agent.
+    #[error("not sent: neighbours would reject this message on {topic:?}, and penalise this agent for it: {reason}")]
+    Invalid {
+        /// The topic.
+        topic: String,
+        /// What the network's codec says.
+        reason: String,
+    },
     /// See [`TooManyTopics`].
     #[error(transparent)]
     TooMany(#[from] TooManyTopics),
@@ -176,6 +186,10 @@ impl Directory {
     /// [`TopicError`].
     pub async fn publish(&self, network: &Network, name: &str, payload: Bytes) -> Result<Published, TopicError> {
         let topic = self.topic(network, name)?;
+        // The size comes first, and is the overlay's to judge; a codec need not read what is too large.
+        if payload.len() <= network.max_message {
+            network.plan.own(name, &payload).map_err(|reason| TopicError::Invalid { topic: name.to_owned(), reason })?;
+        }
         let published = self.gossip.publish(topic.clone(), payload.clone()).await?;
         // Without loopback, too: the road marks its number as seen.
         if !published.duplicate {

@@ -41,7 +41,7 @@ async fn gossip(directory: Arc<Directory>) -> Status {
     Status::ready(json!({ "peer_id": directory.gossip.peer_id(), "listen": listen, "peers": peers }))
 }
 
-/// A network without a verifier does not do what it is for: not ready (CONTRACTS 4).
+/// A network without a verifier does not do what it is for: not ready (promises 4).
 fn networks(networks: &[Network]) -> Status {
     let snapshots: Vec<_> = networks.iter().map(|network| network.snapshot.borrow().clone()).collect();
     let ready = snapshots.iter().all(|snapshot| snapshot.verifiers > 0);

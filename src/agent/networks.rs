@@ -31,10 +31,11 @@ pub(super) fn start(
         let (arrivals, arrived) = mpsc::channel(ARRIVALS);
         let overflowed = Overflowed::default();
         let (snapshots, snapshot) = watch::channel(Snapshot { network: name.clone(), ..Snapshot::default() });
-        let plan = network.plan;
+        let plan = Arc::new(network.plan);
+        let of_driver = plan.clone();
         let driver = Driver::new(
             name.clone(),
-            Box::new(move |stream| Road::new(&plan, stream)),
+            Box::new(move |stream| Road::new(&of_driver, stream)),
             Channels {
                 arrivals: arrived,
                 overflowed: overflowed.clone(),
@@ -52,6 +53,7 @@ pub(super) fn start(
             // Checked against the largest frame when the file was read.
             max_message: usize::try_from(network.max_message).unwrap_or(usize::MAX),
             loopback: network.loopback,
+            plan,
             ups,
             inlet: Inlet::new(arrivals, overflowed),
             snapshot,

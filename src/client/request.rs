@@ -17,7 +17,7 @@ pub struct Published {
     pub peers: u32,
 }
 
-/// Whether it is sent again after a lost link without asking: a publish is told by its content (CONTRACTS 3).
+/// Whether it is sent again after a lost link without asking: a publish is told by its content (promises 3.5).
 pub(super) fn repeats(what: &Request) -> bool {
     matches!(what, Request::Publish { .. })
 }

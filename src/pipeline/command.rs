@@ -22,7 +22,7 @@ impl Command {
 /// What may be asked of a stage.
 #[derive(Debug, Clone)]
 pub enum Order {
-    /// Set the sequence window's thresholds at run time (CONTRACTS 2).
+    /// Set the sequence window's thresholds at run time (promises 2.3).
     Thresholds {
         /// One topic, or all of the network's.
         topic: Option<Topic>,

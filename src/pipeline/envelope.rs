@@ -66,7 +66,7 @@ pub struct Envelope {
     pub header: Option<Header>,
 }
 
-/// How a message ends. Exactly one per message (CONTRACTS 1.1).
+/// How a message ends. Exactly one per message (promises 1.1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Outcome {
     /// What happens to it.

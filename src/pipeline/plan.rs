@@ -126,4 +126,12 @@ impl Plan {
         let outlet = outlet.ok_or_else(|| wrong(count, "there is no delivery".into(), "add [[stage]] use = \"delivery\" at the end"))?;
         Ok(Self { front, store, tail, outlet })
     }
+
+    /// Checks a message of our own before it is sent, by the stages in front of the queue.
+    ///
+    /// # Errors
+    /// Why neighbours with the same file would reject it.
+    pub fn own(&self, topic: &str, payload: &[u8]) -> Result<(), String> {
+        self.front.iter().try_fold(None, |header, stage| stage.own(topic, payload, header)).map(drop)
+    }
 }

@@ -240,7 +240,7 @@ impl Road {
         let mark = self.reports.len();
         for Settled { envelope, outcome } in batch.settled.drain(..) {
             let arrival = &envelope.arrival;
-            // CONTRACTS 1.2 holds whatever a stage of the library's user says.
+            // Promises 1.2 holds whatever a stage of the library's user says.
             let outcome = if outcome.verdict == Verdict::Reject { Outcome::reject(outcome.reason) } else { outcome };
             self.reports.push(Report::of(arrival, outcome));
             if outcome.verdict == Verdict::Accept {

@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use tower::{BoxError, Layer, Service};
 
-use super::{Batch, Command, Envelope, Settled};
+use super::{Batch, Command, Envelope, Header, Settled};
 
 /// A synchronous room on a network's road. No IO, no clock of its own, one owner.
 pub trait Stage: Send {
@@ -106,6 +106,16 @@ pub trait Blueprint: Send + Sync + std::fmt::Debug {
     /// Whether it acts on outcomes (gives back, commits), which only the stages before the validation queue see.
     fn needs_outcome(&self) -> bool {
         false
+    }
+
+    /// Looks at a message of our own before it is sent, as a neighbour's stage of the same settings would at its arrival. Takes the header
+    /// that a stage before it has read, and answers the one that stages behind it find. For checks that need no table.
+    ///
+    /// # Errors
+    /// Why neighbours would reject the message, and penalise this agent for it.
+    fn own(&self, topic: &str, payload: &[u8], header: Option<Header>) -> Result<Option<Header>, String> {
+        let _ = (topic, payload);
+        Ok(header)
     }
 
     /// Bytes of memory that the stage takes at most, at `rate` messages a second.

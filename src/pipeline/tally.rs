@@ -1,4 +1,4 @@
-//! The book of outcomes: everything that came in is in flight or has exactly one outcome (CONTRACTS 1.1).
+//! The book of outcomes: everything that came in is in flight or has exactly one outcome (promises 1.1).
 
 use super::{Outcome, Topic};
 use crate::wire::{Reason, Verdict};

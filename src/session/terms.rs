@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::wire::{Cursor, Limits, Overflow, Roles, Window};
 
-/// When silence is asked about, and when it is death (CONTRACTS 4: heartbeat 1 s, dead at 3 s).
+/// When silence is asked about, and when it is death (promises 4: heartbeat 1 s, dead at 3 s).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timing {
     /// Silence after which a ping is sent, and time from ping to ping.

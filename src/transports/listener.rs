@@ -26,7 +26,7 @@ impl Listener {
     ///
     /// # Errors
     /// [`LinkError::AddressInUse`] when a living agent listens there; [`LinkError::Directory`] and [`LinkError::ForeignFile`] when the
-    /// place cannot be trusted (CONTRACTS 4); [`LinkError::Io`] for the rest.
+    /// place cannot be trusted (promises 4); [`LinkError::Io`] for the rest.
     pub async fn bind(address: &Address, accept_rate: u32, limits: Limits) -> Result<Self, LinkError> {
         match address {
             Address::Unix(path) => {

@@ -106,7 +106,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// What became of a publish (CONTRACTS 3).
+    /// What became of a publish (promises 3.5).
     PublishStatus: u8 {
         /// Sent; `peers` were eligible.
         Ok = 1, "ok";
@@ -168,7 +168,7 @@ codes! {
         TooManySessions = 17, "too-many-sessions";
     }
 
-    /// What to do with a high mark (CONTRACTS 2).
+    /// What to do with a high mark (promises 2.3).
     MarkOp: u8 {
         /// Set it if there is none yet.
         Seed = 1, "seed";

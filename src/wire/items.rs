@@ -144,7 +144,7 @@ impl Overflow {
     }
 }
 
-/// Why a verdict changed nothing (CONTRACTS 1.4). The numbers are part of the wire format.
+/// Why a verdict changed nothing (promises 1.4). The numbers are part of the wire format.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
 #[repr(u8)]
 pub enum VerdictRefused {

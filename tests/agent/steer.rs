@@ -137,6 +137,24 @@ async fn a_topic_that_the_network_does_not_claim_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn what_neighbours_would_reject_is_not_sent() {
+    let weather = network("weather", "[[stage]]\nuse = \"decode\"\ncodec = \"pmq\"\n", "5s");
+    let (_a, parent, b) = pair(Setup::with(&[&weather]), Setup::with(&[&weather])).await;
+    let _verifier = b.verifier("weather").await;
+    let (_client, mut consumer) = b.consumer("weather", ConsumeOptions::default()).await;
+    match parent.publish("weather", "weather", "good, without a header").await {
+        Err(PublishError::NotSent { status: PublishStatus::Invalid, text, .. }) => {
+            assert!(text.contains("would reject") && text.contains("\"weather\""), "{text}");
+        }
+        other => panic!("{other:?}"),
+    }
+    publish(&parent, 1).await;
+    assert!(message_ends(1)(&message(&mut consumer).await));
+    // On one connection the later message does not overtake the earlier one.
+    assert_eq!(b.network_when("weather", "the message", |network| network["came_in"].as_u64() >= Some(1)).await["came_in"], 1);
+}
+
+#[tokio::test]
 async fn the_default_network_takes_every_topic_that_is_left() {
     let networks = [network("quakes", "[[stage]]\nuse = \"admission\"\n", "5s"), network("weather", "", "5s")];
     let setup = || Setup::with(&[&networks[0], &networks[1]]).more("[network.default]\ntake = \"quakes\"\n");

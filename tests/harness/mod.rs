@@ -140,6 +140,7 @@ impl Harness {
             deadline: Duration::from_secs(30),
             max_message: 1 << 20,
             loopback: true,
+            plan: Arc::new(plan(stages)),
             ups,
             inlet: Inlet::new(arrivals.clone(), Overflowed::default()),
             snapshot: snapshot.clone(),

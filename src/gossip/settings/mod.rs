@@ -83,7 +83,7 @@ impl Default for Settings {
 pub struct Connections {
     /// Established in all. Default 256.
     pub total: u32,
-    /// Established that others opened. Default 192, so that some room is left for those that we choose (THREATS, eclipse).
+    /// Established that others opened. Default 192, so that some room is left for those that we choose (promises 5.1).
     pub incoming: u32,
     /// Established that we opened. Default 128.
     pub outgoing: u32,

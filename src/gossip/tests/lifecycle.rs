@@ -125,7 +125,7 @@ async fn topics_are_joined_and_left_at_run_time() {
     assert_eq!(unclaimed, Err(SubscribeError::Unclaimed("elsewhere".into())));
 }
 
-/// With ids from content alone, whoever replays a payload on one topic suppresses it on another (THREATS, "Censorship by id"). With the topic in the id he does not.
+/// With ids from content alone, whoever replays a payload on one topic suppresses it on another (promises 5.2). With the topic in the id he does not.
 #[tokio::test]
 async fn a_replay_on_another_topic_censors_only_ids_of_content_alone() {
     for (id, censored) in

@@ -28,7 +28,7 @@ pub use self::fixed::{Endian, FixedSettings, Integer, Range, TagRange};
 pub use self::pmq::PmqSettings;
 pub use self::raw::RawSettings;
 pub use self::tag::ContentTag;
-use crate::pipeline::{Batch, Blueprint, Envelope, Outcome, Stage};
+use crate::pipeline::{Batch, Blueprint, Envelope, Header, Outcome, Stage};
 use crate::wire::Reason;
 
 const NAME: &str = "decode";
@@ -58,6 +58,13 @@ impl Blueprint for Decode {
 
     fn reads_header(&self) -> bool {
         self.codec.reads_header()
+    }
+
+    fn own(&self, topic: &str, payload: &[u8], header: Option<Header>) -> Result<Option<Header>, String> {
+        if header.is_some() {
+            return Ok(header);
+        }
+        self.codec.read(topic, payload).map_err(|malformed| malformed.to_string())
     }
 }
 

@@ -21,7 +21,7 @@ pub enum Fallback {
     AcceptUnverified,
 }
 
-/// The fallback by cause. There is no reject: no sender can answer for a cause of our own (CONTRACTS 1.2).
+/// The fallback by cause. There is no reject: no sender can answer for a cause of our own (promises 1.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fallbacks {

@@ -1,4 +1,4 @@
-//! What the window may say of a message, and what that means going in and coming out (CONTRACTS 2).
+//! What the window may say of a message, and what that means going in and coming out (promises 2).
 
 use crate::pipeline::Outcome;
 use crate::wire::Reason;

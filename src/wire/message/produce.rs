@@ -153,7 +153,7 @@ impl<'a> Wire<'a> for Unsubscribe<'a> {
     }
 }
 
-/// Thresholds of the sequence window (CONTRACTS 2).
+/// Thresholds of the sequence window (promises 2.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Thresholds<'a> {
     /// Index of the network in the welcome.

@@ -1,4 +1,4 @@
-//! Random schedules over whole roads (CONTRACTS 1).
+//! Random schedules over whole roads (promises 1).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
