@@ -27,7 +27,7 @@ async fn begin(network: &Network) {
     }
     match answered.await {
         Ok(Ok(())) => {
-            tracing::info!(network = %network.name, "first peer after a partition: what is too old is ignored for the grace period, not rejected");
+            tracing::info!(network = %network.name, "first peer after a partition: for the grace period, what is too old is ignored and not rejected");
         }
         // A network without a window rejects nothing for its age.
         Ok(Err(CommandError::NoStage)) | Err(_) => {}

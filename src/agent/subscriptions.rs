@@ -82,3 +82,6 @@ impl Subscriptions {
         Some(topic)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -163,7 +163,7 @@ impl Client {
         self.request(network, Request::Subscribe(topic.into())).await.map(drop)
     }
 
-    /// Leaves a topic of a network.
+    /// Leaves a topic of a network that this client has joined. The agent stays on it for others who have.
     ///
     /// # Errors
     /// [`RequestError`].
