@@ -92,6 +92,9 @@ pub enum ControlError {
     /// Given up.
     #[error("not carried out within {0:?}; it may still be")]
     Slow(Duration),
+    /// The list holds for the whole agent.
+    #[error("the list of peers holds for every network of the agent, and this credential is not granted \"produce\" on all of them")]
+    Steering,
     /// Not now.
     #[error("network {0} is shutting down or being restarted; try again")]
     Unavailable(Arc<str>),

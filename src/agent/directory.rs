@@ -193,6 +193,8 @@ impl Directory {
         let published = self.gossip.publish(topic.clone(), payload.clone()).await?;
         // Without loopback, too: the road marks its number as seen.
         if !published.duplicate {
+            // A copy of its own: a slice would keep the parent's whole frame alive as long as the delivery log keeps the message.
+            let payload = Bytes::copy_from_slice(&payload);
             let arrival = Arrival { peer: OWN, topic, id: published.id, payload, arrived: Instant::now() };
             if network.ups.send(Up::Own(arrival, network.loopback)).await.is_err() {
                 tracing::debug!(network = %network.name, "own message not marked nor delivered: the network is shutting down");

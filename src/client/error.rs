@@ -21,6 +21,9 @@ pub enum ClientError {
         /// What, where and the mend, in the agent's words.
         text: String,
     },
+    /// The hello cannot be written: no role was declared, or a name is too long.
+    #[error("the hello cannot be written: {0}")]
+    Hello(String),
     /// What is at the other end does not keep to the protocol of this version.
     #[error("no attach session: {0}")]
     Protocol(String),
@@ -74,6 +77,8 @@ impl ClientError {
             }
             Self::Refused { code, .. } => is_final(*code),
             Self::Protocol(_) | Self::Dead(_) | Self::Timeout { .. } => false,
+            // The hello itself cannot be written: nothing that the agent could do changes that.
+            Self::Hello(_) => true,
             Self::NotDeclared { .. } | Self::Taken { .. } | Self::Thread(_) | Self::Closed => true,
         }
     }

@@ -32,8 +32,8 @@ impl Default for VerifyOptions {
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConsumeOptions {
-    /// A name under which the agent keeps the stream while this parent is away; empty = it ends with the link, and a new link begins
-    /// with what comes then.
+    /// A name under which the agent remembers this consumer's place for a later process of the same user; empty = only a cursor brings it
+    /// back. Within one process the client resumes by itself either way.
     pub name: String,
     /// Where to go on, as [`Consumer::cursor`](super::Consumer::cursor) told an earlier process. Default: wherever the agent stands.
     pub cursor: Cursor,

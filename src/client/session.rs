@@ -76,7 +76,7 @@ impl<'a> Session<'a> {
         let wants = self.of.slots.iter().map(|slot| slot.want.clone()).collect();
         let mut end = match ParentEnd::new(wants, &self.of.software, self.of.terms.clone(), Instant::now()) {
             Ok(end) => end,
-            Err(error) => return ClientError::Protocol(error.to_string()),
+            Err(error) => return ClientError::Hello(error.to_string()),
         };
         let outbox = self.of.outbox.clone();
         // Whether there is something to write; and whether the agent still reads (what it said last is to be read in any case).

@@ -37,6 +37,17 @@ pub enum Credential {
     Memory(Arc<str>),
 }
 
+impl Credential {
+    /// Whose process it is, the same for all processes of one user.
+    #[must_use]
+    pub fn owner(&self) -> Arc<str> {
+        match self {
+            Self::Uid { uid, .. } => uid.to_string().into(),
+            Self::Memory(_) => "memory".into(),
+        }
+    }
+}
+
 impl fmt::Display for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

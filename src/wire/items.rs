@@ -114,7 +114,7 @@ impl GapReason {
 /// What a consumer asks for when it attaches.
 #[derive(Debug, Clone)]
 pub struct ConsumerTerms {
-    /// A name under which the stream outlives the session; empty = ends with the session.
+    /// A name under which the agent remembers its place while it is away; empty = only a cursor brings it back.
     pub name: Arc<str>,
     /// Where it stands.
     pub cursor: Cursor,

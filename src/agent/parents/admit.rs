@@ -50,6 +50,13 @@ pub(super) struct Place {
     _own: Vec<OwnedSemaphorePermit>,
 }
 
+impl Place {
+    /// Whether its credential may produce on that network.
+    pub(super) fn may_produce(&self, network: &str) -> bool {
+        self.grants.iter().any(|grant| (&*grant.network == "*" || &*grant.network == network) && grant.roles.contains(Roles::PRODUCE))
+    }
+}
+
 /// Why a credential gets no session.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {

@@ -1,5 +1,6 @@
 //! What a parent did, passed on to whom it concerns.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
@@ -7,7 +8,7 @@ use futures::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 
 use super::session::{Attached, Ended, Session};
-use crate::agent::control::{Ask, Request};
+use crate::agent::control::{Ask, ControlError, Request};
 use crate::gossip::AllowChange;
 use crate::pipeline::{LinkId, LinkPort, MarkAction, Up};
 use crate::session::{self, AgentEvent, Want};
@@ -60,7 +61,7 @@ impl Session {
                 port: LinkPort { link, index: index as u16, down: self.down.0.clone() },
                 verify: want.roles.contains(Roles::VERIFY).then_some(want.verify),
                 consume: want.roles.contains(Roles::CONSUME).then_some(ConsumerTerms {
-                    name: want.consumer,
+                    name: self.owned(&want.consumer),
                     cursor: want.cursor,
                     window: want.consume,
                     policy: want.policy,
@@ -82,16 +83,30 @@ impl Session {
         Ok(network.ups.clone())
     }
 
+    /// A consumer's name belongs to whoever gave it: another user's consumer of the same name is another one.
+    fn owned(&self, name: &str) -> Arc<str> {
+        if name.is_empty() { name.into() } else { format!("{}/{name}", self.owner).into() }
+    }
+
     async fn tell(&mut self, index: u16, up: impl FnOnce(LinkId) -> Up) -> Result<(), Ended> {
         let link = self.attached.get(usize::from(index)).ok_or(Ended::Shutdown)?.link;
         let driver = self.driver(index)?;
         // CORRECTNESS: a driver never waits for a link, so waiting for the driver cannot end in a circle.
-        driver.send(up(link)).await.map_err(|_| Ended::Shutdown)
+        if driver.send(up(link)).await.is_err() {
+            // Its network has drained; the session's other networks may still wait for this parent, and all of them end it together.
+            tracing::debug!(network = index, "nobody is left to hear a parent: its network has drained");
+        }
+        Ok(())
     }
 
     fn request(&mut self, index: u16, request: u64, what: session::Request) {
         let network = self.attached.get(usize::from(index)).map_or(usize::MAX, |attached| attached.network);
         let publish = matches!(what, session::Request::Publish { .. });
+        if matches!(what, session::Request::AllowList { .. }) && !self.steers {
+            let refused = async move { (index, request, false, Err(ControlError::Steering)) };
+            self.requests.push(refused.boxed());
+            return;
+        }
         let asked = self.control.ask(Request { holder: self.holder, network, ask: ask(what) });
         let answer = async move { (index, request, publish, asked.await) };
         // Bounded by the session's bound on unanswered requests.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
 use super::admit::Admission;
-use super::session::{Ended, Session};
+use super::session::{Ended, Parent, Session};
 use super::writer::Writer;
 use crate::agent::Holder;
 use crate::agent::control::Control;
@@ -76,7 +76,12 @@ async fn attach(link: Link, parents: Parents) {
             let session = SessionId(rand::random::<u64>().max(1));
             let max_window = parents.terms.max_window;
             let end = AgentEnd::new(place.grants.clone(), parents.terms, session, Instant::now());
-            let ended = Session::new(end, parents.directory, parents.control, holder, max_window).run(link, parents.shutdown).await;
+            let steers = parents.directory.networks.iter().all(|network| place.may_produce(&network.name));
+            let parent = Parent { holder, owner: peer.owner(), steers };
+            let attached = metrics::gauge!("pmq_attach_sessions");
+            attached.increment(1.0);
+            let ended = Session::new(end, parents.directory, parents.control, parent, max_window).run(link, parents.shutdown).await;
+            attached.decrement(1.0);
             match ended {
                 Ended::Left | Ended::Cut(_) | Ended::Shutdown => tracing::info!(%peer, reason = %ended, "parent detached"),
                 ended => tracing::warn!(%peer, reason = %ended, "parent detached"),

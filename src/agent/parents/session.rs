@@ -15,7 +15,7 @@ use crate::agent::Holder;
 use crate::agent::control::{Control, ControlError, Reply, publish_status};
 use crate::agent::directory::Directory;
 use crate::pipeline::{Cut, Down, LinkId, Up};
-use crate::session::{AgentEnd, Dead, SendError, Violation};
+use crate::session::{AgentEnd, Counts, Dead, SendError, Violation};
 use crate::transports::{FrameStream, Link, LinkError};
 use crate::wire::{Frame, MessageId, Offer, PublishStatus, Record, RefuseCode, VerdictRefused, Window};
 
@@ -57,6 +57,13 @@ pub(super) type Downs = (mpsc::Sender<(u16, Down)>, mpsc::Receiver<(u16, Down)>)
 
 type Answered = (u16, u64, bool, Result<Reply, ControlError>);
 
+/// What is known of a parent before it has said anything.
+pub(super) struct Parent {
+    pub(super) holder: Holder,
+    pub(super) owner: Arc<str>,
+    pub(super) steers: bool,
+}
+
 /// A session that runs.
 pub(super) struct Session {
     pub(super) end: AgentEnd,
@@ -64,6 +71,10 @@ pub(super) struct Session {
     pub(super) control: Control,
     /// What its subscriptions are counted under.
     pub(super) holder: Holder,
+    /// Whose consumers' names these are.
+    pub(super) owner: Arc<str>,
+    /// Whether it may change who connects to the agent: what concerns every network takes the produce role on every network.
+    pub(super) steers: bool,
     /// The largest window that a parent may have, by network and role.
     pub(super) max_window: Window,
     pub(super) attached: Vec<Attached>,
@@ -74,12 +85,15 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(end: AgentEnd, directory: Arc<Directory>, control: Control, holder: Holder, max_window: Window) -> Self {
+    pub(super) fn new(end: AgentEnd, directory: Arc<Directory>, control: Control, parent: Parent, max_window: Window) -> Self {
+        let Parent { holder, owner, steers } = parent;
         Self {
             end,
             directory,
             control,
             holder,
+            owner,
+            steers,
             max_window,
             attached: Vec::new(),
             // Replaced at the hello, when the windows are known.
@@ -116,6 +130,7 @@ impl Session {
                 directory.release(holder).await;
             });
         }
+        count(self.end.counts());
         self.farewell(&ended);
         // A peer that does not read its last frames does without them.
         let _ = tokio::time::timeout(FAREWELL, poll_fn(|cx| writer.poll_write(&mut self.end, cx))).await;
@@ -280,6 +295,18 @@ async fn wake(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+/// What the session refused in passing, once it is over: nobody of the parent's own is named.
+fn count(counts: Counts) {
+    for (why, count) in [
+        ("unknown-ticket", counts.unknown_tickets),
+        ("stale-session", counts.stale_frames),
+        ("not-granted", counts.not_granted),
+        ("rate", counts.rate),
+    ] {
+        metrics::counter!("pmq_attach_refused_total", "why" => why).increment(count);
     }
 }
 

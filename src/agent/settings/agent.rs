@@ -29,6 +29,9 @@ pub enum AgentError {
     /// No thread, or more than any machine has.
     #[error("`threads` is {0}; take 1 to 1024")]
     Threads(usize),
+    /// Too short for goodbyes.
+    #[error("`shutdown_within` is {0:?}, which leaves no time to drain and to say goodbye; take at least 2s")]
+    ShutdownWithin(Duration),
     /// No topic, or more than their index can name.
     #[error("`max_topics` is {0}; take 1 to 1000000")]
     MaxTopics(usize),
@@ -45,6 +48,9 @@ impl Agent {
         }
         if !(1..=1_000_000).contains(&self.max_topics) {
             return Err(AgentError::MaxTopics(self.max_topics));
+        }
+        if self.shutdown_within < Duration::from_secs(2) {
+            return Err(AgentError::ShutdownWithin(self.shutdown_within));
         }
         Ok(())
     }

@@ -106,8 +106,10 @@ async fn a_panic_is_left_to_the_deadline(place: Place) {
             }
         })
         .unwrap();
-    let deadline = Instant::now() + Duration::from_millis(300);
-    agent.offer(0..3, Duration::from_millis(300)).await;
+    // Long enough for a panic's backtrace to be written on a busy machine.
+    let wait = Duration::from_secs(3);
+    let deadline = Instant::now() + wait;
+    agent.offer(0..3, wait).await;
     assert_eq!(agent.verdicts().await, [(0, Verdict::Accept)], "answered before the panic");
     assert_eq!(agent.verdicts().await, [(1, Verdict::Ignore), (2, Verdict::Ignore)]);
     assert!(Instant::now() > deadline);

@@ -68,7 +68,7 @@ pub struct Judged {
     pub ticket: Ticket,
     /// What is to become of the message.
     pub verdict: Verdict,
-    /// The parent's own code, which the agent only counts; 0 = none.
+    /// The parent's own code; 0 = none. This version carries it and makes nothing of it.
     pub reason: u16,
 }
 
