@@ -27,6 +27,7 @@ impl Run {
                 down_s: round(seconds(kill.restarted.saturating_sub(kill.killed))),
                 forwarded_while_down: outage.forwarded,
                 missed: outage.missed,
+                lost: outage.lost,
                 unverified_reported: outage.unverified,
                 resumed_after_s: outage.resumed.map(|after| round(seconds(after))),
             }

@@ -4,3 +4,4 @@ pub(crate) mod books;
 pub(crate) mod facts;
 pub(crate) mod summary;
 pub(crate) mod table;
+mod told;

@@ -55,7 +55,7 @@ fn only_a_run_that_keeps_every_promise_is_ok() {
     assert_eq!(broken(|s| s.networks[0].published = 0), 1);
     assert_eq!(broken(|s| s.networks[0].expected_deliveries = 0), 1);
     assert_eq!(broken(|s| s.parent_restart[0].forwarded_while_down = 1), 1);
-    assert_eq!(broken(|s| s.parent_restart[0].missed = 3), 1);
+    assert_eq!(broken(|s| s.parent_restart[0].lost = 1), 1);
     assert_eq!(broken(|s| s.reasons.push("the witness was killed".to_owned())), 1);
 }
 
