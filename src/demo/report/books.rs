@@ -99,7 +99,7 @@ impl Books {
     ///
     /// A publish that was not answered counts if somebody else got the report: the process may have been killed in between. So does one
     /// whose publisher was killed by somebody right after it.
-    fn published(&self, network: Network) -> Published {
+    pub(super) fn published(&self, network: Network) -> Published {
         let mut all: BTreeMap<Round, Sent> = BTreeMap::new();
         for (index, account) in self.honest() {
             let answered: HashMap<&str, Nanos> = account
@@ -258,9 +258,9 @@ pub(super) struct Sent {
 }
 
 /// What honest nodes published.
-struct Published {
+pub(super) struct Published {
     /// What has certainly left.
-    sent: BTreeMap<Round, Sent>,
+    pub(super) sent: BTreeMap<Round, Sent>,
     /// Whatever was tried.
     attempted: HashSet<Round>,
 }
