@@ -76,6 +76,7 @@ fn every_promise_is_kept_and_the_dishonest_node_is_graylisted() {
     // A few are enough: who is graylisted is not read any more, on whatever network.
     assert!(rejected > 0, "{object:#}");
     assert!(object["dishonest"]["graylisted_after_s"].is_f64() && object["dishonest"]["score"].as_f64().unwrap() < 0.0, "{object:#}");
+    assert!(errors.contains("its neighbours had 0 of its invalid messages"), "{errors}");
     for (restart, (down, missed)) in [(2.0, false), (8.0, true)].into_iter().enumerate() {
         let restart = &object["parent_restart"][restart];
         assert!((restart["down_s"].as_f64().unwrap() - down).abs() < 0.5, "{object:#}");
@@ -93,6 +94,7 @@ fn without_scores_nobody_is_graylisted() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(object["dishonest"]["graylisted_after_s"].is_null(), "{object:#}");
     assert!(number(&object, "/networks/0/verdicts/reject") > 3, "it goes on being rejected: {object:#}\n{errors}");
+    assert!(errors.contains("its neighbours had ") && !errors.contains("its neighbours had 0 of"), "{errors}");
     assert!(output.status.success(), "what scoring does not do, the verifier still does: {object:#}\n{errors}");
 }
 
@@ -135,6 +137,37 @@ fn when_the_demo_is_killed_nothing_stays_behind() {
     assert_eq!(text, "");
     // A killed demo cannot clear up: this is the one thing that it leaves.
     std::fs::remove_dir_all(work.expect("weather-0's agent was among them")).unwrap();
+}
+
+#[test]
+fn interrupted_it_ends_with_130_and_leaves_nobody() {
+    let _one = ONE_AT_A_TIME.lock();
+    let mut demo = start(&["--networks", "1"]);
+    let all = until("all processes", Duration::from_secs(30), || Some(children(demo.id())).filter(|all| all.len() >= 14));
+    assert!(Command::new("kill").args(["-INT", &demo.id().to_string()]).status().unwrap().success());
+    assert_eq!(demo.wait().unwrap().code(), Some(130));
+    assert!(all.iter().all(|pid| command_line(*pid).is_empty()), "all had ended before the demo did");
+}
+
+#[test]
+fn a_killed_parent_is_named_and_breaks_no_promise() {
+    let _one = ONE_AT_A_TIME.lock();
+    let demo = start(&["--seconds", "16", "--networks", "2"]);
+    let setup = |pid: u32| command_line(pid).split(' ').find(|word| word.ends_with("quakes-2/parent.json")).map(str::to_owned);
+    let (parent, setup) =
+        until("a parent", Duration::from_secs(30), || children(demo.id()).into_iter().find_map(|pid| Some((pid, setup(pid)?))));
+    let facts = setup.replace("parent.json", "facts.jsonl");
+    let deliveries = || std::fs::read_to_string(&facts).unwrap_or_default().matches("\"delivered\"").count();
+    until("deliveries", Duration::from_secs(40), || (deliveries() > 40).then_some(()));
+    kill(parent);
+    let output = demo.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(errors.contains("quakes-2's parent ended"), "{errors}");
+    assert!(output.status.success(), "{object:#}\n{errors}");
+    for index in 0..2 {
+        assert_eq!(number(&object, &format!("/networks/{index}/lost")), 0, "{object:#}");
+    }
 }
 
 fn kill(pid: u32) {

@@ -47,6 +47,7 @@ pub async fn run(args: Args, json: bool) -> anyhow::Result<ExitCode> {
     if json {
         // The object has no place for them.
         summary.deaths.iter().for_each(|death| say(death));
+        say(&summary.late());
     }
     if summary.ok {
         return Ok(ExitCode::SUCCESS);

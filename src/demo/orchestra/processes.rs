@@ -46,6 +46,8 @@ pub(crate) struct Death {
     pub(crate) at: Nanos,
     /// How, in words.
     pub(crate) how: String,
+    /// Whether this run sent it SIGKILL while it lived.
+    pub(crate) ordered: bool,
 }
 
 enum Signal {
@@ -164,10 +166,16 @@ impl Processes {
 
 /// Waits for the process's end, and passes signals on: the process id belongs to it until it has been waited for.
 async fn watch(mut child: Child, mut signals: mpsc::Receiver<Signal>, node: usize, kind: Kind, deaths: mpsc::Sender<Death>) {
+    let mut ordered = false;
     let status = loop {
         tokio::select! {
             status = child.wait() => break status,
             signal = signals.recv() => {
+                // One that somebody else has killed just before is not ours.
+                if let Ok(Some(status)) = child.try_wait() {
+                    break Ok(status);
+                }
+                ordered |= matches!(signal, Some(Signal::Kill));
                 let sent = match signal {
                     Some(Signal::Terminate) => terminate(&child),
                     // The run is gone.
@@ -184,7 +192,7 @@ async fn watch(mut child: Child, mut signals: mpsc::Receiver<Signal>, node: usiz
     };
     let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
     // Nobody asks any more when the run is over.
-    let _ = deaths.send(Death { node, kind, at: now(), how }).await;
+    let _ = deaths.send(Death { node, kind, at: now(), how, ordered }).await;
 }
 
 fn terminate(child: &Child) -> std::io::Result<()> {

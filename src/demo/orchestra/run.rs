@@ -45,8 +45,6 @@ pub(crate) struct Run {
     /// When rounds began.
     pub(crate) start: Nanos,
     pub(crate) kills: Vec<Kill>,
-    /// A death that was ordered and has not been seen yet.
-    ordered: bool,
     /// Deaths that nobody here ordered.
     pub(crate) deaths: Vec<Death>,
 }
@@ -84,7 +82,7 @@ impl Run {
         let (processes, died) = Processes::new(places.len())?;
         let observer = Observer::new(&topology, &places, &args.networks.0);
         let (table, start, kills, deaths) = (Table::new(), 0, Vec::new(), Vec::new());
-        Ok(Self { args, topology, work, places, processes, died, observer, table, start, kills, ordered: false, deaths })
+        Ok(Self { args, topology, work, places, processes, died, observer, table, start, kills, deaths })
     }
 
     /// The whole run. Every process has ended when it answers, however it answers.
@@ -182,7 +180,6 @@ impl Run {
 
     async fn kill(&mut self) {
         self.kills.push(Kill { killed: now(), restarted: Nanos::MAX });
-        self.ordered = true;
         self.processes.kill(self.topology.victim, Kind::Parent).await;
     }
 
@@ -197,8 +194,7 @@ impl Run {
     }
 
     fn note_death(&mut self, death: Death) {
-        let ordered = death.node == self.topology.victim && death.kind == Kind::Parent && std::mem::take(&mut self.ordered);
-        if !ordered {
+        if !death.ordered {
             self.deaths.push(death);
         }
     }

@@ -8,7 +8,7 @@
 //!   weather-1 --- quakes-1 --- flights-1
 //!    |     \________  |  ________/
 //!    |              dishonest                 beside node 1 of every network
-//!  witness-1                                  gets from weather-1 whatever it forwards
+//!  witness-1                                  gets from weather-1 whatever it forwards; 2 and 3 from quakes-1 and flights-1
 //!
 //!   weather-3 --- quakes-3 --- flights-3
 //!    |
@@ -52,7 +52,7 @@ pub(crate) struct Topology {
 }
 
 impl Topology {
-    /// `nodes` nodes for each network, the dishonest one and two witnesses.
+    /// `nodes` nodes for each network, the dishonest one and a witness behind the victim and behind each neighbour of the dishonest one.
     pub(crate) fn new(networks: &[Network], nodes: Node) -> Self {
         let size = usize::from(nodes);
         let mut spots = Vec::new();
@@ -73,7 +73,9 @@ impl Topology {
         };
         let dishonest = extra("dishonest", Role::Dishonest, None, (0..networks.len()).map(|row| row * size + beside).collect());
         let witness = extra("witness-0", Role::Witness, first, vec![victim]);
-        extra("witness-1", Role::Witness, None, vec![beside]);
+        for row in 0..networks.len() {
+            extra(&format!("witness-{}", row + 1), Role::Witness, None, vec![row * size + beside]);
+        }
         Self { spots, victim, witness, dishonest }
     }
 

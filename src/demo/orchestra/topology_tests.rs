@@ -9,7 +9,7 @@ fn witnesses_have_one_neighbour_and_the_victim_is_not_beside_the_dishonest() {
     for networks in 1..=3 {
         for nodes in [4, 7, 16] {
             let topology = Topology::new(&Network::ALL[..networks], nodes);
-            assert_eq!(topology.spots.len(), networks * usize::from(nodes) + 3);
+            assert_eq!(topology.spots.len(), networks * usize::from(nodes) + 2 + networks);
             for (index, spot) in topology.spots.iter().enumerate() {
                 let neighbours = topology.neighbours(index);
                 match spot.role {
@@ -22,8 +22,8 @@ fn witnesses_have_one_neighbour_and_the_victim_is_not_beside_the_dishonest() {
             assert_eq!(topology.neighbours(topology.witness), [topology.victim]);
             let beside = topology.neighbours(topology.dishonest);
             assert!(!beside.contains(&topology.victim));
-            let other = topology.spots.len() - 1;
-            assert!(beside.contains(&topology.neighbours(other)[0]), "the second witness stands behind a neighbour of the dishonest node");
+            let watched: BTreeSet<_> = (topology.witness + 1..topology.spots.len()).map(|other| topology.neighbours(other)[0]).collect();
+            assert_eq!(watched, beside.into_iter().collect(), "a witness behind each neighbour of the dishonest node");
         }
     }
 }

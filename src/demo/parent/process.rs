@@ -212,16 +212,11 @@ async fn publish(client: &Client, ledger: &Ledger, send: Send) -> anyhow::Result
     let Send { topic, payload, report, lie } = send;
     let Some(network) = network_of(topic) else { return Ok(()) };
     let (at, print) = (now(), fingerprint(&payload));
-    if lie.is_none() {
-        ledger.write(&Fact::Publishing { at, topic: topic.to_owned(), print: print.clone(), report })?;
-    }
-    let answer = client.publish(network, topic, payload).await;
-    let sent = answer.as_ref().is_ok_and(|published| !published.duplicate);
-    let error = answer.err().map(|error| error.to_string());
-    let fact = match (lie, error) {
-        // The same lie twice is not sent again.
-        (Some(lie), None) if sent => Fact::Lied { at, topic: topic.to_owned(), kind: lie.kind, round: lie.round, print },
-        (_, error) => Fact::Published { at: now(), topic: topic.to_owned(), print, error },
-    };
-    ledger.write(&fact)
+    // Whoever is killed in between has said what it was about to do; the same lie twice is one line too many, and sets do not mind.
+    ledger.write(&match lie {
+        Some(lie) => Fact::Lied { at, topic: topic.to_owned(), kind: lie.kind, round: lie.round, print: print.clone() },
+        None => Fact::Publishing { at, topic: topic.to_owned(), print: print.clone(), report },
+    })?;
+    let error = client.publish(network, topic, payload).await.err().map(|error| error.to_string());
+    ledger.write(&Fact::Published { at: now(), topic: topic.to_owned(), print, error })
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::facts::{Fact, Nanos};
+use super::told::Told;
 use crate::demo::oracle::{Kind, Network, Round};
 
 /// What a node is there for.
@@ -85,6 +86,8 @@ pub(crate) struct Outage {
     pub(crate) forwarded: u64,
     /// Reports that the victim never got.
     pub(crate) missed: u64,
+    /// Those of them for which it has no record.
+    pub(crate) lost: u64,
     /// Messages that the restarted process was told had no verdict.
     pub(crate) unverified: u64,
     /// Nanoseconds from the restart to the first delivery.
@@ -96,14 +99,14 @@ impl Books {
     ///
     /// A publish that was not answered counts if somebody else got the report: the process may have been killed in between. So does one
     /// whose publisher was killed by somebody right after it.
-    fn published(&self, network: Network) -> Published {
+    pub(super) fn published(&self, network: Network) -> Published {
         let mut all: BTreeMap<Round, Sent> = BTreeMap::new();
         for (index, account) in self.honest() {
-            let answered: HashSet<&str> = account
+            let answered: HashMap<&str, Nanos> = account
                 .facts
                 .iter()
                 .filter_map(|fact| match fact {
-                    Fact::Published { print, error: None, .. } => Some(print.as_str()),
+                    Fact::Published { at, print, error: None, .. } => Some((print.as_str(), *at)),
                     _ => None,
                 })
                 .collect();
@@ -111,10 +114,12 @@ impl Books {
                 if let Fact::Publishing { at, report: Some(round), print, .. } = fact
                     && round.network == network
                 {
-                    let sent = all.entry(*round).or_insert(Sent { at: *at, by: BTreeSet::new(), sure: false });
+                    let answer = answered.get(print.as_str()).copied();
+                    let sent = all.entry(*round).or_insert(Sent { at: *at, last: *at, by: BTreeSet::new(), sure: false });
                     sent.at = sent.at.min(*at);
+                    sent.last = sent.last.max(*at).max(answer.unwrap_or_default());
                     sent.by.insert(index);
-                    sent.sure |= account.live && answered.contains(print.as_str());
+                    sent.sure |= account.live && answer.is_some();
                 }
             }
         }
@@ -160,12 +165,11 @@ impl Books {
                 continue;
             }
             let delivered = published.sent.keys().filter(|round| told.rounds.contains_key(round)).count() as u64;
-            let missing = count - delivered;
             tally.expected += count;
             tally.delivered += delivered;
             tally.unverified += told.unverified;
             tally.gaps += told.gaps;
-            tally.lost += missing.saturating_sub(told.unverified + told.gaps);
+            tally.lost += told.lost(&published.sent).len() as u64;
             for (round, sent) in &published.sent {
                 if let (Some(at), false) = (told.rounds.get(round), sent.by.contains(&index)) {
                     tally.end_to_end.push(at.saturating_sub(sent.at) / 1000);
@@ -217,17 +221,19 @@ impl Books {
             _ => 0,
         };
         let begins = index.checked_sub(1).and_then(|last| self.kills.get(last)).map_or(0, |last| last.restarted);
-        let mut missed = 0;
+        let (mut missed, mut lost) = (0, 0);
         for network in Network::ALL {
-            let got = Told::of(victim, network).rounds;
+            let told = Told::of(victim, network);
             // What was published before the kill may still have been waiting for its verdict.
             let meanwhile = |sent: &Sent| (begins..up).contains(&sent.at);
             let published = self.published(network).sent;
-            missed += published.iter().filter(|(round, sent)| meanwhile(sent) && !got.contains_key(round)).count() as u64;
+            missed += published.iter().filter(|(round, sent)| meanwhile(sent) && !told.rounds.contains_key(round)).count() as u64;
+            lost += told.lost(&published).iter().filter(|round| published.get(round).is_some_and(meanwhile)).count() as u64;
         }
         Some(Outage {
             forwarded: forwarded.len() as u64,
             missed,
+            lost,
             unverified: victim.facts.iter().filter(after).map(unverified).sum(),
             resumed: victim
                 .facts
@@ -240,9 +246,11 @@ impl Books {
 }
 
 /// One round's report on its way out.
-struct Sent {
+pub(super) struct Sent {
     /// When the first publish call began.
-    at: Nanos,
+    pub(super) at: Nanos,
+    /// When the last publish call began or was answered.
+    pub(super) last: Nanos,
     /// Whose calls.
     by: BTreeSet<usize>,
     /// Whether it has certainly left.
@@ -250,59 +258,11 @@ struct Sent {
 }
 
 /// What honest nodes published.
-struct Published {
+pub(super) struct Published {
     /// What has certainly left.
-    sent: BTreeMap<Round, Sent>,
+    pub(super) sent: BTreeMap<Round, Sent>,
     /// Whatever was tried.
     attempted: HashSet<Round>,
-}
-
-/// What one consumer was told about one network.
-struct Told {
-    /// First delivery of each round.
-    rounds: HashMap<Round, Nanos>,
-    /// All deliveries in order, without those that were merely repeated after a restart.
-    all: Vec<(Round, String)>,
-    unverified: u64,
-    gaps: u64,
-}
-
-impl Told {
-    fn of(account: &Account, network: Network) -> Self {
-        let mut told = Self { rounds: HashMap::new(), all: Vec::new(), unverified: 0, gaps: 0 };
-        // After a restart the records that were not acknowledged come again, with the same place in the stream.
-        let mut places = HashSet::new();
-        for fact in &account.facts {
-            match fact {
-                Fact::Delivered { at, round, print, place } if round.network == network => {
-                    told.rounds.entry(*round).or_insert(*at);
-                    if places.insert(("delivered", *place)) {
-                        told.all.push((*round, print.clone()));
-                    }
-                }
-                Fact::Unverified { topic, count, place, .. } if topic == network.reports() && places.insert(("unverified", *place)) => {
-                    told.unverified += count;
-                }
-                Fact::Gap { network: of, count, place, .. } if of == network.name() && places.insert(("gap", *place)) => told.gaps += count,
-                _ => {}
-            }
-        }
-        told
-    }
-
-    /// Deliveries that must not be: falsified bytes, a round that nobody honest published, a repetition by the dishonest node, or a report
-    /// that is far too old. (Two honest transmitters may publish one round's report with other signers, when the second one took over.)
-    fn invalid(&self, attempted: &HashSet<Round>, lies: &HashMap<&str, Kind>, validity: u64) -> u64 {
-        let (mut invalid, mut newest, mut seen) = (0, 0, HashSet::new());
-        for (round, print) in &self.all {
-            let had = !seen.insert(round);
-            let lie = lies.get(print.as_str()).is_some_and(|kind| had || !matches!(kind, Kind::Replay | Kind::Expired));
-            let expired = u64::saturating_sub(newest, round.seq) > validity;
-            invalid += u64::from(lie || expired || !attempted.contains(round));
-            newest = newest.max(round.seq);
-        }
-        invalid
-    }
 }
 
 #[cfg(test)]

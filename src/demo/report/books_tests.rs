@@ -71,6 +71,11 @@ fn what_is_missing_is_lost_unless_a_record_accounts_for_it() {
     assert_eq!((books.tally(NET).delivered, books.tally(NET).lost), (8, 1));
     books.accounts[1].facts.push(unverified(40_000, 5, 9));
     assert_eq!(books.tally(NET).lost, 1, "another consumer's record does not count");
+    books.accounts[2].facts.push(unverified(40_000_000_000, 5, 8));
+    assert_eq!(books.tally(NET).lost, 1, "a record that came when that round's deadline was long over does not count");
+    books.accounts[2].facts.push(unverified(19_000, 5, 7));
+    assert_eq!(books.tally(NET).lost, 1, "nor one that came before the round");
+    books.accounts[2].facts.truncate(2);
     books.accounts[2].facts.push(unverified(40_000, 1, 9));
     assert_eq!((books.tally(NET).lost, books.tally(NET).unverified), (0, 6));
     books.accounts[2].facts.pop();
@@ -158,7 +163,7 @@ fn an_outage_is_judged_by_what_the_witness_got() {
         Fact::Up { at: 50_500 },
     ];
     books.accounts[4].facts = vec![judge(16_000, "report 1", false)];
-    let first = Outage { forwarded: 0, missed: 1, unverified: 1, resumed: Some(7000) };
+    let first = Outage { forwarded: 0, missed: 1, lost: 0, unverified: 1, resumed: Some(7000) };
     assert_eq!(books.outage(0), Some(first.clone()), "report 1 was accepted before the kill");
     assert_eq!(books.outage(1), Some(Outage::default()));
     assert_eq!(books.outage(2), None);

@@ -109,7 +109,7 @@ pub(crate) enum Fact {
         /// The delivery stream's place.
         place: Place,
     },
-    /// An invalid message was published: the dishonest node's own books.
+    /// An invalid message is about to be published: the dishonest node's own books.
     Lied {
         /// When.
         at: Nanos,

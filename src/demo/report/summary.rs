@@ -99,13 +99,19 @@ pub(crate) struct DishonestSummary {
 }
 
 /// One kill of the victim's parent.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub(crate) struct RestartSummary {
     pub(crate) killed_at_s: f64,
     pub(crate) down_s: f64,
     pub(crate) forwarded_while_down: u64,
     pub(crate) missed: u64,
+    /// Missed reports that no record can stand for.
+    #[serde(skip)]
+    pub(crate) lost: u64,
     pub(crate) unverified_reported: u64,
+    /// Who died of the victim's processes, so that nothing is known.
+    #[serde(skip)]
+    pub(crate) unobserved: Option<String>,
     /// From the restart to the first delivery.
     pub(crate) resumed_after_s: Option<f64>,
 }
@@ -120,6 +126,12 @@ pub(crate) struct Summary {
     pub(crate) networks: Vec<NetworkSummary>,
     pub(crate) dishonest: DishonestSummary,
     pub(crate) parent_restart: Vec<RestartSummary>,
+    /// Invalid messages that the dishonest node's neighbours still had to judge in the last quarter of the run.
+    #[serde(skip)]
+    pub(crate) late_lies: u64,
+    /// Rounds of each network that were to begin while enough nodes lived, and how many of them may come to nothing.
+    #[serde(skip)]
+    pub(crate) rounds: (u64, u64),
     /// Why it is not ok.
     #[serde(skip)]
     pub(crate) reasons: Vec<String>,
@@ -141,6 +153,9 @@ impl Summary {
             };
             wrong(u64::from(network.published == 0), "times nothing: no report was published");
             wrong(u64::from(network.published > 0 && network.expected_deliveries == 0), "times nothing: no consumer lived through the run");
+            let (begun, spare) = self.rounds;
+            let unpublished = begun.saturating_sub(network.published);
+            wrong(if unpublished > spare { unpublished } else { 0 }, "rounds began and no report of them was published");
             wrong(network.lost, "reports did not reach a live consumer and stand in no Gap or Unverified record");
             wrong(network.invalid_delivered, "invalid messages were delivered");
             wrong(network.invalid_forwarded, "invalid messages were forwarded");
@@ -153,14 +168,21 @@ impl Summary {
                     restart.forwarded_while_down
                 ));
             }
-            if restart.missed > restart.unverified_reported {
-                let (missed, told) = (restart.missed, restart.unverified_reported);
-                reasons.push(format!("outage {}: {missed} reports were missed, {told} are reported as unverified", index + 1));
+            if let Some(why) = restart.unobserved.as_ref().filter(|_| restart.lost > 0 || restart.resumed_after_s.is_none()) {
+                reasons.push(format!("outage {} was not observed: {why}", index + 1));
+            } else if restart.lost > 0 {
+                let (missed, lost) = (restart.missed, restart.lost);
+                reasons.push(format!("outage {}: {missed} reports were missed, and {lost} of them stand in no record", index + 1));
             }
         }
         self.ok = reasons.is_empty();
         self.reasons = reasons;
         self
+    }
+
+    /// What scoring is for, in a sentence.
+    pub(crate) fn late(&self) -> String {
+        format!("In the last quarter of the run its neighbours had {} of its invalid messages to judge.", self.late_lies)
     }
 
     /// In words.
@@ -195,6 +217,7 @@ impl Summary {
             )?,
             None => writeln!(out, "The dishonest node was not graylisted; its score is {:.0}.", self.dishonest.score)?,
         }
+        writeln!(out, "{}", self.late())?;
         for restart in &self.parent_restart {
             let resumed = restart.resumed_after_s.map_or_else(|| "never".to_owned(), |after| format!("{after:.2} s after its restart"));
             writeln!(

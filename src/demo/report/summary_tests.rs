@@ -14,6 +14,8 @@ fn summary() -> Summary {
         networks: vec![NetworkSummary::new(Network::Weather, &tally, Verdicts { accept: 9, ignore: 1, reject: 2 }, Percentiles::default())],
         dishonest: DishonestSummary { score: -100.0, graylisted_after_s: Some(1.5) },
         parent_restart: vec![RestartSummary { missed: 2, unverified_reported: 2, resumed_after_s: Some(0.1), ..RestartSummary::default() }],
+        late_lies: 0,
+        rounds: (4, 1),
         reasons: Vec::new(),
         deaths: Vec::new(),
     }
@@ -52,10 +54,19 @@ fn only_a_run_that_keeps_every_promise_is_ok() {
     assert_eq!(broken(|s| s.networks[0].lost = 1), 1);
     assert_eq!(broken(|s| s.networks[0].invalid_delivered = 1), 1);
     assert_eq!(broken(|s| s.networks[0].invalid_forwarded = 1), 1);
-    assert_eq!(broken(|s| s.networks[0].published = 0), 1);
+    assert_eq!(broken(|s| s.networks[0].published = 0), 2);
     assert_eq!(broken(|s| s.networks[0].expected_deliveries = 0), 1);
     assert_eq!(broken(|s| s.parent_restart[0].forwarded_while_down = 1), 1);
-    assert_eq!(broken(|s| s.parent_restart[0].missed = 3), 1);
+    assert_eq!(broken(|s| s.parent_restart[0].lost = 1), 1);
+    assert_eq!(broken(|s| s.rounds = (5, 1)), 1, "two rounds came to nothing, one may");
+    let unobserved =
+        |lost| RestartSummary { lost, unobserved: Some("it ended".to_owned()), resumed_after_s: Some(0.1), ..Default::default() };
+    let mut dead = summary();
+    dead.parent_restart[0] = unobserved(3);
+    assert_eq!(dead.judge().reasons, ["outage 1 was not observed: it ended"]);
+    let mut dead = summary();
+    dead.parent_restart[0] = unobserved(0);
+    assert!(dead.judge().ok, "it died after all had been seen");
     assert_eq!(broken(|s| s.reasons.push("the witness was killed".to_owned())), 1);
 }
 
