@@ -11,5 +11,6 @@ mod run;
 pub mod settings;
 mod subscriptions;
 
+pub use networks::ARRIVALS;
 pub use run::{RunError, run};
 pub use subscriptions::Holder;

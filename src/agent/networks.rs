@@ -11,7 +11,7 @@ use crate::config;
 use crate::pipeline::{Channels, Driver, Inlet, Overflowed, Report, Road, RouterGone, Snapshot};
 
 /// Messages from the router that a driver has not taken yet. When it is full, the router reports Ignore at once, and the driver books it.
-const ARRIVALS: usize = 4096;
+pub const ARRIVALS: usize = 4096;
 /// Frames and orders that a driver has not taken yet. When it is full, links stop reading from their parents.
 const UPS: usize = 1024;
 

@@ -46,13 +46,30 @@ impl Config {
         let (rate, size) =
             self.networks.iter().fold((0.0, 0), |(rate, size), network| (rate + network.expected_rate, network.expected_size.max(size)));
         let waiting = bytes(rate.min(queue as f64) * size as f64).saturating_mul(peers);
+        // A window for each network and each of two roles; a frame being read, and what a link's sink holds.
+        let windows = sessions.saturating_mul(window).saturating_mul(2 * self.networks.len() as u64);
+        let buffers = sessions.saturating_mul(self.attach.max_frame_payload.as_u64() + crate::transports::SEND_BYTES as u64);
+        let arrivals = self
+            .networks
+            .iter()
+            .fold(0_u64, |sum, network| sum.saturating_add(network.max_message.saturating_mul(crate::agent::ARRIVALS as u64)));
         let agent = Estimate {
             network: String::new(),
             items: vec![
                 bound(
                     "windows of parents",
-                    sessions.saturating_mul(window),
-                    &format!("{sessions} sessions x {window} bytes; shares payloads with the queue and the ring"),
+                    windows,
+                    &format!("{sessions} sessions x networks x 2 roles x {window} bytes; shares payloads with the queue and the ring"),
+                ),
+                bound(
+                    "frames of parents",
+                    buffers,
+                    &format!("{sessions} sessions, each with a largest frame coming and a sink full going"),
+                ),
+                bound(
+                    "arrivals",
+                    arrivals,
+                    &format!("{} largest messages between the router and each network's road", crate::agent::ARRIVALS),
                 ),
                 expected(
                     "send queues of peers",
