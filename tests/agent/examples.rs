@@ -1,0 +1,53 @@
+//! The examples, as whoever reads them would run them: three processes against two agents.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+use crate::rig::{Agent, Setup, pair, soon};
+
+/// An example's binary, which stands beside the test's own folder.
+fn example(name: &str, agent: &Agent, arguments: &[&str]) -> Child {
+    let binary = PathBuf::from(env!("CARGO_BIN_EXE_pmq")).with_file_name("examples").join(name);
+    assert!(binary.exists(), "{} is not built: `cargo test` builds it", binary.display());
+    let mut command = Command::new(binary);
+    command.arg(agent.url()).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    command.spawn().unwrap()
+}
+
+fn lines(child: &mut Child) -> Lines<BufReader<ChildStdout>> {
+    BufReader::new(child.stdout.take().unwrap()).lines()
+}
+
+async fn line(lines: &mut Lines<BufReader<ChildStdout>>) -> String {
+    soon("a line", lines.next_line()).await.unwrap().expect("the example still runs")
+}
+
+#[tokio::test]
+async fn the_three_parents_do_what_they_say() {
+    let (a, _parent, b) = pair(Setup::new("5s"), Setup::new("5s")).await;
+    let mut verifier = example("verifier", &b, &["weather", "report"]);
+    let mut verified = lines(&mut verifier);
+    assert_eq!(line(&mut verified).await, "verifying weather");
+    let mut consumer = example("consume", &b, &["weather", "archive"]);
+    let mut consumed = lines(&mut consumer);
+    b.network_when("weather", "both parents", |network| network["verifiers"] == 1 && network["consumers"] == 1).await;
+
+    let mut publisher = example("publish", &a, &["weather", "weather"]);
+    let mut input = publisher.stdin.take().unwrap();
+    input.write_all(b"report 1\nrumour 2\nreport 1\nreport 3\n").await.unwrap();
+    drop(input);
+    let mut published = lines(&mut publisher);
+    let (first, _rumour) = (line(&mut published).await, line(&mut published).await);
+    assert!(first.ends_with(" to 1 peers"), "{first}");
+    let id = first.split(' ').next().unwrap().to_owned();
+    assert_eq!(line(&mut published).await, format!("{id} was published before"));
+    assert!(soon("the publisher's end", publisher.wait()).await.unwrap().success());
+
+    assert_eq!(line(&mut consumed).await, format!("weather {id} report 1"));
+    assert!(line(&mut consumed).await.ends_with(" report 3"), "what the verifier rejects is not delivered");
+    let health = b.network_when("weather", "the verdicts", |network| network["came_in"] == 3).await;
+    assert_eq!(health["verified"]["reject"], 1);
+}
