@@ -13,11 +13,12 @@ use super::connection::Connection;
 use super::inbound::Bursts;
 use super::outbox::Given;
 use super::request::{Answer, Pending};
+use super::slot::Slot;
 use super::{ClientError, RequestError, Status};
 use crate::session::{ParentEnd, ParentEvent, Request, SendError, Served, Violation};
 use crate::transports::{Credential, FrameSink, Link, LinkError};
 use crate::wire::message::Judged;
-use crate::wire::{Frame, FrameError, RefuseCode};
+use crate::wire::{Frame, FrameError, RefuseCode, Roles};
 
 /// Topics of one client that are joined again on every new link.
 pub(super) const SUBSCRIPTIONS: usize = 4096;
@@ -73,7 +74,8 @@ impl<'a> Session<'a> {
     /// Serves the link until it ends; answers why.
     pub(super) async fn run(&mut self, link: Link) -> ClientError {
         let Link { peer, mut incoming, mut outgoing } = link;
-        let wants = self.of.slots.iter().map(|slot| slot.want.clone()).collect();
+        let paused = self.of.outbox.lock().paused.clone();
+        let wants = self.of.slots.iter_mut().zip(paused).map(|(slot, paused)| slot.hello(paused)).collect();
         let mut end = match ParentEnd::new(wants, &self.of.software, self.of.terms.clone(), Instant::now()) {
             Ok(end) => end,
             Err(error) => return ClientError::Hello(error.to_string()),
@@ -240,11 +242,8 @@ impl<'a> Session<'a> {
         for (slot, acked) in self.of.slots.iter_mut().zip(&waiting.acked) {
             slot.want.cursor = *acked;
         }
-        let paused: Vec<bool> = if self.of.slots.iter().zip(&waiting.paused).any(|(slot, paused)| slot.paused != *paused) {
-            waiting.paused.clone()
-        } else {
-            Vec::new()
-        };
+        let stale = |(slot, paused): (&Slot, &bool)| slot.paused != *paused || (slot.starved && !paused);
+        let paused: Vec<bool> = if self.of.slots.iter().zip(&waiting.paused).any(stale) { waiting.paused.clone() } else { Vec::new() };
         drop(waiting);
 
         self.judge(end)?;
@@ -252,6 +251,10 @@ impl<'a> Session<'a> {
         for ((slot, paused), index) in self.of.slots.iter_mut().zip(paused).zip(0_u16..) {
             if slot.paused != paused && retried(end.pause(index, paused))? {
                 slot.paused = paused;
+                self.caused = true;
+            }
+            if slot.starved && !paused && retried(end.credit(index, Roles::VERIFY, slot.want.verify))? {
+                slot.starved = false;
                 self.caused = true;
             }
         }

@@ -8,7 +8,7 @@ use super::handle::NetworkHandle;
 use super::mailbox::Mailbox;
 use super::{Delivery, Incoming};
 use crate::session::{Served, Want};
-use crate::wire::{Cursor, Roles};
+use crate::wire::{Cursor, Roles, Window};
 
 /// Topic names that are remembered, so that a message costs no allocation for its topic's name. When full, it starts anew.
 const TOPICS: usize = 256;
@@ -27,6 +27,8 @@ pub(super) struct Slot {
     pub(super) acked: u64,
     /// Whether the agent knows that verification is paused.
     pub(super) paused: bool,
+    /// The hello offered no credit, since verification was paused; what was asked for is still to be given.
+    pub(super) starved: bool,
     topics: HashSet<Arc<str>>,
 }
 
@@ -37,6 +39,7 @@ impl Slot {
             received: want.cursor,
             acked: 0,
             paused: false,
+            starved: false,
             want,
             offers: Arc::new(Mailbox::new()),
             records: Arc::new(Mailbox::new()),
@@ -57,6 +60,14 @@ impl Slot {
             verifier_taken: AtomicBool::new(false),
             consumer_taken: AtomicBool::new(false),
         }
+    }
+
+    /// What a hello asks for. Without credit while verification is paused: the agent hands messages out as soon as a verifier is there, before
+    /// it can hear of the pause.
+    pub(super) fn hello(&mut self, paused: bool) -> Want {
+        self.starved = paused;
+        let verify = if paused { Window { messages: 0, bytes: 0 } } else { self.want.verify };
+        Want { verify, ..self.want.clone() }
     }
 
     /// A link is attached; records are served as of there.

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use futures::{SinkExt, StreamExt};
 
 use super::super::{ClientError, Verdict, VerifyOptions, Window};
-use super::{Agent, Place, on_all, payload, soon, wait_for};
-use crate::session::{AgentEvent, Timing};
-use crate::wire::{Cursor, Outstanding};
+use super::{Agent, Place, offer, on_all, payload, soon, wait_for};
+use crate::session::{AgentEvent, SendError, Timing};
+use crate::wire::{Cursor, Outstanding, Roles};
 
 on_all! {
     a_closure_answers_a_burst_in_one_frame,
@@ -188,8 +188,11 @@ async fn pauses_hold_over_links(place: Place) {
     let mut agent = Agent::accept(&mut listener).await;
     agent.welcome(Cursor { stream: 7, counter: 0 }).await;
     assert!(matches!(agent.event().await, AgentEvent::Paused { network: 0, paused: true }));
+    let offer = agent.end.validate(0, &[offer(0, LONG)], Instant::now());
+    assert!(matches!(offer, Err(SendError::Overrun { .. })), "a paused verifier gives no credit to a new link: {offer:?}");
     client.resume("weather").unwrap();
     assert!(matches!(agent.event().await, AgentEvent::Paused { network: 0, paused: false }));
+    assert!(matches!(agent.event().await, AgentEvent::Window { network: 0, role: Roles::VERIFY, window } if window.messages > 0));
     assert!(matches!(client.pause("quakes"), Err(ClientError::NotDeclared { .. })));
 }
 
