@@ -1,6 +1,6 @@
 //! A parent that publishes every line of its input.
 //!
-//! `echo "report 1" | cargo run --example publish -- unix:///run/pmq/agent.sock weather weather/reports`
+//! `echo "report 1" | cargo run --example publish -- unix:///run/pmq/agent.sock weather weather.reports`
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command's own output")]
 

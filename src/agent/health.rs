@@ -54,6 +54,7 @@ fn network(snapshot: &Snapshot) -> Value {
     let [p50, p99, p999] = snapshot.hop_us;
     json!({
         "name": &*snapshot.network,
+        "missing": (snapshot.verifiers == 0).then_some("no verifier is attached"),
         "verifiers": snapshot.verifiers,
         "consumers": snapshot.consumers,
         "came_in": snapshot.came_in,

@@ -134,7 +134,12 @@ impl Running {
                 );
             }
         }
+        let known = config.gossip.identity.exists();
         let identity = Identity::load_or_generate(&config.gossip.identity)?;
+        if !known {
+            // A mistyped path looks the same as a first start, and costs the node its name.
+            tracing::warn!(file = %config.gossip.identity.display(), peer_id = identity.peer_id(), "there was no identity file, so a new identity was made");
+        }
         let networks = std::mem::take(&mut config.networks);
         let overlays = networks.iter().map(|network| {
             NetworkOverlay::new(network.name.as_str(), network.claims.clone(), network.plan.store.deadline(), &network.overlay)

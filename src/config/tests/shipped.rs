@@ -38,6 +38,8 @@ fn memory_is_estimated_for_every_bounded_room() {
     let items: Vec<_> = estimates.iter().flat_map(|estimate| estimate.items.iter().map(|item| item.what.as_str())).collect();
     let expected = [
         "windows of parents",
+        "frames of parents",
+        "arrivals",
         "send queues of peers",
         "message cache",
         "duplicate cache",
@@ -48,7 +50,7 @@ fn memory_is_estimated_for_every_bounded_room() {
         "delivery",
     ];
     assert_eq!(items, expected);
-    // 20 messages a second of 1 KiB for 8 heartbeats, and the figures of GOSSIPSUB grow with the rate.
+    // 20 messages a second of 1 KiB for 8 heartbeats, and the figures grow with the rate.
     let cache = |config: &super::Config| config.memory()[1].items[0].bytes;
     assert!(cache(&config) >= 20 * 8 * 1024);
     let faster =
