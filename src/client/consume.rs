@@ -96,6 +96,22 @@ pub struct Consumer {
 impl Consumer {
     /// This delivery and all before it are processed: after a lost link, or in another process, the stream goes on behind it.
     /// One that belongs to a stream which the agent has given up since changes nothing.
+    ///
+    /// ```
+    /// use futures::StreamExt;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # start_agent("doc-ack").await;
+    /// # let builder = pmq::client::Client::builder("memory:doc-ack");
+    /// # let client = builder.consume("weather", pmq::client::ConsumeOptions::default()).connect().await?;
+    /// let mut consumer = client.consumer("weather")?;
+    /// if let Some(delivery) = consumer.next().await {
+    ///     consumer.ack(&delivery);
+    ///     assert_eq!(consumer.cursor(), delivery.cursor());
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn ack(&self, delivery: &Delivery) {
         let new = delivery.cursor();
         let behind = |old: &Cursor| old.stream == new.stream && old.counter < new.counter;
@@ -112,6 +128,18 @@ impl Consumer {
 
     /// Where it stands: the last ack. To be kept where the messages are kept, and given to
     /// [`ConsumeOptions::cursor`](super::ConsumeOptions::cursor) by the next process.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # start_agent("doc-cursor").await;
+    /// # let builder = pmq::client::Client::builder("memory:doc-cursor");
+    /// # let client = builder.consume("weather", pmq::client::ConsumeOptions::default()).connect().await?;
+    /// let consumer = client.consumer("weather")?;
+    /// let cursor = consumer.cursor();
+    /// println!("the next process goes on behind {}:{}", cursor.stream, cursor.counter);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn cursor(&self) -> Cursor {
         self.outbox.lock().acked[self.slot]

@@ -98,6 +98,21 @@ impl Client {
 
     /// The stream of a network's messages that want a verdict. There is one per network and client.
     ///
+    /// ```
+    /// use futures::StreamExt;
+    ///
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # start_agent("doc-verifier").await;
+    /// # let builder = pmq::client::Client::builder("memory:doc-verifier");
+    /// # let client = builder.verify("weather", pmq::client::VerifyOptions::default()).connect().await?;
+    /// let mut verifier = client.verifier("weather")?;
+    /// if let Some(mut message) = verifier.next().await {
+    ///     message.accept();
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`ClientError::NotDeclared`], [`ClientError::Taken`].
     pub fn verifier(&self, network: &str) -> Result<Verifier, ClientError> {
@@ -108,6 +123,18 @@ impl Client {
     }
 
     /// The stream of a network's accepted messages. There is one per network and client.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # start_agent("doc-take").await;
+    /// # let builder = pmq::client::Client::builder("memory:doc-take");
+    /// # let client = builder.consume("weather", pmq::client::ConsumeOptions::default()).connect().await?;
+    /// let consumer = client.consumer("weather")?;
+    /// assert!(client.consumer("weather").is_err(), "there is one");
+    /// # drop(consumer);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`ClientError::NotDeclared`], [`ClientError::Taken`].
@@ -261,6 +288,17 @@ impl Client {
     }
 
     /// Messages of the network are wanted again.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # start_agent("doc-resume").await;
+    /// # let builder = pmq::client::Client::builder("memory:doc-resume");
+    /// # let client = builder.verify("weather", pmq::client::VerifyOptions::default()).connect().await?;
+    /// client.pause("weather")?;
+    /// client.resume("weather")?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`ClientError::NotDeclared`].

@@ -31,12 +31,25 @@ pub enum Status {
 
 impl Status {
     /// Whether requests go through at the moment.
+    ///
+    /// ```
+    /// use pmq::client::Status;
+    ///
+    /// assert!(!Status::Connecting.is_connected());
+    /// ```
     #[must_use]
     pub fn is_connected(&self) -> bool {
         matches!(self, Self::Connected { .. })
     }
 
     /// Why the client is over, if it is.
+    ///
+    /// ```
+    /// use pmq::client::Status;
+    ///
+    /// assert!(Status::Closed.end().is_some());
+    /// assert!(Status::Connecting.end().is_none());
+    /// ```
     #[must_use]
     pub fn end(&self) -> Option<ClientError> {
         match self {

@@ -47,16 +47,46 @@ pub(super) struct Origin {
 
 impl Incoming {
     /// Forward and deliver.
+    ///
+    /// ```
+    /// fn judge(batch: &mut [pmq::client::Incoming]) {
+    ///     for message in batch {
+    ///         if message.payload.starts_with(b"report") {
+    ///             message.accept();
+    ///         }
+    ///     }
+    /// }
+    /// ```
     pub fn accept(&mut self) {
         self.answer(Verdict::Accept);
     }
 
     /// Drop; nobody is penalised.
+    ///
+    /// ```
+    /// fn judge(batch: &mut [pmq::client::Incoming]) {
+    ///     for message in batch {
+    ///         if message.payload.is_empty() {
+    ///             message.ignore();
+    ///         }
+    ///     }
+    /// }
+    /// ```
     pub fn ignore(&mut self) {
         self.answer(Verdict::Ignore);
     }
 
     /// Drop and penalise whoever sent it.
+    ///
+    /// ```
+    /// fn judge(batch: &mut [pmq::client::Incoming]) {
+    ///     for message in batch {
+    ///         if message.payload.len() > 4096 {
+    ///             message.reject();
+    ///         }
+    ///     }
+    /// }
+    /// ```
     pub fn reject(&mut self) {
         self.answer(Verdict::Reject);
     }
