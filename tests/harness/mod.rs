@@ -155,7 +155,7 @@ impl Harness {
             terms: Arc::new(AgentTerms { networks: vec![terms], ..AgentTerms::default() }),
             shutdown: down,
         };
-        tokio::spawn(serve(listener, parents));
+        tokio::spawn(serve(vec![listener], parents));
         let builder = Client::builder(format!("memory:{name}")).verify("test", VerifyOptions { window: WINDOW });
         let client = builder.consume("test", ConsumeOptions { window: WINDOW, ..ConsumeOptions::default() }).connect().await.unwrap();
         let consumed = Arc::new(AtomicU64::new(0));
