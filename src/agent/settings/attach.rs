@@ -80,6 +80,8 @@ pub enum Role {
     Consume,
     /// Publishes, subscribes, steers.
     Produce,
+    /// Gets what verifiers get; its verdicts have no effect.
+    Shadow,
 }
 
 /// A user of this machine.
@@ -131,7 +133,7 @@ impl Default for Grant {
     fn default() -> Self {
         Self {
             uid: Who::OwnUser,
-            roles: vec![Role::Verify, Role::Consume, Role::Produce],
+            roles: vec![Role::Verify, Role::Consume, Role::Produce, Role::Shadow],
             networks: vec!["*".to_owned()],
             max_sessions: 16,
         }
@@ -159,7 +161,10 @@ impl Grant {
     /// [`GrantError`], whose text names the key in backticks.
     pub fn check(&self) -> Result<(), GrantError> {
         if self.roles.is_empty() {
-            return Err(GrantError { key: "roles", mend: "name some of \"verify\", \"consume\", \"produce\", or delete the grant" });
+            return Err(GrantError {
+                key: "roles",
+                mend: "name some of \"verify\", \"consume\", \"produce\", \"shadow\", or delete the grant",
+            });
         }
         if self.networks.is_empty() {
             return Err(GrantError { key: "networks", mend: "name networks, or \"*\" for all, or delete the grant" });
