@@ -255,6 +255,7 @@ fn terms(config: &Config, directory: &Directory, limits: Limits) -> AgentTerms {
         name: network.name.clone(),
         deadline: network.deadline,
         max_payload: u32::try_from(network.max_message).unwrap_or(u32::MAX),
+        groups: network.plan.store.groups(),
     });
     AgentTerms {
         limits,
