@@ -32,6 +32,8 @@ pub use error::LinkError;
 pub use link::{Credential, FrameSink, FrameStream, Link};
 pub use listener::{Listener, connect};
 pub use settings::{SettingsError, SocketMode, UnixSettings};
+#[cfg(feature = "agent")]
+pub(crate) use unix::{AcceptError, Listener as LocalSocket};
 
 /// Frames that may wait to be sent on one link; the sink is not ready past it.
 pub const SEND_FRAMES: usize = 1024;
