@@ -41,5 +41,5 @@ fn the_worked_example_is_an_accept() {
     let prefix = Prefix::read(bytes.first_chunk().unwrap(), Limits::default()).unwrap();
     let frame = Frame { prefix, head: bytes[PREFIX..].to_vec().into(), payloads: Vec::new() };
     let verdicts: Vec<message::Judged> = frame.items().unwrap().collect();
-    assert_eq!(verdicts, [message::Judged { network: 1, ticket: Ticket(0x2_0000_0007), verdict: Verdict::Accept, reason: 0 }]);
+    assert_eq!(verdicts, [message::Judged { network: 1, ticket: Ticket(0x2_0000_0007), verdict: Verdict::Accept, reason: 0, text: "" }]);
 }

@@ -17,7 +17,7 @@ use crate::agent::control::{Control, ControlError, Reply, publish_status};
 use crate::agent::directory::Directory;
 use crate::pipeline::{Cut, Down, LinkId, Up};
 use crate::session::{AgentEnd, Counts, Dead, SendError, Violation};
-use crate::transports::{FrameStream, Link, LinkError};
+use crate::transports::{Address, FrameStream, Link, LinkError};
 use crate::wire::{Frame, MessageId, Offer, PublishStatus, Record, RefuseCode, VerdictRefused, Window};
 
 /// Items that one turn takes from the drivers.
@@ -63,6 +63,7 @@ pub(super) struct Parent {
     pub(super) holder: Holder,
     pub(super) owner: Arc<str>,
     pub(super) steers: bool,
+    pub(super) via: Address,
     pub(super) seat: Seat,
 }
 
@@ -77,6 +78,8 @@ pub(super) struct Session {
     pub(super) owner: Arc<str>,
     /// Whether it may change who connects to the agent: what concerns every network takes the produce role on every network.
     pub(super) steers: bool,
+    /// Where it came in.
+    pub(super) via: Address,
     /// What others see of it.
     pub(super) seat: Seat,
     /// The largest window that a parent may have, by network and role.
@@ -90,7 +93,7 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(end: AgentEnd, directory: Arc<Directory>, control: Control, parent: Parent, max_window: Window) -> Self {
-        let Parent { holder, owner, steers, seat } = parent;
+        let Parent { holder, owner, steers, via, seat } = parent;
         Self {
             end,
             directory,
@@ -98,6 +101,7 @@ impl Session {
             holder,
             owner,
             steers,
+            via,
             seat,
             max_window,
             attached: Vec::new(),
