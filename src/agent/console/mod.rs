@@ -30,5 +30,12 @@ pub use request::{Ask, MAX_REQUEST, Outcome, PublishAsk, PublishLine, TapAsk, VE
 pub use serve::Console;
 pub(crate) use serve::serve;
 
+/// Bytes that so many clients may take, where the largest message has `largest` bytes.
+#[must_use]
+pub fn memory(clients: u32, largest: u64) -> u64 {
+    let under_way = largest.saturating_add(MAX_OUTSTANDING_BYTES as u64);
+    publish::longest_line(largest).saturating_add(under_way).saturating_mul(clients.into())
+}
+
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,11 @@ pub const MAX_OUTSTANDING_BYTES: usize = 4 * 1024 * 1024;
 /// What became of one: its line, its size.
 type Outcome = (u64, usize, Result<Reply, ControlError>);
 
+/// Longest line with a message of at most `max` bytes: what JSON escapes takes six bytes for one.
+pub(super) fn longest_line(max: u64) -> u64 {
+    max.saturating_mul(6).saturating_add(MAX_REQUEST as u64)
+}
+
 pub(super) async fn run(client: &mut Client, console: &Console, ask: PublishAsk) -> Result<(), Over> {
     let holder = Holder::console();
     let result = messages(client, console, &ask, holder).await;
@@ -30,8 +35,7 @@ pub(super) async fn run(client: &mut Client, console: &Console, ask: PublishAsk)
 
 async fn messages(client: &mut Client, console: &Console, ask: &PublishAsk, holder: Holder) -> Result<(), Over> {
     let (index, max) = place(console, ask)?;
-    // What JSON escapes takes six bytes for one.
-    client.lines.bound(max.saturating_mul(6).saturating_add(MAX_REQUEST));
+    client.lines.bound(usize::try_from(longest_line(max as u64)).unwrap_or(usize::MAX));
     let name = console.directory.networks.get(index).map(|network| network.name.to_string()).unwrap_or_default();
     client.say(&Answer::Publishing(Publishing { network: name, max_message: max as u64 }));
     client.flush().await?;
