@@ -10,12 +10,35 @@ pub enum AttachBy {
     /// A Unix socket each.
     #[default]
     Unix,
+    /// ZeroMQ over a Unix socket each.
+    Zeromq,
+    /// By turns a Unix socket, ZeroMQ over one, and ZeroMQ over TCP with a token.
+    Mixed,
+}
+
+/// How one parent reaches its agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Via {
+    Unix,
+    ZmqIpc,
+    ZmqTcp,
 }
 
 impl AttachBy {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Unix => "unix",
+            Self::Zeromq => "zeromq",
+            Self::Mixed => "mixed",
+        }
+    }
+
+    /// What the node at that place in the topology takes.
+    pub(crate) fn via(self, node: usize) -> Via {
+        match (self, node % 3) {
+            (Self::Unix, _) | (Self::Mixed, 0) => Via::Unix,
+            (Self::Zeromq, _) | (Self::Mixed, 1) => Via::ZmqIpc,
+            (Self::Mixed, _) => Via::ZmqTcp,
         }
     }
 }

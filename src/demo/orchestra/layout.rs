@@ -1,8 +1,9 @@
 //! The run's directory: a subdirectory for each node, with its keys and files, readable for the owner alone.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::net::TcpListener;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -10,7 +11,7 @@ use rand::RngExt;
 use toml::{Table, Value};
 
 use super::topology::{Spot, Topology};
-use crate::demo::args::{Args, Scoring, ages};
+use crate::demo::args::{Args, Scoring, Via, ages};
 use crate::demo::oracle::{NUMBERS_PER_ROUND, Network, NodeKey, Roster};
 use crate::demo::parent::{Part, Setup};
 use crate::demo::report::books::Role;
@@ -56,6 +57,13 @@ fn create(path: &Path) -> anyhow::Result<()> {
     std::fs::DirBuilder::new().mode(0o700).create(path).with_context(|| format!("cannot create {}", path.display()))
 }
 
+/// A file that nobody else can read from its first moment on.
+fn secret(path: &Path, text: &str) -> anyhow::Result<()> {
+    let cannot = || format!("cannot write {}", path.display());
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).with_context(cannot)?;
+    file.write_all(text.as_bytes()).with_context(cannot)
+}
+
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
@@ -71,6 +79,9 @@ pub(crate) struct Place {
     pub(crate) gossip: u16,
     /// Port of `/health`.
     pub(crate) ops: u16,
+    via: Via,
+    /// Port for a parent over TCP.
+    attach: u16,
 }
 
 impl Place {
@@ -92,6 +103,20 @@ impl Place {
     fn socket(&self) -> PathBuf {
         self.dir.join("run").join("agent.sock")
     }
+
+    /// Where the parent finds the agent.
+    fn url(&self) -> String {
+        match self.via {
+            Via::Unix => format!("unix://{}", self.socket().display()),
+            Via::ZmqIpc => format!("zmq+ipc://{}", self.dir.join("run").join("zmq.ipc").display()),
+            Via::ZmqTcp => format!("zmq+tcp://127.0.0.1:{}", self.attach),
+        }
+    }
+
+    /// What the parent shows over TCP.
+    fn token(&self) -> Option<PathBuf> {
+        (self.via == Via::ZmqTcp).then(|| self.dir.join("attach.token"))
+    }
 }
 
 /// Makes directory, keys and files for all nodes.
@@ -100,10 +125,10 @@ impl Place {
 /// When something cannot be written, or there are no free ports.
 pub(crate) fn prepare(args: &Args, topology: &Topology) -> anyhow::Result<(WorkDir, Vec<Place>)> {
     let work = WorkDir::new()?;
-    let mut ports = free_ports(topology.spots.len() * 2)?.into_iter();
+    let mut ports = free_ports(topology.spots.len() * 3)?.into_iter();
     let mut places = Vec::new();
     let mut publics: BTreeMap<Network, Vec<Vec<u8>>> = BTreeMap::new();
-    for spot in &topology.spots {
+    for (index, spot) in topology.spots.iter().enumerate() {
         let dir = work.path.join(&spot.name);
         create(&dir)?;
         create(&dir.join("run"))?;
@@ -114,7 +139,11 @@ pub(crate) fn prepare(args: &Args, topology: &Topology) -> anyhow::Result<(WorkD
             publics.entry(network).or_default().push(key.public());
         }
         let mut port = || ports.next().context("too few ports");
-        places.push(Place { dir, peer_id, gossip: port()?, ops: port()? });
+        let place = Place { dir, peer_id, gossip: port()?, ops: port()?, via: args.attach.via(index), attach: port()? };
+        if let Some(token) = place.token() {
+            secret(&token, &hex::encode(rand::rng().random::<[u8; 32]>()))?;
+        }
+        places.push(place);
     }
     let roster = work.path.join("roster.json");
     write(&roster, &Roster::new(&publics)?.to_json()?)?;
@@ -131,7 +160,8 @@ pub(crate) fn prepare(args: &Args, topology: &Topology) -> anyhow::Result<(WorkD
             node: spot.node,
             networks: args.networks.0.clone(),
             nodes: args.agents,
-            attach: format!("unix://{}", place.socket().display()),
+            attach: place.url(),
+            token: place.token(),
             key: (spot.role == Role::Honest).then(|| place.dir.join("oracle.key")),
             roster: roster.clone(),
             facts: place.facts(),
@@ -208,6 +238,13 @@ fn agent_files(args: &Args, spot: &Spot, place: &Place, places: &[Place]) -> any
     set(&mut config, &["gossip", "peers"], strings(peers));
     set(&mut config, &["gossip", "score", "enabled"], Value::Boolean(args.scoring == Scoring::On));
     set(&mut config, &["attach", "unix", "path"], Value::String(place.socket().display().to_string()));
+    if place.via != Via::Unix {
+        set(&mut config, &["attach", "zeromq", "bind"], strings(vec![place.url()]));
+    }
+    if let Some(token) = place.token() {
+        let token = toml::toml! { name = "self" };
+        set(&mut config, &["attach", "zeromq", "token"], Value::Array(vec![Value::Table(token)]));
+    }
     set(&mut config, &["ops", "listen"], Value::String(format!("127.0.0.1:{}", place.ops)));
     write(&place.config(), &toml::to_string(&config)?)
 }

@@ -36,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) nodes: Node,
     /// Where its agent is.
     pub(crate) attach: String,
+    /// The file with the token that its agent asks for.
+    pub(crate) token: Option<PathBuf>,
     /// Its private key; members alone have one.
     pub(crate) key: Option<PathBuf>,
     /// Everybody's public keys.

@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""A parent of a PMQ agent: verifies, consumes and publishes over ZeroMQ.
+
+    parent.py zmq+ipc:///run/pmq/zmq.ipc weather --verify report --consume printer
+    echo "report 7" | parent.py zmq+tcp://127.0.0.1:5570 weather --token-file node.token --publish weather.reports
+"""
+
+import argparse
+import itertools
+import os
+import sys
+import time
+
+import zmq
+
+from wire import *
+
+OPEN, LEAVE = b"PMQZ\x01", b"PMQZ\x00"
+DEAD = 3.0  # seconds of silence after which the other end is dead
+WINDOW = (1024, 16 << 20)  # credit: messages and payload bytes that may wait here
+FOR_GOOD = {1, 2, 3, 18}  # refusals that another attempt does not mend: version, role, network, group
+
+
+class Parent:
+    """Does what it is told to for one network. A new session, from the cursor on, whenever the agent is gone."""
+
+    def __init__(self, url, network, token=b"", verify=None, consume=None, publish=None):
+        self.endpoint, self.network, self.token = url.removeprefix("zmq+"), network.encode(), token
+        self.verify, self.consume, self.publish = verify, consume, publish
+        self.roles = (verify is not None) | (consume is not None) * 2 | (publish is not None) * 4
+        self.socket, self.cursor, self.requests, self.unanswered = None, (0, 0), itertools.count(1), {}
+
+    def connect(self):
+        self.close()  # a new socket for each session: what is left in the old one must not reach the new agent
+        self.socket, self.session, self.index = zmq.Context.instance().socket(zmq.DEALER), 0, None
+        self.socket.connect(self.endpoint)
+        self.socket.send_multipart([OPEN, self.token])
+        names = [self.network, (self.consume or "").encode(), b"", b"parent.py"]  # third: a group of verifiers
+        hello = (1, self.roles, 0, *WINDOW, *WINDOW, *self.cursor, *map(len, names))
+        self.heard = time.monotonic()
+        self.send(HELLO, (hello, names, b""))
+
+    def close(self):
+        if self.socket:
+            self.socket.send_multipart([LEAVE], zmq.NOBLOCK)
+            self.socket.close(linger=500)
+            self.socket = None
+
+    def send(self, kind, *items):
+        self.socket.send_multipart(write(kind, self.session, items))
+
+    def run(self, lines=None):
+        """Until interrupted; if it only publishes, until `lines` (a file descriptor) have ended and all of them are answered."""
+        rest = b""
+        while lines is not None or self.unanswered or self.roles != 4:
+            if not self.socket:
+                self.connect()
+            poller = zmq.Poller()
+            poller.register(self.socket, zmq.POLLIN)
+            if lines is not None and self.index is not None and len(self.unanswered) < 512:
+                poller.register(lines, zmq.POLLIN)
+            for source, _ in poller.poll(250):
+                if source is self.socket:
+                    self.receive()
+                elif self.index is not None:
+                    now = os.read(lines, 4096)
+                    *whole, rest = (rest + now).split(b"\n")
+                    for line in whole if now else filter(None, [rest]):
+                        self.say(line)
+                    lines = lines if now else None
+            if self.socket and time.monotonic() - self.heard > DEAD:
+                self.close()
+
+    def say(self, line):
+        request, topic = next(self.requests), self.publish.encode()
+        self.unanswered[request] = line
+        self.send(PUBLISH, ((request, len(line), self.index, len(topic)), [topic], line))
+
+    def receive(self):
+        parts = self.socket.recv_multipart()
+        self.heard = time.monotonic()
+        if parts[0] == LEAVE:
+            time.sleep(0.1)
+            return self.connect()
+        kind, session, items = read(parts[0], parts[1:])
+        if kind == WELCOME:
+            (_, self.index, _, *cursor), self.session = items[0][0][:5], session
+            self.cursor, again, self.unanswered = cursor, self.unanswered, {}
+            print(f"attached to {self.network.decode()}", file=sys.stderr, flush=True)
+            for line in again.values():  # a publish is told by its content, so it may be repeated
+                self.say(line)
+        elif kind == VALIDATE:
+            self.send(VERDICT, *(self.judge(*item) for item in items))
+        elif kind in (DELIVER, GAP, UNVERIFIED):
+            self.consumed(kind, items)
+        elif kind == PUBLISHED:
+            for (request, _, _, _, status, _), (_, text), _ in items:
+                if self.unanswered.pop(request, None) is not None and status > 2:
+                    print(f"not published (status {status}): {text.decode()}", file=sys.stderr)
+        elif kind == PING:
+            self.send(PONG, *items)
+        elif kind == REFUSE:
+            (_, _, code, _, fatal), (text,), _ = items[0]
+            print(f"refused (code {code}): {text.decode()}", file=sys.stderr)
+            if fatal and code in FOR_GOOD:
+                raise SystemExit(1)
+
+    def judge(self, head, names, payload):
+        verdict, code, text = self.verify(names[0].decode(), bytes(payload))
+        return (head[0], head[3], code, verdict, len(text)), [text], b""
+
+    def consumed(self, kind, items):
+        for head, names, payload in items:
+            if kind == DELIVER:
+                print(names[0].decode(), bytes(payload).decode(errors="replace"), flush=True)
+            elif kind == GAP:
+                print(f"gap: {head[2]} messages are missing, reason {head[4]}", flush=True)
+            else:
+                print(f"{names[0].decode()}: {head[1]} messages without a verdict, cause {head[4]}", flush=True)
+            self.cursor = (self.cursor[0], head[1] if kind == GAP else head[0])
+        self.send(ACK, ((self.cursor[1], self.index), [], b""))
+
+
+def main():
+    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    args.add_argument("url", help="zmq+ipc:///path or zmq+tcp://ip:port")
+    args.add_argument("network")
+    args.add_argument("--verify", metavar="PREFIX", help="accept what starts so, reject the rest")
+    args.add_argument("--consume", metavar="NAME", help="print what is delivered, under that consumer's name")
+    args.add_argument("--publish", metavar="TOPIC", help="publish the lines of stdin")
+    args.add_argument("--token-file", help="for zmq+tcp", type=argparse.FileType("rb"))
+    args = args.parse_args()
+    starts = lambda _, payload: (ACCEPT, 0, b"") if payload.startswith(args.verify.encode()) else (REJECT, 7, b"unknown prefix")
+    parent = Parent(args.url, args.network, args.token_file.read().strip() if args.token_file else b"", args.verify and starts, args.consume, args.publish)
+    try:
+        parent.run(sys.stdin.fileno() if args.publish else None)
+    finally:
+        parent.close()
+
+
+if __name__ == "__main__":
+    main()
