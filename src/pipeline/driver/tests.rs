@@ -11,7 +11,8 @@ use tower::util::MapRequestLayer;
 
 use super::*;
 use crate::pipeline::testing::{arrival, network_plan, number};
-use crate::pipeline::{Inlet, Opened, Pass};
+use crate::pipeline::{Inlet, Opened, Pass, VerifierTerms};
+use crate::wire::message::Judged;
 use crate::wire::{ConsumerTerms, Cursor, Encoder, Outstanding, SessionId, Ticket, VerdictRefused, Window};
 
 const WIDE: Window = Window { messages: 1_000, bytes: 1 << 20 };
@@ -73,6 +74,7 @@ impl Bench {
         let port = LinkPort { link: LinkId(link), index: 3, down };
         let consume = consume.then(|| ConsumerTerms { name: "".into(), cursor: Cursor::default(), window: WIDE, policy: None });
         let (opened, answer) = oneshot::channel();
+        let verify = verify.map(VerifierTerms::from);
         self.ups.send(Up::Attach { port, verify, consume, opened }).await.unwrap();
         (downs, soon(answer).await.unwrap())
     }
