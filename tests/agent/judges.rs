@@ -79,8 +79,9 @@ async fn a_chain_is_ready_with_a_verifier_in_each_group_and_accepts_what_both_ac
 }
 
 /// Settings under which a rejected message would cost its sender some of its score.
-fn scored(setup: Setup) -> Setup {
-    Setup { scored: true, ..setup }
+fn scored(mut setup: Setup) -> Setup {
+    setup.scored = true;
+    setup
 }
 
 #[tokio::test]
@@ -199,6 +200,28 @@ async fn a_parent_pauses_and_resumes() {
     });
     publish(&parent, 1..2).await;
     assert_eq!(message(&mut consumer).await, "good 1");
+}
+
+#[tokio::test]
+async fn every_start_warns_of_each_network_and_cause_that_accepts_unverified() {
+    let trusting = |name: &str, fallback: &str| {
+        let network = crate::rig::network(name, "", "4s");
+        network.replace("\"validation-queue\"", &format!("\"validation-queue\"\nfallback = {{ {fallback} }}"))
+    };
+    let weather = trusting("weather", "timeout = \"accept-unverified\", no_verifier = \"accept-unverified\"");
+    let quakes = trusting("quakes", "paused = \"accept-unverified\"");
+    let mut setup = Setup::with(&[&weather, &quakes, &crate::rig::network("tides", "", "4s")]);
+    for start in 1..=2 {
+        let agent = setup.start().await;
+        let log = agent.log();
+        let warned = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let warned = warned.filter(|line| line["level"] == "WARN" && line["network"].is_string());
+        let mut of: Vec<_> =
+            warned.map(|line| format!("{} {}", line["network"].as_str().unwrap(), line["cause"].as_str().unwrap())).collect();
+        of.sort();
+        assert_eq!(of, ["quakes paused", "weather no-verifier", "weather timeout"], "start {start}");
+        setup = agent.killed().await;
+    }
 }
 
 impl Raw {
