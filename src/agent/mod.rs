@@ -1,5 +1,6 @@
 //! The composition root: builds every room from its settings, joins them, and takes them down in order.
 
+pub mod console;
 pub mod control;
 pub mod directory;
 mod grace;
@@ -12,5 +13,5 @@ pub mod settings;
 mod subscriptions;
 
 pub use networks::ARRIVALS;
-pub use run::{RunError, run};
+pub use run::{RunError, run, run_with};
 pub use subscriptions::Holder;

@@ -12,16 +12,17 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::console::{self, Console};
 use super::control::Control;
 use super::directory::{Directory, TopicError};
 use super::ops::{HealthBoard, Ops, OpsError, Status};
-use super::parents::{Admission, Parents, serve};
+use super::parents::{Admission, Parents, Registry, serve};
 use super::{Holder, grace, health, networks};
 use crate::config::Config;
 use crate::gossip::{self, GossipError, Identity, IdentityError, NetworkOverlay};
 use crate::pipeline::RouterGone;
 use crate::session::{AgentTerms, NetworkTerms};
-use crate::transports::{LinkError, Listener};
+use crate::transports::{LinkError, Listener, LocalSocket, SocketMode};
 use crate::wire::{Limits, Window};
 
 /// How often the main loop shows that it lives.
@@ -58,11 +59,19 @@ pub enum RunError {
         /// Why.
         source: TopicError,
     },
-    /// The parents' socket.
-    #[error("attach.unix: {0}")]
-    Attach(#[from] LinkError),
+    /// A parents' address.
+    #[error("{key}: {source}")]
+    Attach {
+        /// The setting that names it.
+        key: String,
+        /// Why.
+        source: LinkError,
+    },
+    /// The operator's socket.
+    #[error("control: {0}")]
+    Control(#[source] LinkError),
     /// No further parent can attach.
-    #[error("the parents' socket failed: {0}")]
+    #[error("an address for parents failed: {0}")]
     Accept(#[source] LinkError),
     /// Gossip ended by itself.
     #[error("gossip has ended, so the agent is of no use any more; the log says why")]
@@ -83,11 +92,20 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`].
 pub async fn run(config: &mut Config, leave: impl Future<Output = ()>) -> Result<(), RunError> {
+    run_with(config, Vec::new(), leave).await
+}
+
+/// As [`run`], and lets parents in at the listeners of `extra` too: for programs that embed an agent, whose parents attach within the
+/// process. They must be made with limits that fit `config.attach.max_frame_payload`.
+///
+/// # Errors
+/// [`RunError`].
+pub async fn run_with(config: &mut Config, extra: Vec<Listener>, leave: impl Future<Output = ()>) -> Result<(), RunError> {
     let within = config.agent.shutdown_within;
     let board = HealthBoard::new();
     board.expect([health::GOSSIP, health::NETWORKS, health::ATTACH]);
     let (ops_down, ops) = start_ops(config, &board).await?;
-    let agent = Running::start(config, &board).await?;
+    let agent = Running::start(config, extra, &board).await?;
     let result = agent.until(leave, &board, within).await;
     drop(ops_down);
     let served = match ops {
@@ -119,12 +137,13 @@ struct Running {
     gossip: gossip::Running,
     drivers: JoinSet<Result<(), RouterGone>>,
     parents: tokio::task::JoinHandle<Result<(), LinkError>>,
+    console: tokio::task::JoinHandle<()>,
     drain: watch::Sender<bool>,
     part: watch::Sender<bool>,
 }
 
 impl Running {
-    async fn start(config: &mut Config, board: &HealthBoard) -> Result<Self, RunError> {
+    async fn start(config: &mut Config, extra: Vec<Listener>, board: &HealthBoard) -> Result<Self, RunError> {
         for network in &config.networks {
             for cause in network.plan.store.accepts_unverified() {
                 tracing::warn!(
@@ -156,17 +175,25 @@ impl Running {
         let (part, parting) = watch::channel(false);
         let limits =
             Limits { payloads: usize::try_from(config.attach.max_frame_payload.as_u64()).unwrap_or(usize::MAX), ..Limits::default() };
-        let listener = Listener::bind_unix(&config.attach.unix, limits).await?;
-        tracing::info!(address = %listener.address(), "parents may attach");
-        board.set(health::ATTACH, Status::ready(listener.address().to_string().into()));
+        let unix = Listener::bind_unix(&config.attach.unix, limits).await;
+        let mut listeners = vec![unix.map_err(|source| RunError::Attach { key: "attach.unix.path".to_owned(), source })?];
+        listeners.extend(extra);
+        for listener in &listeners {
+            tracing::info!(address = %listener.address(), "parents may attach");
+        }
+        board.set(health::ATTACH, Status::ready(listeners.iter().map(|listener| listener.address().to_string()).collect()));
+        let control = Control::new(&directory, config.gossip.publish_wait + PATIENCE);
+        let registry = Registry::default();
+        let console = start_console(config, &directory, &control, &registry, &parting).await?;
         let parents = Parents {
-            control: Control::new(&directory, config.gossip.publish_wait + PATIENCE),
+            control,
+            registry,
             admission: Arc::new(Admission::new(&config.attach, rustix::process::geteuid().as_raw())),
             terms: Arc::new(terms(config, &directory, limits)),
             shutdown: parting,
             directory: directory.clone(),
         };
-        Ok(Self { directory, gossip: running, drivers, parents: tokio::spawn(serve(listener, parents)), drain, part })
+        Ok(Self { directory, gossip: running, drivers, parents: tokio::spawn(serve(listeners, parents)), console, drain, part })
     }
 
     async fn until(mut self, leave: impl Future<Output = ()>, board: &HealthBoard, within: Duration) -> Result<(), RunError> {
@@ -207,12 +234,39 @@ impl Running {
         }
         let _ = self.part.send(true);
         self.parents.await?.map_err(RunError::Accept)?;
+        self.console.await?;
         if self.directory.gossip.stop(GRACE).await.is_ok() {
             self.gossip.task.await?;
         }
         tracing::info!("gone");
         Ok(())
     }
+}
+
+/// A task that ends at once where there is to be no control socket.
+async fn start_console(
+    config: &Config,
+    directory: &Arc<Directory>,
+    control: &Control,
+    registry: &Registry,
+    shutdown: &watch::Receiver<bool>,
+) -> Result<tokio::task::JoinHandle<()>, RunError> {
+    let settings = &config.control;
+    if !settings.enabled {
+        return Ok(tokio::spawn(async {}));
+    }
+    let path = settings.place(&config.attach.unix.path);
+    let socket = LocalSocket::bind(&path, SocketMode::Owner).await.map_err(RunError::Control)?;
+    tracing::info!(path = %path.display(), "the operator may ask");
+    let console = Console {
+        directory: directory.clone(),
+        control: control.clone(),
+        registry: registry.clone(),
+        own_uid: rustix::process::geteuid().as_raw(),
+        max_clients: settings.max_clients,
+        shutdown: shutdown.clone(),
+    };
+    Ok(tokio::spawn(console::serve(socket, console)))
 }
 
 /// What a shutdown leaves to verdicts that are pending: all but the time for goodbyes, and at least a half.

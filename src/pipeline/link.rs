@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Census, Envelope, Heard, LogError, News, Said, Topic, VerifierTerms};
+use super::{Census, ConsumerView, Envelope, Heard, LogError, News, Said, Topic, VerifierTerms, VerifierView};
 use crate::wire::{ConsumerTerms, Cursor, Offer, Reason, Record, Ticket, VerdictRefused, Window};
 
 /// One parent's attachment to one network, in one session. Never reused while the agent runs.
@@ -57,6 +57,8 @@ pub trait Store: Send {
     fn census(&self) -> Census;
     /// What the operator is to hear of; to be drained after every step.
     fn news(&mut self) -> &mut Vec<News>;
+    /// How a link stands as a verifier; `None` if it is none.
+    fn view(&self, link: LinkId) -> Option<VerifierView>;
 }
 
 /// The last room: fans accepted messages out to consumers.
@@ -82,6 +84,8 @@ pub trait Outlet: Send {
     fn pump(&mut self, out: &mut Vec<Shipment>, cut: &mut Vec<LinkId>);
     /// Consumers attached.
     fn consumers(&self) -> usize;
+    /// How a link stands as a consumer; `None` if it is none.
+    fn view(&self, link: LinkId) -> Option<ConsumerView>;
     /// Entries that the log holds.
     fn queued(&self) -> u64;
     /// Names of consumers whose place was forgotten to make room, since this outlet was built.

@@ -1,13 +1,14 @@
 //! One connection: frames coming, frames going, and who is at the other end.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::{Sink, Stream};
 
-use super::{LinkError, memory, unix};
+use super::{LinkError, memory, unix, zeromq};
 use crate::wire::{Frame, FrameError, Limits, Prefix};
 
 /// One connection between an agent and a parent.
@@ -21,10 +22,10 @@ pub struct Link {
     pub outgoing: FrameSink,
 }
 
-/// Who is at the other end, as the operating system says and not as the peer claims.
+/// Who is at the other end, as the operating system or a token says and not as the peer claims.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Credential {
-    /// A process of this machine (`SO_PEERCRED`).
+    /// A process of this machine (`SO_PEERCRED`; where that cannot be asked, whom the socket's directory lets in).
     Uid {
         /// Its effective user when it connected (or, seen from a parent, when the agent began to listen).
         uid: u32,
@@ -33,16 +34,26 @@ pub enum Credential {
         /// Its process, where the system tells.
         pid: Option<i32>,
     },
+    /// Whoever holds the token of that name. [`Credential::OWN`] counts as the user that runs the agent.
+    Token(Arc<str>),
+    /// Nobody has proven anything: what answers at that address, or a parent there that has no valid token.
+    Unproven(SocketAddr),
     /// This very process, over the address of that name.
     Memory(Arc<str>),
 }
 
 impl Credential {
+    /// Name of the token whose holder counts as the user that runs the agent.
+    pub const OWN: &str = "self";
+
     /// Whose process it is, the same for all processes of one user.
     #[must_use]
     pub fn owner(&self) -> Arc<str> {
         match self {
             Self::Uid { uid, .. } => uid.to_string().into(),
+            Self::Token(name) if &**name == Self::OWN => rustix::process::geteuid().as_raw().to_string().into(),
+            Self::Token(name) => format!("token:{name}").into(),
+            Self::Unproven(_) => "unproven".into(),
             Self::Memory(_) => "memory".into(),
         }
     }
@@ -53,6 +64,8 @@ impl fmt::Display for Credential {
         match self {
             Self::Uid { uid, pid: Some(pid), .. } => write!(f, "uid {uid} (pid {pid})"),
             Self::Uid { uid, .. } => write!(f, "uid {uid}"),
+            Self::Token(name) => write!(f, "token {name:?}"),
+            Self::Unproven(at) => write!(f, "somebody at {at}"),
             Self::Memory(name) => write!(f, "memory:{name}"),
         }
     }
@@ -65,6 +78,8 @@ pub struct FrameStream(pub(super) Incoming);
 #[derive(Debug)]
 pub(super) enum Incoming {
     Unix(unix::Reader),
+    ZmqLane(zeromq::LaneReceiver),
+    ZmqDealer(zeromq::DealerReceiver),
     Memory(memory::Receiver),
 }
 
@@ -74,6 +89,8 @@ impl Stream for FrameStream {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match &mut self.get_mut().0 {
             Incoming::Unix(reader) => reader.poll_frame(cx),
+            Incoming::ZmqLane(receiver) => receiver.poll_frame(cx),
+            Incoming::ZmqDealer(receiver) => receiver.poll_frame(cx),
             Incoming::Memory(receiver) => receiver.poll_frame(cx),
         }
     }
@@ -88,6 +105,8 @@ pub struct FrameSink(pub(super) Outgoing);
 #[derive(Debug)]
 pub(super) enum Outgoing {
     Unix(unix::Writer),
+    ZmqLane(zeromq::LaneSender),
+    ZmqDealer(zeromq::DealerSender),
     Memory(memory::Sender),
 }
 
@@ -97,6 +116,8 @@ impl Sink<Frame> for FrameSink {
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
         match &mut self.get_mut().0 {
             Outgoing::Unix(writer) => writer.poll_ready(cx),
+            Outgoing::ZmqLane(sender) => sender.poll_ready(cx),
+            Outgoing::ZmqDealer(sender) => sender.poll_ready(cx),
             Outgoing::Memory(sender) => sender.poll_ready(cx),
         }
     }
@@ -105,6 +126,8 @@ impl Sink<Frame> for FrameSink {
         consistent(&frame)?;
         match &mut self.get_mut().0 {
             Outgoing::Unix(writer) => writer.queue(frame),
+            Outgoing::ZmqLane(sender) => sender.queue(frame),
+            Outgoing::ZmqDealer(sender) => sender.queue(frame),
             Outgoing::Memory(sender) => sender.queue(frame),
         }
     }
@@ -112,6 +135,8 @@ impl Sink<Frame> for FrameSink {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
         match &mut self.get_mut().0 {
             Outgoing::Unix(writer) => writer.poll_flush(cx),
+            Outgoing::ZmqLane(sender) => sender.poll_flush(cx),
+            Outgoing::ZmqDealer(sender) => sender.poll_flush(cx),
             Outgoing::Memory(sender) => sender.poll_flush(cx),
         }
     }
@@ -119,6 +144,8 @@ impl Sink<Frame> for FrameSink {
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
         match &mut self.get_mut().0 {
             Outgoing::Unix(writer) => writer.poll_close(cx),
+            Outgoing::ZmqLane(sender) => sender.poll_close(cx),
+            Outgoing::ZmqDealer(sender) => sender.poll_close(cx),
             Outgoing::Memory(sender) => sender.poll_close(cx),
         }
     }

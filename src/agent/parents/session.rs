@@ -10,13 +10,14 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 
+use super::registry::Seat;
 use super::writer::Writer;
 use crate::agent::Holder;
 use crate::agent::control::{Control, ControlError, Reply, publish_status};
 use crate::agent::directory::Directory;
 use crate::pipeline::{Cut, Down, LinkId, Up};
 use crate::session::{AgentEnd, Counts, Dead, SendError, Violation};
-use crate::transports::{FrameStream, Link, LinkError};
+use crate::transports::{Address, FrameStream, Link, LinkError};
 use crate::wire::{Frame, MessageId, Offer, PublishStatus, Record, RefuseCode, VerdictRefused, Window};
 
 /// Items that one turn takes from the drivers.
@@ -62,6 +63,8 @@ pub(super) struct Parent {
     pub(super) holder: Holder,
     pub(super) owner: Arc<str>,
     pub(super) steers: bool,
+    pub(super) via: Address,
+    pub(super) seat: Seat,
 }
 
 /// A session that runs.
@@ -75,6 +78,10 @@ pub(super) struct Session {
     pub(super) owner: Arc<str>,
     /// Whether it may change who connects to the agent: what concerns every network takes the produce role on every network.
     pub(super) steers: bool,
+    /// Where it came in.
+    pub(super) via: Address,
+    /// What others see of it.
+    pub(super) seat: Seat,
     /// The largest window that a parent may have, by network and role.
     pub(super) max_window: Window,
     pub(super) attached: Vec<Attached>,
@@ -86,7 +93,7 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(end: AgentEnd, directory: Arc<Directory>, control: Control, parent: Parent, max_window: Window) -> Self {
-        let Parent { holder, owner, steers } = parent;
+        let Parent { holder, owner, steers, via, seat } = parent;
         Self {
             end,
             directory,
@@ -94,6 +101,8 @@ impl Session {
             holder,
             owner,
             steers,
+            via,
+            seat,
             max_window,
             attached: Vec::new(),
             // Replaced at the hello, when the windows are known.
@@ -192,6 +201,7 @@ impl Session {
         let received = self.end.receive(frame, Instant::now());
         // Also of a frame that ends the session: what stands before the offending entry counts.
         self.events().await?;
+        self.seat.refused(self.end.counts());
         Ok(received?)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Driver;
-use crate::pipeline::{Census, Compared, Conflict, Down, Heard, LinkId, News, Said};
+use crate::pipeline::{Compared, Conflict, Down, Heard, LinkId, News, Said};
 use crate::wire::message::Judged;
 use crate::wire::{Frame, Verdict};
 
@@ -77,6 +77,9 @@ impl Driver {
                 Ok(Heard::Shadow) => {}
                 Err(why) => {
                     self.metrics.refused(why, shadow);
+                    if let Some(attached) = self.links.get_mut(&link) {
+                        attached.refused.add(why);
+                    }
                     self.send(link, Down::VerdictRefused(judged.ticket, why));
                 }
             }
@@ -120,11 +123,6 @@ impl Driver {
                 }
             }
         }
-    }
-
-    /// What the snapshot says of verifiers.
-    pub(super) fn census(&self) -> Census {
-        self.road.store.census()
     }
 }
 

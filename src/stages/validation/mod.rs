@@ -33,7 +33,7 @@ use self::shadows::{Settlement, Shadows};
 use self::verifiers::Verifiers;
 use crate::pipeline::{
     Arrival, Batch, Census, Conflict, End, Envelope, Heard, Known, LinkId, News, Outcome, Said, Seat, Settled, Store, Tickets,
-    VerifierTerms, Wheel,
+    VerifierTerms, VerifierView, Wheel,
 };
 use crate::wire::{Offer, Reason, Ticket, Verdict, VerdictRefused, Window};
 
@@ -343,6 +343,10 @@ impl Store for ValidationQueue {
 
     fn news(&mut self) -> &mut Vec<News> {
         &mut self.news
+    }
+
+    fn view(&self, link: LinkId) -> Option<VerifierView> {
+        self.groups.iter().map(|group| &group.verifiers).chain([&self.shadows.members]).find_map(|members| members.view(link))
     }
 }
 
