@@ -372,12 +372,6 @@ impl Both {
     }
 }
 
-impl Bench {
-    fn verdict_of(&mut self, link: LinkId, ticket: Ticket, verdict: Verdict) -> Result<Heard, VerdictRefused> {
-        self.queue.verdict(link, ticket, verdict.into(), self.now, &mut self.out)
-    }
-}
-
 fn agree(groups: usize, steps: &[Step]) -> Result<(), TestCaseError> {
     let mut both = Both::new(groups);
     steps.iter().try_for_each(|step| both.apply(step))?;
