@@ -173,6 +173,11 @@ impl Agent {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Its address for metrics and health.
+    pub fn ops(&self) -> SocketAddr {
+        self.ops.expect("it has started")
+    }
+
     fn ops_address(&self) -> Option<SocketAddr> {
         let lines = self.log();
         let mut logged = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
