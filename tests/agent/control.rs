@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use pmq::client::{ConsumeOptions, VerifyOptions};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 
 use crate::rig::{Agent, Setup, judge, message, network, next, pair, soon, until};
@@ -48,15 +48,6 @@ impl Agent {
         writer.write_all(format!("{request}\n").as_bytes()).await.unwrap();
         Lines { lines: BufReader::new(reader).lines(), writer }
     }
-
-    /// What /metrics says of one series.
-    async fn metric(&self, series: &str) -> Option<f64> {
-        let mut stream = tokio::net::TcpStream::connect(self.ops()).await.ok()?;
-        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await.ok()?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.ok()?;
-        text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
-    }
 }
 
 struct Lines {
@@ -95,7 +86,7 @@ async fn a_tap_shows_every_outcome_with_its_reason() {
     let mut tap = b.tap(r#"{"v":1,"tap":{}}"#).await;
     let mut rejects = b.tap(r#"{"v":1,"tap":{"topics":["wea*"],"networks":["weather"],"outcomes":["reject"],"limit":1}}"#).await;
     let mut others = b.tap(r#"{"v":1,"tap":{"topics":["elsewhere"],"limit":1}}"#).await;
-    assert_eq!(b.metric("pmq_taps").await, Some(3.0));
+    assert_eq!(b.metric("pmq_taps", &[]).await, Some(3.0));
     // Nobody verifies yet: the first one is ignored at its deadline.
     parent.publish("weather", "weather", "good, and nobody says so").await.unwrap();
     let shown = tap.next().await["message"].clone();
@@ -117,7 +108,7 @@ async fn a_tap_shows_every_outcome_with_its_reason() {
     assert!(rejects.end().await.is_none());
     drop(tap);
     drop(rejects);
-    until("the end of two taps", async || b.metric("pmq_taps").await.filter(|taps| *taps < 1.5)).await;
+    until("the end of two taps", async || b.metric("pmq_taps", &[]).await.filter(|taps| *taps < 1.5)).await;
     // What passes no filter was never said.
     others.writer.shutdown().await.unwrap();
     assert!(others.end().await.is_none());
@@ -130,7 +121,7 @@ async fn the_command_prints_a_line_for_each_message() {
     for (format, expected) in [("text", "  accept   verified  "), ("json", r#"{"message":{"at":""#)] {
         let mut command = b.command(&["tap", "weather", "--outcome", "accept,reject", "--limit", "2", "--output", format]);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        until("the tap", async || b.metric("pmq_taps").await.filter(|taps| *taps > 0.5)).await;
+        until("the tap", async || b.metric("pmq_taps", &[]).await.filter(|taps| *taps > 0.5)).await;
         for payload in ["good 1", "unclear 2", "bad 3"] {
             parent.publish("weather", "weather", format!("{payload} {format}")).await.unwrap();
         }
@@ -172,7 +163,7 @@ async fn a_tap_whose_reader_stops_reading_harms_nothing() {
     }
     assert!(lost > 0 && seen > 0, "{seen} seen, {lost} lost");
     assert_eq!(seen + lost, MANY);
-    assert_eq!(b.metric("pmq_tap_lost_total{network=\"weather\"}").await, Some(lost as f64));
+    assert_eq!(b.metric("pmq_tap_lost_total", &["network=\"weather\""]).await, Some(lost as f64));
 }
 
 #[tokio::test]
@@ -347,4 +338,22 @@ async fn nobody_there_another_user_and_another_agent_in_the_same_place() {
     let agent = setup.more("[control]\nenabled = false\n").start().await;
     assert!(!agent.control().exists());
     let _still = agent.producer("weather").await;
+}
+
+#[tokio::test]
+async fn a_parents_own_reason_is_shown_and_its_group_and_shadow_too() {
+    let groups = network("weather", "", "4s").replace("deadline = \"4s\"", "deadline = \"4s\"\ngroups = [\"first\"]");
+    let (_a, parent, b) = pair(Setup::with(&[&groups]), Setup::with(&[&groups])).await;
+    let options = VerifyOptions { group: "first".into(), ..VerifyOptions::default() };
+    let client = b.builder().verify("weather", options).connect().await.unwrap();
+    let verdicts = |batch: &mut [pmq::client::Incoming]| batch.iter_mut().for_each(|message| message.reject_because(7, "no quorum"));
+    client.verify("weather", verdicts).unwrap();
+    let mut tap = b.tap(r#"{"v":1,"tap":{}}"#).await;
+    parent.publish("weather", "weather", "whatever").await.unwrap();
+    let shown = tap.next().await["message"].clone();
+    assert_eq!((&shown["outcome"], &shown["said"]), (&"reject".into(), &serde_json::json!({ "code": 7, "text": "no quorum" })));
+    assert!(shown["verdict_us"].as_u64().unwrap() <= shown["waited_us"].as_u64().unwrap(), "{shown}");
+    let list: Value = serde_json::from_str(&b.asked(&["parents", "--output", "json"], "").await.out).unwrap();
+    let verify = &list["parents"][0]["networks"][0]["verify"];
+    assert_eq!((&verify["group"], &verify["shadow"]), (&"first".into(), &false.into()));
 }

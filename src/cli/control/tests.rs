@@ -27,6 +27,8 @@ fn parents_are_shown_by_network_and_role() {
             network: "weather".into(),
             roles: vec!["verify".into(), "consume".into()],
             verify: Some(Verifying {
+                group: "archive".into(),
+                shadow: false,
                 window: credit(1024, 1 << 20),
                 outstanding: credit(3, 2048),
                 paused: true,
@@ -60,7 +62,7 @@ fn parents_are_shown_by_network_and_role() {
 SESSION  WHO               SINCE  SOFTWARE         OVER                        REFUSED
   NETWORK  ROLE     HELD    BYTES              LAG  STATE
 00ff     uid 1000 (pid 7)  1m 1s  oracle\\u{7}/1.0  unix:///run/pmq/agent.sock  rate 1
-  weather  verify   3/1024  2.0 KiB / 1.0 MiB       paused; verdicts refused: late 2
+  weather  verify   3/1024  2.0 KiB / 1.0 MiB       paused; group archive; verdicts refused: late 2
   weather  consume  10/10   100 B / 1.0 KiB    7    drop-oldest; name 1000/audit; at 5 of 15; lost: drop-oldest 4
   prices   verify                                   its road does not answer
   prices   produce
