@@ -252,7 +252,8 @@ impl Driver {
                     self.cut(old, Cut::Replaced);
                 }
                 let consumer = consume.map_or_else(|| Arc::from(""), |terms| terms.name);
-                self.links.insert(link, Attached { port, consumer, shadow, last, refused: Refusals::default(), dropped: Drops::default() });
+                let (refused, dropped) = (Refusals::default(), Drops::default());
+                self.links.insert(link, Attached { port, consumer, shadow, last, refused, dropped });
                 if opened.send(answer).is_err() {
                     self.gone(link, now);
                 }

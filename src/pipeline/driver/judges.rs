@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Driver;
-use crate::pipeline::{Census, Compared, Conflict, Down, Heard, LinkId, News, Said};
+use crate::pipeline::{Compared, Conflict, Down, Heard, LinkId, News, Said};
 use crate::wire::message::Judged;
 use crate::wire::{Frame, Verdict};
 
@@ -123,11 +123,6 @@ impl Driver {
                 }
             }
         }
-    }
-
-    /// What the snapshot says of verifiers.
-    pub(super) fn census(&self) -> Census {
-        self.road.store.census()
     }
 }
 

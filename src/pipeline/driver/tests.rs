@@ -12,7 +12,7 @@ use tower::util::MapRequestLayer;
 
 use super::*;
 use crate::pipeline::testing::{arrival, network_plan, number};
-use crate::pipeline::{Inlet, Opened, Pass, Tap, VerifierTerms};
+use crate::pipeline::{Inlet, Opened, Pass, VerifierTerms};
 use crate::wire::message::Judged;
 use crate::wire::{ConsumerTerms, Cursor, Encoder, Outstanding, SessionId, Ticket, Verdict, VerdictRefused, Window};
 

@@ -38,7 +38,7 @@ impl Driver {
     pub(super) fn show(&mut self) {
         self.metrics.flush(&self.road);
         let tally = self.road.tally();
-        let census = self.census();
+        let census = self.road.store.census();
         let lost = Reason::ALL.iter().filter(|reason| reason.lost_by_us()).map(|&reason| tally.count(Verdict::Ignore, reason)).sum();
         self.channels.snapshot.send_replace(Snapshot {
             network: self.network.clone(),

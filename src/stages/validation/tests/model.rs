@@ -252,8 +252,8 @@ impl Both {
         self.model.members.get_mut(at)
     }
 
-    fn apply(&mut self, step: Step) -> Result<(), TestCaseError> {
-        match step {
+    fn apply(&mut self, step: &Step) -> Result<(), TestCaseError> {
+        match *step {
             Step::Admit(count) => {
                 for _ in 0..count {
                     self.numbers += 1;
@@ -274,27 +274,27 @@ impl Both {
                 self.model.members.push(Member { link, group, window, owes: 0, paused: false });
             }
             Step::Attach(..) => {}
-            Step::Detach(who) => {
-                if let Some(link) = self.member(&who).map(|member| member.link) {
+            Step::Detach(ref who) => {
+                if let Some(link) = self.member(who).map(|member| member.link) {
                     self.bench.queue.detach(link, self.bench.now);
                     self.model.detach(link);
                 }
             }
-            Step::Pause(who, paused) => {
-                if let Some(member) = self.member(&who) {
+            Step::Pause(ref who, paused) => {
+                if let Some(member) = self.member(who) {
                     member.paused = paused;
                     let link = member.link;
                     self.bench.queue.pause(link, paused);
                 }
             }
-            Step::Window(who, messages, bytes) => {
-                if let Some(member) = self.member(&who) {
+            Step::Window(ref who, messages, bytes) => {
+                if let Some(member) = self.member(who) {
                     member.window = Window { messages, bytes };
                     let (link, window) = (member.link, member.window);
                     self.bench.queue.window(link, window);
                 }
             }
-            Step::Verdict(which, own, who, verdict) => self.verdict(&which, own, &who, verdict)?,
+            Step::Verdict(ref which, own, ref who, verdict) => self.verdict(which, own, who, verdict)?,
             Step::Pass(steps) => {
                 self.bench.pass(STEP * steps);
                 self.model.expire(self.bench.now);
@@ -372,17 +372,11 @@ impl Both {
     }
 }
 
-impl Bench {
-    fn verdict_of(&mut self, link: LinkId, ticket: Ticket, verdict: Verdict) -> Result<Heard, VerdictRefused> {
-        self.queue.verdict(link, ticket, verdict.into(), self.now, &mut self.out)
-    }
-}
-
-fn agree(groups: usize, steps: Vec<Step>) -> Result<(), TestCaseError> {
+fn agree(groups: usize, steps: &[Step]) -> Result<(), TestCaseError> {
     let mut both = Both::new(groups);
-    steps.into_iter().try_for_each(|step| both.apply(step))?;
+    steps.iter().try_for_each(|step| both.apply(step))?;
     // In the end nothing is left, whatever came before.
-    both.apply(Step::Pass(1_000))?;
+    both.apply(&Step::Pass(1_000))?;
     prop_assert_eq!((both.bench.queue.len(), both.bench.queue.shadows.open(), both.bench.queue.bytes()), (0, 0, 0));
     Ok(())
 }
@@ -392,11 +386,11 @@ proptest! {
 
     #[test]
     fn one_group_does_as_the_model_does(steps in prop::collection::vec(step(1), 1..150)) {
-        agree(1, steps)?;
+        agree(1, &steps)?;
     }
 
     #[test]
     fn a_chain_does_as_the_model_does(steps in prop::collection::vec(step(3), 1..150)) {
-        agree(3, steps)?;
+        agree(3, &steps)?;
     }
 }
