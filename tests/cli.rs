@@ -232,3 +232,23 @@ fn health_exits_69_when_nobody_answers_or_somebody_else() {
     assert_eq!(ran.code, 69);
     assert!(started.elapsed() < Duration::from_secs(5) && ran.err.contains("no answer within 200ms"), "{}", ran.err);
 }
+
+#[test]
+fn control_commands_find_the_socket_beside_that_of_the_parents() {
+    let dir = minimal();
+    let set = format!("attach.unix.path={}", dir.path().join("run/agent.sock").display());
+    for command in [["parents"].as_slice(), &["tap"], &["publish", "minimal"]] {
+        let ran = run(pmq(dir.path()).args(command).args(["--set", &set]));
+        assert_eq!((ran.code, ran.out.as_str()), (69, ""), "{command:?}");
+        assert!(ran.err.contains("run/control.sock") && ran.err.contains("is it running"), "{}", ran.err);
+        let ran = run(pmq(dir.path()).args(command).args(["--set", "control.enabled=false", "--output", "json"]));
+        let error: Value = serde_json::from_str(&ran.err).unwrap();
+        assert_eq!((ran.code, &error["error"]["exit"]), (78, &Value::from(78)), "{command:?}");
+    }
+    for (command, said) in
+        [(["tap", "--outcome", "expired"], "accept, ignore, reject"), (["publish", "t", "--rate=-1"], "from 0.001 to 1000000")]
+    {
+        let ran = run(pmq(dir.path()).args(command));
+        assert!(ran.code == 64 && ran.err.contains(said), "{}", ran.err);
+    }
+}

@@ -6,7 +6,7 @@
 //!
 //! # Invariants
 //! - While nobody looks, a step of the road costs one relaxed load.
-//! - A record has a fixed size and holds no payload. Bounded: by the ring; overflow policy: the oldest record makes room, and a tap that had not
+//! - A record has a fixed size and holds no payload, only the parent's short reason. Bounded: by the ring; overflow policy: the oldest record makes room, and a tap that had not
 //!   seen it yet is told how many it has missed, in their place. No tap can make the driver or another tap wait.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use std::time::Instant;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{Outcome, Peer, Report, Topic};
+use super::{Outcome, Peer, Report, Said, Topic};
 use crate::wire::MessageId;
 
 /// Outcomes of one network that a tap may fall behind, all taps of it together.
@@ -48,6 +48,8 @@ pub enum Ended {
         size: u32,
         /// When it came.
         arrived: Instant,
+        /// The verdict that ended it, if one did.
+        said: Option<Said>,
     },
     /// So many messages that found no room on the way to the road, and of which nothing else is known.
     Missed(u64),
@@ -58,7 +60,7 @@ impl Seen {
     #[must_use]
     pub fn of(report: &Report, ended: Instant) -> Self {
         let &Report { peer, id, size, arrived, outcome, .. } = report;
-        let what = Ended::Message { peer, id, size, arrived };
+        let what = Ended::Message { peer, id, size, arrived, said: report.said.clone() };
         Self { topic: report.topic.clone(), outcome, ended, what }
     }
 }

@@ -5,9 +5,13 @@ use std::sync::Arc;
 use super::LinkId;
 use crate::wire::{GapReason, Outstanding, Overflow, VerdictRefused, Window};
 
-/// A verifier as the store sees it.
+/// A verifier or a shadow as the store sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifierView {
+    /// Its group; empty where the network's file names none, and for a shadow.
+    pub group: Arc<str>,
+    /// Whether its verdicts have no effect.
+    pub shadow: bool,
     /// Its credit.
     pub window: Window,
     /// The part of it that is taken.

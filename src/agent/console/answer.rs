@@ -56,6 +56,21 @@ pub struct Message {
     pub reason: String,
     /// From arrival to its end, in microseconds.
     pub waited_us: u64,
+    /// From the offer to the verdict that ended it, in microseconds; `None` if none did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub verdict_us: Option<u64>,
+    /// The parent's own reason, if it gave one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub said: Option<Said>,
+}
+
+/// A parent's own reason for its verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// Its code; 0 = none.
+    pub code: u16,
+    /// Its words; empty = none.
+    pub text: String,
 }
 
 /// See [`Answer::Missed`].
@@ -134,7 +149,7 @@ pub struct Parent {
 pub struct OnNetwork {
     /// The network.
     pub network: String,
-    /// verify, consume, produce.
+    /// verify, consume, produce, shadow.
     pub roles: Vec<String>,
     /// How it stands as a verifier.
     pub verify: Option<Verifying>,
@@ -156,6 +171,12 @@ pub struct Credit {
 /// A verifier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verifying {
+    /// Its group; empty where the network's file names none, and for a shadow.
+    #[serde(default)]
+    pub group: String,
+    /// Whether its verdicts have no effect.
+    #[serde(default)]
+    pub shadow: bool,
     /// What it may hold at a time.
     pub window: Credit,
     /// What it holds.

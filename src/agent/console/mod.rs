@@ -22,7 +22,8 @@ pub mod settings;
 mod tap;
 
 pub use answer::{
-    Answer, Code, Consuming, Credit, Done, Lost, Message, Missed, OnNetwork, Parent, Problem, Published, Publishing, Tapping, Verifying,
+    Answer, Code, Consuming, Credit, Done, Lost, Message, Missed, OnNetwork, Parent, Problem, Published, Publishing, Said, Tapping,
+    Verifying,
 };
 pub use lines::{LineError, Lines};
 pub use publish::{MAX_OUTSTANDING, MAX_OUTSTANDING_BYTES};

@@ -82,7 +82,14 @@ fn on_network(network: String, place: Place, views: Option<&HashMap<LinkId, Link
 }
 
 fn verifying(view: &VerifierView, refused: std::collections::BTreeMap<String, u64>) -> Verifying {
-    Verifying { window: window(view.window), outstanding: outstanding(view.outstanding), paused: view.paused, refused }
+    Verifying {
+        group: view.group.to_string(),
+        shadow: view.shadow,
+        window: window(view.window),
+        outstanding: outstanding(view.outstanding),
+        paused: view.paused,
+        refused,
+    }
 }
 
 fn consuming(view: &ConsumerView, dropped: std::collections::BTreeMap<String, u64>) -> Consuming {
@@ -99,7 +106,7 @@ fn consuming(view: &ConsumerView, dropped: std::collections::BTreeMap<String, u6
 }
 
 fn roles(roles: Roles) -> Vec<String> {
-    let all = [(Roles::VERIFY, "verify"), (Roles::CONSUME, "consume"), (Roles::PRODUCE, "produce")];
+    let all = [(Roles::VERIFY, "verify"), (Roles::CONSUME, "consume"), (Roles::PRODUCE, "produce"), (Roles::SHADOW, "shadow")];
     all.into_iter().filter(|(role, _)| roles.contains(*role)).map(|(_, name)| name.to_owned()).collect()
 }
 

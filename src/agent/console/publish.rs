@@ -46,7 +46,7 @@ async fn messages(client: &mut Client, console: &Console, ask: &PublishAsk, hold
         tokio::select! {
             biased;
             Some(ended) = under_way.next(), if !under_way.is_empty() => {
-                let (line, size, result) = ended.map_err(failed)?;
+                let (line, size, result) = ended.map_err(|error| failed(&error))?;
                 bytes -= size;
                 answered += 1;
                 client.say(&Answer::Published(published(line, result)));
@@ -111,7 +111,7 @@ fn published(line: u64, result: Result<Reply, ControlError>) -> Published {
     }
 }
 
-fn failed(error: JoinError) -> Over {
+fn failed(error: &JoinError) -> Over {
     tracing::error!(%error, "a publish of the control socket failed");
     Problem::new(Code::ShuttingDown, "a publish failed within the agent; its log says why").into()
 }

@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 
 use super::client::{Client, Over};
-use super::{Answer, Code, Console, Done, Lost, Message, Missed, Problem, TapAsk, Tapping};
+use super::{Answer, Code, Console, Done, Lost, Message, Missed, Problem, Said, TapAsk, Tapping};
 use crate::agent::directory::Directory;
 use crate::pipeline::{Claims, Ended, Look, Peer, Seen, Sight};
 use crate::wire::Verdict;
@@ -156,12 +156,30 @@ fn shown(network: &str, seen: Seen, names: &Names) -> Answer {
     let (reason, outcome) = (outcome.reason.as_str().to_owned(), outcome.verdict.as_str().to_owned());
     match what {
         Ended::Missed(count) => Answer::Missed(Missed { at, network, topic, count, outcome, reason }),
-        Ended::Message { peer, id, size, arrived } => {
-            let waited = ended.saturating_duration_since(arrived);
-            let waited_us = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
-            Answer::Message(Message { at, network, topic, id: id.to_string(), peer: names.get(peer), size, outcome, reason, waited_us })
+        Ended::Message { peer, id, size, arrived, said } => {
+            let waited_us = micros(ended.saturating_duration_since(arrived));
+            let verdict_us = said.as_ref().map(|said| micros(said.took));
+            let said = said.filter(|said| said.code != 0 || said.text.is_some());
+            let said = said.map(|said| Said { code: said.code, text: said.text.as_deref().unwrap_or_default().to_owned() });
+            Answer::Message(Message {
+                at,
+                network,
+                topic,
+                id: id.to_string(),
+                peer: names.get(peer),
+                size,
+                outcome,
+                reason,
+                waited_us,
+                verdict_us,
+                said,
+            })
         }
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// The time of day of an instant that was a moment ago. Only for the eye: nothing is decided by it.

@@ -44,7 +44,7 @@ fn block_on<T>(client: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
 async fn interrupted() {
     if tokio::signal::ctrl_c().await.is_err() {
         // Without a handler the signal ends the process as it always does.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

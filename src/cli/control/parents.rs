@@ -85,7 +85,7 @@ fn session(parent: &Parent) -> Vec<String> {
 fn on_network(network: &OnNetwork) -> Vec<Vec<String>> {
     let rows = network.roles.iter().map(|role| {
         let [held, bytes, lag, state] = match (role.as_str(), &network.verify, &network.consume) {
-            ("verify", Some(verify), _) => verifying(verify),
+            ("verify" | "shadow", Some(verify), _) => verifying(verify),
             ("consume", _, Some(consume)) => consuming(consume),
             ("produce", _, _) => Default::default(),
             _ if network.silent => ["", "", "", "its road does not answer"].map(str::to_owned),
@@ -98,6 +98,7 @@ fn on_network(network: &OnNetwork) -> Vec<Vec<String>> {
 
 fn verifying(verify: &Verifying) -> [String; 4] {
     let mut state = vec![if verify.paused { "paused".to_owned() } else { "open".to_owned() }];
+    state.extend((!verify.group.is_empty()).then(|| format!("group {}", plain(&verify.group))));
     state.extend((!verify.refused.is_empty()).then(|| format!("verdicts refused: {}", counts(&verify.refused))));
     let [held, bytes] = credit(&verify.outstanding, &verify.window);
     [held, bytes, String::new(), state.join("; ")]

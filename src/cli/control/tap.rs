@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::connection::Connection;
 use super::table::plain;
 use super::{Where, block_on};
-use crate::agent::console::{Answer, Ask, Lost, Message, Missed, Outcome, TapAsk};
+use crate::agent::console::{Answer, Ask, Lost, Message, Missed, Outcome, Said, TapAsk};
 use crate::cli::output::show;
 use crate::cli::{Failure, Globals, Output};
 
@@ -16,7 +16,7 @@ use crate::cli::{Failure, Globals, Output};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Shows every outcome from now on, until Ctrl-C (exit code 130, as the shell has it). What this command does not take in time is lost and counted in its place; the agent \
-never waits for it. A line: time, network, outcome, reason, time from arrival to the outcome, bytes, topic, sending peer (its end), id. \
+never waits for it. A line: time, network, outcome, reason, time from arrival to the outcome, bytes, topic, sending peer (its end), id, the parent's own reason. \
 `--output json` shows everything, one object a line (docs/control.md).
 
   pmq tap                               everything
@@ -83,7 +83,13 @@ fn row(message: &Message) -> String {
     let peer = message.peer.as_deref().map_or("-", tail);
     let size = message.size.to_string();
     let (network, topic) = (plain(&message.network), plain(&message.topic));
-    let (at, outcome, reason, id) = (clock(&message.at), plain(&message.outcome), plain(&message.reason), plain(&message.id));
+    let (at, outcome, reason) = (clock(&message.at), plain(&message.outcome), plain(&message.reason));
+    let said = match &message.said {
+        None => String::new(),
+        Some(Said { code, text }) if text.is_empty() => format!("  said {code}"),
+        Some(Said { code, text }) => format!("  said {code}: {}", plain(text)),
+    };
+    let id = format!("{}{said}", plain(&message.id));
     line([at, &network, &outcome, &reason, &waited, &size, &topic, peer, &id])
 }
 

@@ -76,7 +76,7 @@ fn mistakes() -> Vec<Mistake> {
             "colour",
             "1",
             "unknown key `colour`",
-            "allowed: networks, agent, gossip, attach, ops, log, network, version",
+            "allowed: networks, agent, gossip, attach, control, ops, log, network, version",
         ),
         agent("[gossip.mesh]\nn_lo = 4\n", (4, 1), "gossip.mesh.n_lo", "4", "unknown key `n_lo`", "did you mean n_low?"),
         agent(
@@ -337,5 +337,5 @@ fn only_keys_of_the_same_section_are_offered() {
     let told = |agent: &str| Files::new(&format!("{AGENT}{agent}"), &[("weather.toml", NETWORK)]).load(&[], &[]).unwrap_err().mend;
     assert_eq!(told("[gossip.redial]\nmist = \"1s\"\n"), "allowed: min, max");
     assert_eq!(told("[[attach.grant]]\nrules = []\n"), "did you mean roles? Allowed: uid, token, roles, networks, max_sessions");
-    assert_eq!(told("[opps]\n"), "did you mean ops? Allowed: networks, agent, gossip, attach, ops, log, network, version");
+    assert_eq!(told("[opps]\n"), "did you mean ops? Allowed: networks, agent, gossip, attach, control, ops, log, network, version");
 }

@@ -40,6 +40,8 @@ fn memory_is_estimated_for_every_bounded_room() {
         "windows of parents",
         "frames of parents",
         "arrivals",
+        "taps",
+        "clients of the control socket",
         "send queues of peers",
         "message cache",
         "duplicate cache",

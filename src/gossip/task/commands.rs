@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use libp2p::PeerId;
 use tokio::sync::oneshot;
 
 use super::waiting::Parked;
@@ -27,7 +28,7 @@ impl<R: Router> Task<R> {
             Command::Publish { topic, payload, answer } => self.publish(topic, payload, answer, now),
             Command::Peers(answer) => tell(answer, self.view()),
             Command::Names(peers, answer) => {
-                tell(answer, peers.into_iter().map(|peer| self.peers.id(peer).map(|id| id.to_base58())).collect());
+                tell(answer, peers.into_iter().map(|peer| self.peers.id(peer).map(PeerId::to_base58)).collect());
             }
             Command::Allow { change, answer } => {
                 self.swarm.behaviour_mut().allow.change(change);

@@ -346,7 +346,9 @@ impl Store for ValidationQueue {
     }
 
     fn view(&self, link: LinkId) -> Option<VerifierView> {
-        self.groups.iter().map(|group| &group.verifiers).chain([&self.shadows.members]).find_map(|members| members.view(link))
+        let of_group = |group: &Group| group.verifiers.view(link).map(|view| VerifierView { group: group.name.clone(), ..view });
+        let shadow = || self.shadows.members.view(link).map(|view| VerifierView { shadow: true, ..view });
+        self.groups.iter().find_map(of_group).or_else(shadow)
     }
 }
 

@@ -68,9 +68,10 @@ impl Verifiers {
         self.0.is_empty()
     }
 
+    /// Without its group, which these do not know.
     pub(super) fn view(&self, link: LinkId) -> Option<VerifierView> {
         let &Verifier { window, outstanding, paused, .. } = self.0.iter().find(|verifier| verifier.link == link)?;
-        Some(VerifierView { window, outstanding, paused })
+        Some(VerifierView { group: "".into(), shadow: false, window, outstanding, paused })
     }
 
     pub(super) fn len(&self) -> usize {
