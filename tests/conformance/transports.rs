@@ -14,6 +14,8 @@ pub struct Transport {
     pub settings: fn(&Path, usize) -> String,
     /// Where parents attach, given the same.
     pub url: fn(&Path, usize) -> String,
+    /// Whom a grant of that transport's parents names.
+    pub grant: &'static str,
     /// A peer of no library's making.
     pub dial: Dial,
 }
@@ -29,7 +31,7 @@ pub enum Host {
 
 /// A new transport is one line here, and one of [`Dial`] if its bytes on the socket are others.
 pub const TRANSPORTS: &[Transport] = &[
-    Transport { name: "unix", host: Host::Process, settings: |_, _| String::new(), url: unix, dial: Dial::Unix },
+    Transport { name: "unix", host: Host::Process, settings: |_, _| String::new(), url: unix, grant: "", dial: Dial::Unix },
 ];
 
 fn unix(dir: &Path, _: usize) -> String {

@@ -102,10 +102,11 @@ async fn parent_hangs(bench: &Bench) {
     }
     let fell_back = silent.elapsed();
     assert!(fell_back < Duration::from_millis(2_900), "the deadline of 2 s held: {fell_back:?}");
-    let _helper = agent.accepting().await;
-    agent.counts_when("the hanging parent's end", |counts| counts["verifiers"] == 1).await;
+    agent.counts_when("the hanging parent's end", |counts| counts["verifiers"] == 0).await;
     let dead = silent.elapsed();
-    assert!((Duration::from_millis(2_000)..Duration::from_millis(5_000)).contains(&dead), "{dead:?}");
+    // It may have been heard for the last time a second before, and what health shows is half a second old at most.
+    assert!((Duration::from_millis(2_000)..Duration::from_millis(4_500)).contains(&dead), "{dead:?}");
+    let _helper = agent.accepting().await;
     bench.publish("again").await;
     assert_eq!(consumer.messages(1).await, ["again"], "others go on");
     hanging.wake();
@@ -134,6 +135,7 @@ async fn agent_killed(bench: &Bench) {
     for number in 0..3 {
         assert_eq!(message(&mut consumer).await, text(number));
     }
+    assert_eq!(bench.forwarded(3).await, texts(0..3), "what is on its way to the neighbours would die with the agent");
     let mut status = client.status();
     agent.kill().await;
     drop(soon("the loss", status.wait_for(|status| !status.is_connected())).await.unwrap());

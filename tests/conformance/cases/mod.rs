@@ -23,15 +23,29 @@ macro_rules! cases {
     };
 }
 
+mod consume;
 mod credit;
 mod faults;
+mod garbage;
+mod grants;
+mod payloads;
+mod sessions;
+mod soak;
 mod verdicts;
+mod verifiers;
 
 /// Themes in the order of the table.
 pub const THEMES: &[(&str, &[Case])] = &[
     ("Verdicts", verdicts::CASES),
     ("Credit", credit::CASES),
+    ("Consumers", consume::CASES),
+    ("Several verifiers", verifiers::CASES),
     ("Faults", faults::CASES),
+    ("Garbage", garbage::CASES),
+    ("Payloads", payloads::CASES),
+    ("Sessions", sessions::CASES),
+    ("Grants", grants::CASES),
+    ("Everything at once", soak::CASES),
 ];
 
 /// All cases. Their names are unique: a name is a row and a filter.

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use pmq::client::{Builder, Client, ConsumeOptions, Consumer, VerifyOptions};
+use pmq::wire::Roles;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -21,8 +22,10 @@ pub struct Setting {
     pub delivery: &'static str,
     /// Further options of the stage `validation-queue`.
     pub queue: &'static str,
-    /// Further sections of the agent's file.
-    pub agent: String,
+    /// Further options of `[attach]`.
+    pub attach: &'static str,
+    /// What the parents of every transport may claim; `None` = everything.
+    pub roles: Option<Roles>,
 }
 
 impl Setting {
@@ -66,7 +69,15 @@ impl Agent {
         let mut setup = Setup::with(&[&setting.network(&bench.topic)]).peer(&bench.around.neighbour).peer(&bench.around.behind);
         setup.ops = ops.to_string();
         let dir = setup.dir.path().to_owned();
-        let setup = setup.more(&(transport.settings)(&dir, number)).more(&setting.agent);
+        let mut setup = setup.more(&(transport.settings)(&dir, number));
+        if !setting.attach.is_empty() {
+            setup = setup.more(&format!("[attach]\n{}\n", setting.attach));
+        }
+        if let Some(roles) = setting.roles {
+            let named = roles.to_string();
+            let named: Vec<&str> = named.split('+').collect();
+            setup = setup.more(&format!("[[attach.grant]]\nroles = {named:?}\n{}\n", transport.grant));
+        }
         let url = (transport.url)(&dir, number);
         let mut agent = Self { transport, url, topic: bench.topic.clone(), ops, running: Running::Dead(setup) };
         agent.start_again().await;

@@ -71,11 +71,11 @@ impl Around {
     }
 
     /// What the agent behind has of a topic, in order, once it is `count` messages.
-    pub async fn forwarded(&self, topic: &str, count: usize) -> Vec<String> {
+    pub async fn payloads(&self, topic: &str, count: usize) -> Vec<Bytes> {
         let mut news = self.news.clone();
         let all = || self.seen.lock().unwrap().get(topic).cloned().unwrap_or_default();
         let enough = news.wait_for(|()| all().len() >= count);
         drop(soon(&format!("message {count} behind the agent"), enough).await.unwrap());
-        all().iter().map(|payload| String::from_utf8_lossy(payload).into_owned()).collect()
+        all()
     }
 }

@@ -65,7 +65,8 @@ impl Bench {
 
     /// What the agent behind has got, once it is `count` messages.
     pub async fn forwarded(&self, count: usize) -> Vec<String> {
-        self.around.forwarded(&self.topic, count).await
+        let payloads = self.around.payloads(&self.topic, count).await;
+        payloads.iter().map(|payload| String::from_utf8_lossy(payload).into_owned()).collect()
     }
 }
 
