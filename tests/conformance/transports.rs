@@ -30,10 +30,16 @@ pub enum Host {
 }
 
 /// A new transport is one line here, and one of [`Dial`] if its bytes on the socket are others.
+#[rustfmt::skip]
 pub const TRANSPORTS: &[Transport] = &[
     Transport { name: "unix", host: Host::Process, settings: |_, _| String::new(), url: unix, grant: "", dial: Dial::Unix },
+    Transport { name: "memory", host: Host::Thread, settings: |_, _| String::new(), url: memory, grant: "", dial: Dial::Memory },
 ];
 
 fn unix(dir: &Path, _: usize) -> String {
     format!("unix://{}", dir.join("agent.sock").display())
+}
+
+fn memory(_: &Path, number: usize) -> String {
+    format!("memory:agent-{number}")
 }

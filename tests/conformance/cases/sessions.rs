@@ -41,6 +41,7 @@ async fn hundred_connects(bench: &Bench) {
         }
     }
     agent.counts_when("nobody else again", alone).await;
+    agent.metric_when("pmq_attach_sessions", &[], 1).await;
     // Descriptors of a thread are those of the whole suite, whose other cases come and go meanwhile.
     if bench.transport.host == Host::Process {
         let same = async || (descriptors(agent.pid()) <= before + 1).then_some(());

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use pmq::client::{Builder, Client, ConsumeOptions, Consumer, VerifyOptions};
+use pmq::client::{Builder, Client, VerifyOptions};
 use pmq::wire::Roles;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -183,11 +183,5 @@ impl Agent {
         let client = self.builder().verify(NETWORK, VerifyOptions::default()).connect().await.unwrap();
         client.verify(NETWORK, |batch| batch.iter_mut().for_each(pmq::client::Incoming::accept)).unwrap();
         client
-    }
-
-    pub async fn consumer(&self, options: ConsumeOptions) -> (Client, Consumer) {
-        let client = self.builder().consume(NETWORK, options).connect().await.unwrap();
-        let consumer = client.consumer(NETWORK).unwrap();
-        (client, consumer)
     }
 }

@@ -73,7 +73,6 @@ impl Asks {
 pub struct Offer {
     pub ticket: Ticket,
     pub payload: Bytes,
-    pub remaining: Duration,
 }
 
 impl Offer {
@@ -216,8 +215,8 @@ impl Hand {
                 (self.cursor, self.deadline) = (granted.cursor, granted.deadline);
             }
             Kind::Validate => {
-                for Offered { ticket, payload, remaining, .. } in frame.items::<Offered<'_>>().unwrap() {
-                    self.offers.push_back(Offer { ticket, payload, remaining });
+                for Offered { ticket, payload, .. } in frame.items::<Offered<'_>>().unwrap() {
+                    self.offers.push_back(Offer { ticket, payload });
                 }
             }
             Kind::Deliver => {

@@ -31,7 +31,9 @@ impl Raw {
     pub async fn dial(agent: &Agent) -> Self {
         match agent.transport.dial {
             Dial::Unix => Self::Unix(UnixStream::connect(agent.url.strip_prefix("unix://").unwrap()).await.unwrap()),
-            Dial::Memory => Self::Memory(connect(&agent.url.parse().unwrap(), Limits { head: usize::MAX, payloads: usize::MAX }).await.unwrap()),
+            Dial::Memory => {
+                Self::Memory(connect(&agent.url.parse().unwrap(), Limits { head: usize::MAX, payloads: usize::MAX }).await.unwrap())
+            }
         }
     }
 
@@ -80,7 +82,8 @@ impl Raw {
     /// The fatal refusal with which the agent ends the link.
     pub async fn refused(self) -> (RefuseCode, String) {
         let frames = self.hear_all().await;
-        let refusals = frames.iter().filter(|frame| frame.prefix.kind == Kind::Refuse).flat_map(|frame| frame.items::<Refuse<'_>>().unwrap());
+        let refusals =
+            frames.iter().filter(|frame| frame.prefix.kind == Kind::Refuse).flat_map(|frame| frame.items::<Refuse<'_>>().unwrap());
         let last = refusals.last().expect("the link ended without a refusal");
         assert!(last.fatal, "{last:?}");
         (last.code, last.text.to_owned())
@@ -105,19 +108,23 @@ fn frames(bytes: Vec<u8>) -> Vec<Frame> {
     frames
 }
 
-/// Bytes as a pipe of frames takes them, which has no room for a prefix that is none or for lengths that are not there.
+/// Bytes as a pipe of frames takes them, which has no room for a prefix that is none, nor for lengths that are not there: what is missing
+/// makes the head shorter, and one byte beyond the limit stands for all that was announced.
 fn squeezed(bytes: &[u8]) -> Frame {
     let every = Limits { head: usize::MAX, payloads: usize::MAX };
+    let limits = Limits::default();
     let read = bytes.first_chunk::<PREFIX>().and_then(|prefix| Prefix::read(prefix, every).ok());
-    let (mut prefix, mut rest) = match read {
-        Some(prefix) => (prefix, bytes[PREFIX..].to_vec()),
-        None => (Prefix { kind: Kind::Hello, count: 1, archive: 0, names: 0, payloads: 0, session: SessionId(0) }, bytes.to_vec()),
+    let (mut prefix, rest) = match read {
+        Some(prefix) => (prefix, &bytes[PREFIX..]),
+        None => (Prefix { kind: Kind::Hello, count: 1, archive: u32::MAX, names: 0, payloads: 0, session: SessionId(0) }, bytes),
     };
-    let head = bytes::Bytes::from(rest.drain(..rest.len().min(prefix.head_len().max(bytes.len() - PREFIX))).collect::<Vec<_>>());
+    let head = match prefix.head_len() {
+        announced if read.is_some() && announced > limits.head => vec![0; limits.head + 1],
+        announced => rest[..announced.min(rest.len())].to_vec(),
+    };
     prefix.names = prefix.names.min(head.len() as u32);
     prefix.archive = head.len() as u32 - prefix.names;
-    // One byte more than any reader takes stands for all that was announced.
-    let payload = bytes::Bytes::from(vec![0; (prefix.payloads as usize).min(Limits::default().payloads + 1)]);
+    let payload = bytes::Bytes::from(vec![0; (prefix.payloads as usize).min(limits.payloads + 1)]);
     prefix.payloads = payload.len() as u32;
-    Frame { prefix, head, payloads: vec![payload] }
+    Frame { prefix, head: head.into(), payloads: vec![payload] }
 }

@@ -11,7 +11,6 @@ use super::process::{Setup, soon};
 /// A running agent, on a runtime of its own with a single thread.
 pub struct Thread {
     setup: Setup,
-    thread: std::thread::JoinHandle<()>,
     kill: oneshot::Sender<()>,
     dead: oneshot::Receiver<()>,
     /// What this agent alone has counted: its metrics go to a recorder of its thread's own.
@@ -34,7 +33,7 @@ impl Thread {
             let agent = async {
                 let listener = Listener::bind(&address, 10_000, Limits::default()).await.unwrap();
                 tokio::select! {
-                    ended = async { let _l = &listener; pmq::agent::run(&mut config, std::future::pending()).await } => panic!("the agent has ended: {ended:?}"),
+                    ended = pmq::agent::run_with(&mut config, vec![listener], std::future::pending()) => panic!("the agent has ended: {ended:?}"),
                     _ = killed => {}
                 }
             };
@@ -45,8 +44,8 @@ impl Thread {
             });
             let _ = gone.send(());
         };
-        let thread = std::thread::Builder::new().name("agent".to_owned()).spawn(body).unwrap();
-        Self { setup, thread, kill, dead, metrics }
+        std::thread::Builder::new().name("agent".to_owned()).spawn(body).unwrap();
+        Self { setup, kill, dead, metrics }
     }
 
     /// Drops the runtime; answers the files for another start.
