@@ -61,6 +61,10 @@ fn render(passed: &Passed) -> String {
          that case\nover that transport, against a real agent with real neighbours. The suite writes this file and fails when it differs from what a run shows:\n\
          `PMQ_CONFORMANCE_WRITE=1 cargo test --test conformance`. One case: `cargo test --test conformance NAME`.\n",
     );
+    out.push_str(
+        "\nIf nothing else is said, the agent is `pmq run` in a process of its own and is killed by SIGKILL, and so is a parent that is killed. Neighbours are agents, too:\none sends the messages, another one behind the agent sees what is forwarded.\n\n",
+    );
+    TRANSPORTS.iter().for_each(|transport| _ = writeln!(out, "- **{}**: {}", transport.name, transport.about));
     for (theme, cases) in cases::THEMES {
         let _ = write!(out, "\n## {theme}\n\n| promise | case |");
         TRANSPORTS.iter().for_each(|transport| _ = write!(out, " {} |", transport.name));

@@ -8,14 +8,16 @@ use crate::rig::raw::Dial;
 pub struct Transport {
     /// Its column.
     pub name: &'static str,
-    /// Where the agent under test runs, and how it is set.
+    /// What it is and how its cases reach it, for the table.
+    pub about: &'static str,
+    /// Where the agent under test runs.
     pub host: Host,
     /// Lines of the agent's file, given its directory and a number that no other agent of this run has.
     pub settings: fn(&Path, usize) -> String,
     /// Where parents attach, given the same.
     pub url: fn(&Path, usize) -> String,
-    /// Whom a grant of that transport's parents names.
-    pub grant: &'static str,
+    /// What its parents show.
+    pub token: Option<&'static str>,
     /// A peer of no library's making.
     pub dial: Dial,
 }
@@ -30,11 +32,30 @@ pub enum Host {
 }
 
 /// A new transport is one line here, and one of [`Dial`] if its bytes on the socket are others.
-#[rustfmt::skip]
 pub const TRANSPORTS: &[Transport] = &[
-    Transport { name: "unix", host: Host::Process, settings: |_, _| String::new(), url: unix, grant: "", dial: Dial::Unix },
-    Transport { name: "memory", host: Host::Thread, settings: |_, _| String::new(), url: memory, grant: "", dial: Dial::Memory },
+    Transport {
+        name: "unix",
+        about: UNIX,
+        host: Host::Process,
+        settings: |_, _| String::new(),
+        url: unix,
+        token: None,
+        dial: Dial::Stream,
+    },
+    Transport {
+        name: "memory",
+        about: MEMORY,
+        host: Host::Thread,
+        settings: |_, _| String::new(),
+        url: memory,
+        token: None,
+        dial: Dial::Memory,
+    },
 ];
+
+const UNIX: &str = "Unix sockets. Raw bytes are written to the socket.";
+const MEMORY: &str = "Within one process: the agent is a thread of the suite with a runtime of its own, and is killed by dropping that; so is a parent that is killed. \
+                      There is no socket: raw bytes are pushed into the pipe as frames that no encoder made. Descriptors cannot be told apart there and are not counted.";
 
 fn unix(dir: &Path, _: usize) -> String {
     format!("unix://{}", dir.join("agent.sock").display())

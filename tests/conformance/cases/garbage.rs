@@ -51,6 +51,9 @@ async fn garbage(bench: &Bench) {
         assert!(matches!(code, RefuseCode::Malformed | RefuseCode::Version), "{code}: {text}");
         other.is_well(bench).await;
     }
+    // Where the transport has a greeting of its own, garbage may come before it.
+    Raw::noise(&agent, &[0xaa; 200]).await;
+    other.is_well(bench).await;
     // In the middle of a session it is no better.
     let mut raw = Raw::dial(&agent).await;
     raw.say(&hello()).await;
@@ -71,6 +74,10 @@ async fn truncated(bench: &Bench) {
         assert_eq!(code, RefuseCode::Malformed, "{cut}: {text}");
         other.is_well(bench).await;
     }
+    // Nobody is left to be told.
+    Raw::dial(&agent).await.break_off(&hello[..PREFIX + 10]).await;
+    other.is_well(bench).await;
+    agent.metric_when("pmq_attach_sessions", &[], 2).await;
 }
 
 /// The process's address space, in bytes: a buffer counts from its allocation on, not from its first use.

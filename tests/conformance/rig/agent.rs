@@ -76,7 +76,7 @@ impl Agent {
         if let Some(roles) = setting.roles {
             let named = roles.to_string();
             let named: Vec<&str> = named.split('+').collect();
-            setup = setup.more(&format!("[[attach.grant]]\nroles = {named:?}\n{}\n", transport.grant));
+            setup = setup.more(&format!("[[attach.grant]]\nroles = {named:?}\n"));
         }
         let url = (transport.url)(&dir, number);
         let mut agent = Self { transport, url, topic: bench.topic.clone(), ops, running: Running::Dead(setup) };

@@ -6,6 +6,7 @@ pub mod hand;
 pub mod parent;
 pub mod raw;
 mod thread;
+mod zmtp;
 
 #[allow(dead_code, reason = "shared with the tests of the agent's process")]
 #[path = "../../agent/rig.rs"]

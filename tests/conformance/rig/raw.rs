@@ -6,34 +6,62 @@ use pmq::transports::{Link, connect};
 use pmq::wire::message::Refuse;
 use pmq::wire::{Frame, Kind, Limits, PREFIX, Prefix, SessionId};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
 
 use super::Agent;
 use super::process::soon;
+use super::zmtp::{Stream, Zmtp};
 
 /// How a peer by hand comes to the agent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Dial {
-    /// Frames follow each other on a Unix socket.
-    Unix,
+    /// Frames follow each other on a socket.
+    Stream,
+    /// Each frame is a message of ZMTP, behind one that opens the link.
+    Zmtp,
     /// There is no socket: frames that no encoder made are pushed into the pipe.
     Memory,
 }
 
 /// A peer by hand.
 pub enum Raw {
-    Unix(UnixStream),
-    Memory(Link),
+    Stream(Box<dyn Stream>),
+    Zmtp(Zmtp),
+    Memory(Box<Link>),
+}
+
+/// A connection to the agent's socket.
+async fn socket(url: &str) -> Box<dyn Stream> {
+    let (_, place) = url.split_once("://").unwrap();
+    if place.starts_with('/') {
+        return Box::new(UnixStream::connect(place).await.unwrap());
+    }
+    Box::new(TcpStream::connect(place).await.unwrap())
 }
 
 impl Raw {
     /// A link on which nothing has been said.
     pub async fn dial(agent: &Agent) -> Self {
         match agent.transport.dial {
-            Dial::Unix => Self::Unix(UnixStream::connect(agent.url.strip_prefix("unix://").unwrap()).await.unwrap()),
-            Dial::Memory => {
-                Self::Memory(connect(&agent.url.parse().unwrap(), Limits { head: usize::MAX, payloads: usize::MAX }).await.unwrap())
+            Dial::Stream => Self::Stream(socket(&agent.url).await),
+            Dial::Zmtp => {
+                let mut zmtp = soon("a handshake", Zmtp::handshake(socket(&agent.url).await)).await.unwrap();
+                zmtp.send(&[b"PMQZ\x01", agent.transport.token.unwrap_or_default().as_bytes()]).await.unwrap();
+                Self::Zmtp(zmtp)
             }
+            Dial::Memory => {
+                let every = Limits { head: usize::MAX, payloads: usize::MAX };
+                Self::Memory(Box::new(connect(&agent.url.parse().unwrap(), every).await.unwrap()))
+            }
+        }
+    }
+
+    /// Writes bytes to the agent's socket and nothing else, and goes away.
+    pub async fn noise(agent: &Agent, bytes: &[u8]) {
+        match agent.transport.dial {
+            Dial::Memory => Self::dial(agent).await.say(bytes).await,
+            // The agent may have closed it already.
+            Dial::Stream | Dial::Zmtp => drop(socket(&agent.url).await.write_all(bytes).await),
         }
     }
 
@@ -41,7 +69,8 @@ impl Raw {
     pub async fn say(&mut self, bytes: &[u8]) {
         // An agent that has heard enough may have closed the link already.
         match self {
-            Self::Unix(stream) => drop(stream.write_all(bytes).await),
+            Self::Stream(stream) => drop(stream.write_all(bytes).await),
+            Self::Zmtp(zmtp) => drop(zmtp.send(&[bytes]).await),
             Self::Memory(link) => drop(link.outgoing.send(squeezed(bytes)).await),
         }
     }
@@ -49,8 +78,18 @@ impl Raw {
     /// Sends the first bytes of a frame of which no more will come.
     pub async fn say_half(&mut self, bytes: &[u8]) {
         self.say(bytes).await;
-        if let Self::Unix(stream) = self {
+        if let Self::Stream(stream) = self {
             stream.shutdown().await.unwrap();
+        }
+    }
+
+    /// Goes away in the middle of a frame that begins with these bytes.
+    pub async fn break_off(self, bytes: &[u8]) {
+        match self {
+            Self::Stream(mut stream) => stream.write_all(bytes).await.unwrap(),
+            Self::Zmtp(mut zmtp) => zmtp.send_half(2 * bytes.len(), bytes).await.unwrap(),
+            // A frame is in the pipe or it is not.
+            Self::Memory(link) => drop(link),
         }
     }
 
@@ -58,14 +97,25 @@ impl Raw {
     async fn hear_all(self) -> Vec<Frame> {
         let all = async {
             match self {
-                Self::Unix(mut stream) => {
+                Self::Stream(mut stream) => {
                     let mut bytes = Vec::new();
                     let mut part = [0; 4096];
                     // A reset behind the last frame says the same as the end: the agent had no need to read everything.
                     while let Ok(count @ 1..) = stream.read(&mut part).await {
                         bytes.extend_from_slice(&part[..count]);
                     }
-                    frames(bytes)
+                    let mut bytes = bytes::Bytes::from(bytes);
+                    std::iter::from_fn(|| (!bytes.is_empty()).then(|| frame(&mut bytes))).collect()
+                }
+                Self::Zmtp(mut zmtp) => {
+                    let mut frames = Vec::new();
+                    while let Ok(parts) = zmtp.receive().await {
+                        if *parts[0] == *b"PMQZ\x00" {
+                            break;
+                        }
+                        frames.push(frame(&mut parts.concat().into()));
+                    }
+                    frames
                 }
                 Self::Memory(mut link) => {
                     let mut frames = Vec::new();
@@ -97,15 +147,11 @@ pub fn bytes_of(frame: &Frame) -> Vec<u8> {
     bytes
 }
 
-fn frames(bytes: Vec<u8>) -> Vec<Frame> {
-    let mut bytes = bytes::Bytes::from(bytes);
-    let mut frames = Vec::new();
-    while !bytes.is_empty() {
-        let prefix = Prefix::read(bytes.split_to(PREFIX)[..].try_into().unwrap(), Limits::default()).unwrap();
-        let head = bytes.split_to(prefix.head_len());
-        frames.push(Frame { prefix, head, payloads: vec![bytes.split_to(prefix.payloads as usize)] });
-    }
-    frames
+/// Takes a frame from the front of what an agent sent.
+fn frame(bytes: &mut bytes::Bytes) -> Frame {
+    let prefix = Prefix::read(bytes.split_to(PREFIX)[..].try_into().unwrap(), Limits::default()).unwrap();
+    let head = bytes.split_to(prefix.head_len());
+    Frame { prefix, head, payloads: vec![bytes.split_to(prefix.payloads as usize)] }
 }
 
 /// Bytes as a pipe of frames takes them, which has no room for a prefix that is none, nor for lengths that are not there: what is missing
