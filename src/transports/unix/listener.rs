@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 use tokio::net::{UnixListener, UnixSocket};
 
-use super::super::{LinkError, SocketMode};
-use super::{Link, link, place};
+use super::super::{Address, LinkError, SocketMode, place};
+use super::{Link, link};
 use crate::wire::Limits;
 
 /// Connections that wait to be accepted.
@@ -36,8 +36,8 @@ pub(in super::super) struct Listener {
 impl Listener {
     pub(in super::super) async fn bind(path: &Path, mode: SocketMode) -> Result<Self, LinkError> {
         let what = |step: &str| LinkError::io(format!("{step} {}", path.display()));
-        let locked = place::directory(path).await?;
-        place::clear(path).await?;
+        let locked = place::directory(path, place::NOT_WRITABLE).await?;
+        place::clear(path, || Address::Unix(path.to_owned())).await?;
         // Between bind and listen every connection is refused, so nobody slips in before the mode is set, whatever the umask.
         let socket = UnixSocket::new_stream().map_err(what("make a socket for"))?;
         socket.bind(path).map_err(what("bind"))?;
