@@ -51,8 +51,10 @@ pub const TRANSPORTS: &[Transport] = &[
         token: None,
         dial: Dial::Memory,
     },
+    Transport { name: "zmq+ipc", about: IPC, host: Host::Thread, settings: |_, _| String::new(), url: ipc, token: None, dial: Dial::Zmtp },
 ];
 
+const IPC: &str = "ZeroMQ over `ipc://`. Raw bytes are written to the socket, most of them behind a ZMTP handshake by hand.";
 const UNIX: &str = "Unix sockets. Raw bytes are written to the socket.";
 const MEMORY: &str = "Within one process: the agent is a thread of the suite with a runtime of its own, and is killed by dropping that; so is a parent that is killed. \
                       There is no socket: raw bytes are pushed into the pipe as frames that no encoder made. Descriptors cannot be told apart there and are not counted.";
@@ -63,4 +65,8 @@ fn unix(dir: &Path, _: usize) -> String {
 
 fn memory(_: &Path, number: usize) -> String {
     format!("memory:agent-{number}")
+}
+
+fn ipc(dir: &Path, _: usize) -> String {
+    format!("zmq+ipc://{}", dir.join("zmq/agent.ipc").display())
 }

@@ -16,6 +16,9 @@ cases! {
     out_of_order: "A second hello and a frame that only agents send end that session, which is told so; another parent's goes on.",
 }
 
+/// Bytes of a hello's head, as `docs/wire.md` says.
+const HEAD: usize = 52;
+
 /// A parent that must not notice anything.
 struct Bystander {
     consumer: Hand,
@@ -91,9 +94,9 @@ async fn oversized(bench: &Bench) {
     let agent = bench.agent(Setting::default()).await;
     let mut other = Bystander::attach(&agent).await;
     let before = address_space(agent.pid());
-    let sizes = [("payloads", 0, u32::MAX), ("payloads", 0, (16 << 20) + 1), ("headers", u32::MAX - 58, 0), ("headers", 256 << 10, 0)];
+    let sizes = [("payloads", 0, u32::MAX), ("payloads", 0, (16 << 20) + 1), ("headers", u32::MAX - 100, 0), ("headers", 256 << 10, 0)];
     for (part, names, payloads) in sizes {
-        let prefix = Prefix { kind: Kind::Hello, count: 1, archive: 58, names, payloads, session: SessionId(0) };
+        let prefix = Prefix { kind: Kind::Hello, count: 1, archive: HEAD as u32 + 8, names, payloads, session: SessionId(0) };
         let mut raw = Raw::dial(&agent).await;
         raw.say(&[&prefix.write()[..], &[0; 100]].concat()).await;
         let (code, text) = raw.refused().await;
@@ -114,7 +117,7 @@ async fn nonsense(bench: &Bench) {
         bytes[at] = to;
         bytes
     };
-    let root = PREFIX + 50;
+    let root = PREFIX + HEAD;
     let cases = [
         ("an archive of ones", [&sound[..PREFIX], &vec![0xff; sound.len() - PREFIX]].concat()),
         ("roles that nobody knows", changed(PREFIX + 2, 0xff)),

@@ -128,6 +128,7 @@ impl Agent {
 
     pub async fn health_when(&self, what: &str, when: impl Fn(&Value) -> bool) -> Value {
         let ask = async || {
+            assert!(!matches!(&self.running, Running::Thread(thread) if !thread.lives()), "the agent has ended");
             let health: Value = serde_json::from_str(&self.get("/health").await?).ok()?;
             Some(health).filter(|health| when(health))
         };

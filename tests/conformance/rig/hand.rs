@@ -27,12 +27,22 @@ pub struct Asks {
     pub consumer: String,
     pub cursor: Cursor,
     pub policy: Option<Overflow>,
+    /// The group of verifiers; empty = the first.
+    pub group: String,
 }
 
 impl Asks {
     pub fn roles(roles: Roles) -> Self {
-        let (network, consumer) = (NETWORK.to_owned(), String::new());
-        Self { network, roles, verify: WIDE, consume: WIDE, consumer, cursor: Cursor::default(), policy: None }
+        Self {
+            network: NETWORK.to_owned(),
+            roles,
+            verify: WIDE,
+            consume: WIDE,
+            consumer: String::new(),
+            cursor: Cursor::default(),
+            policy: None,
+            group: String::new(),
+        }
     }
 
     pub fn verify() -> Self {
@@ -53,7 +63,7 @@ impl Asks {
 
     /// The hello's frame.
     pub fn hello(&self) -> Frame {
-        let Self { network, roles, verify, consume, consumer, cursor, policy } = self;
+        let Self { network, roles, verify, consume, consumer, cursor, policy, group } = self;
         let hello = Wanted {
             network,
             roles: *roles,
@@ -62,6 +72,7 @@ impl Asks {
             consumer,
             cursor: *cursor,
             policy: *policy,
+            group,
             software: "by hand",
         };
         Encoder::new(Limits::default()).frame(SessionId(0), [hello]).unwrap()
@@ -312,8 +323,8 @@ impl Hand {
     }
 }
 
-pub fn judged(ticket: Ticket, verdict: Verdict) -> Judged {
-    Judged { network: 0, ticket, verdict, reason: 0 }
+pub fn judged(ticket: Ticket, verdict: Verdict) -> Judged<'static> {
+    Judged { network: 0, ticket, verdict, reason: 0, text: "" }
 }
 
 /// Carries frames between a link and a hand, and answers pings, until either is gone.

@@ -13,6 +13,7 @@ pub struct Thread {
     setup: Setup,
     kill: oneshot::Sender<()>,
     dead: oneshot::Receiver<()>,
+    thread: std::thread::JoinHandle<()>,
     /// What this agent alone has counted: its metrics go to a recorder of its thread's own.
     pub metrics: PrometheusHandle,
 }
@@ -44,8 +45,13 @@ impl Thread {
             });
             let _ = gone.send(());
         };
-        std::thread::Builder::new().name("agent".to_owned()).spawn(body).unwrap();
-        Self { setup, kill, dead, metrics }
+        let thread = std::thread::Builder::new().name("agent".to_owned()).spawn(body).unwrap();
+        Self { setup, kill, dead, thread, metrics }
+    }
+
+    /// Whether it lives. It ends by itself only by a panic, which says why.
+    pub fn lives(&self) -> bool {
+        !self.thread.is_finished()
     }
 
     /// Drops the runtime; answers the files for another start.
