@@ -117,7 +117,7 @@ async fn parent_hangs(bench: &Bench) {
 
 async fn parent_silent(bench: &Bench) {
     let agent = bench.agent(Setting::default()).await;
-    let mut silent = Hand::dial(&agent.url).await;
+    let mut silent = Hand::dial(&agent).await;
     let since = Instant::now();
     let end = silent.end().await;
     assert_eq!(end.code, RefuseCode::Heartbeat, "{end:?}");

@@ -138,7 +138,7 @@ async fn nonsense(bench: &Bench) {
 
 async fn before_the_hello(bench: &Bench) {
     let agent = bench.agent(Setting::default()).await;
-    let mut early = Hand::dial(&agent.url).await;
+    let mut early = Hand::dial(&agent).await;
     early.ack(1);
     let refusal = early.refusal().await;
     assert_eq!((refusal.code, refusal.fatal), (RefuseCode::StaleSession, false), "{refusal:?}");

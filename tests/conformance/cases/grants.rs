@@ -16,7 +16,7 @@ cases! {
 async fn role_not_granted(bench: &Bench) {
     let agent = bench.agent(Setting { roles: Some(Roles::CONSUME | Roles::PRODUCE), ..Setting::default() }).await;
     let mut consumer = agent.hand(Asks::roles(Roles::CONSUME | Roles::PRODUCE)).await;
-    let mut greedy = Hand::dial(&agent.url).await;
+    let mut greedy = Hand::dial(&agent).await;
     greedy.send_frame(Asks::roles(Roles::CONSUME | Roles::VERIFY).hello());
     let end = greedy.end().await;
     assert_eq!(end.code, RefuseCode::RoleNotGranted, "{end:?}");
@@ -31,7 +31,7 @@ async fn role_not_granted(bench: &Bench) {
 
 async fn network_unknown(bench: &Bench) {
     let agent = bench.agent(Setting::default()).await;
-    let mut stranger = Hand::dial(&agent.url).await;
+    let mut stranger = Hand::dial(&agent).await;
     stranger.send_frame(Asks { network: "elsewhere".to_owned(), ..Asks::verify() }.hello());
     let end = stranger.end().await;
     assert_eq!(end.code, RefuseCode::NetworkUnknown, "{end:?}");

@@ -27,14 +27,14 @@ async fn hundred_connects(bench: &Bench) {
             // Drops its link without a word.
             0 => drop(agent.hand(Asks::verify()).await),
             // Leaves before it has said anything.
-            1 => drop(crate::rig::Hand::dial(&agent.url).await),
+            1 => drop(crate::rig::Hand::dial(&agent).await),
             2 => {
                 let client = agent.builder().verify(NETWORK, VerifyOptions::default()).connect().await.unwrap();
                 client.close().await;
             }
             // Is refused.
             _ => {
-                let mut stranger = crate::rig::Hand::dial(&agent.url).await;
+                let mut stranger = crate::rig::Hand::dial(&agent).await;
                 stranger.send_frame(Asks { network: "elsewhere".to_owned(), ..Asks::verify() }.hello());
                 assert_eq!(stranger.end().await.code, RefuseCode::NetworkUnknown);
             }
@@ -69,7 +69,7 @@ async fn sessions_bounded(bench: &Bench) {
     for _ in 0..3 {
         all.push(agent.hand(Asks::consume()).await);
     }
-    let mut fourth = crate::rig::Hand::dial(&agent.url).await;
+    let mut fourth = crate::rig::Hand::dial(&agent).await;
     fourth.send_frame(Asks::consume().hello());
     let end = fourth.end().await;
     assert_eq!(end.code, RefuseCode::TooManySessions, "{end:?}");

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use pmq::client::{Builder, Client, VerifyOptions};
+use pmq::transports::Token;
 use pmq::wire::Roles;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -43,6 +44,15 @@ impl Setting {
     }
 }
 
+/// A loopback address that no other agent of this run has, nor anybody else while the agent is away; `which` of its two.
+pub fn address(number: usize, which: u16) -> SocketAddr {
+    let [low, high] = [number % 250, number / 250].map(|part| part as u8 + 1);
+    let pid = std::process::id();
+    // Below the ports that the system gives out by itself.
+    let port = 10_000 + (pid / 250 % 10_000) as u16 * 2 + which;
+    SocketAddr::from((Ipv4Addr::new(127, (pid % 250) as u8 + 1, high, low), port))
+}
+
 enum Running {
     Process(process::Agent),
     Thread(Thread),
@@ -62,10 +72,7 @@ pub struct Agent {
 impl Agent {
     pub(super) async fn start(bench: &Bench, setting: Setting, number: usize) -> Self {
         let transport = bench.transport;
-        // An address of its own, so that nobody else can take its port while it is away.
-        let [low, high] = [number % 250, number / 250].map(|part| part as u8 + 1);
-        let (pid, port) = (std::process::id(), 20_000 + std::process::id() / 250 % 10_000);
-        let ops = SocketAddr::from((Ipv4Addr::new(127, (pid % 250) as u8 + 1, high, low), port as u16));
+        let ops = address(number, 0);
         let mut setup = Setup::with(&[&setting.network(&bench.topic)]).peer(&bench.around.neighbour).peer(&bench.around.behind);
         setup.ops = ops.to_string();
         let dir = setup.dir.path().to_owned();
@@ -176,7 +183,11 @@ impl Agent {
 
     /// The library's parent.
     pub fn builder(&self) -> Builder {
-        Client::builder(&*self.url).connect_timeout(SOON).request_timeout(SOON)
+        let builder = Client::builder(&*self.url).connect_timeout(SOON).request_timeout(SOON);
+        match self.transport.token {
+            Some(secret) => builder.token(Token::new(secret.as_bytes()).unwrap()),
+            None => builder,
+        }
     }
 
     /// A parent that accepts everything.

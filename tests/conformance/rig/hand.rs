@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
 use pmq::client::RefuseCode;
-use pmq::transports::{Link, connect};
+use pmq::transports::{Link, Token, connect_with};
 use pmq::wire::message::{
     Ack, Credit, Delivered, Done, Granted, Judged, Lost, Offered, Ping, Pong, Publish, Published, Refuse, Unjudged, Wanted,
 };
@@ -137,9 +137,10 @@ impl Drop for Hand {
 
 impl Hand {
     /// A link on which nothing has been said.
-    pub async fn dial(url: &str) -> Self {
-        let address = url.parse().unwrap();
-        let link = soon("a link", connect(&address, Limits::default())).await.unwrap();
+    pub async fn dial(agent: &Agent) -> Self {
+        let address = agent.url.parse().unwrap();
+        let token = agent.transport.token.map(|secret| Token::new(secret.as_bytes()).unwrap());
+        let link = soon("a link", connect_with(&address, Limits::default(), token.as_ref())).await.unwrap();
         let (orders, taken) = mpsc::unbounded_channel();
         let (told, heard) = mpsc::unbounded_channel();
         Self {
@@ -162,7 +163,7 @@ impl Hand {
     }
 
     pub async fn attach(agent: &Agent, asks: Asks) -> Self {
-        let mut hand = Self::dial(&agent.url).await;
+        let mut hand = Self::dial(agent).await;
         hand.send_frame(asks.hello());
         while hand.session == SessionId(0) {
             assert!(hand.hear().await, "no welcome: {:?}", hand.refusals);

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pmq::wire::Window;
 
-pub use agent::{Agent, Setting};
+pub use agent::{Agent, Setting, address};
 pub use around::{Around, Surroundings};
 pub use hand::{Asks, Hand};
 pub use process::soon;

@@ -4,7 +4,8 @@
 use std::process::{ExitCode, Stdio};
 
 use futures::StreamExt as _;
-use pmq::client::{Client, VerifyOptions};
+use pmq::client::{Builder, Client, VerifyOptions};
+use pmq::transports::Token;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::{oneshot, watch};
@@ -15,18 +16,25 @@ use crate::transports::Host;
 
 /// Says to this program that it is a parent of the agent at that address.
 const VARIABLE: &str = "PMQ_CONFORMANCE_PARENT";
+/// What it shows there, if anything.
+const TOKEN: &str = "PMQ_CONFORMANCE_TOKEN";
 
 /// Runs as a parent, if that is what the process was started for.
 pub fn started_as() -> Option<ExitCode> {
     let url = std::env::var(VARIABLE).ok()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(hold(&url, |held| println!("{held}")));
+    let builder = Client::builder(url).connect_timeout(SOON);
+    let builder = match std::env::var(TOKEN) {
+        Ok(secret) => builder.token(Token::new(secret.as_bytes()).unwrap()),
+        Err(_) => builder,
+    };
+    runtime.block_on(hold(builder, |held| println!("{held}")));
     Some(ExitCode::SUCCESS)
 }
 
 /// Takes messages and keeps them.
-async fn hold(url: &str, told: impl Fn(usize)) {
-    let client = Client::builder(url).connect_timeout(SOON).verify(NETWORK, VerifyOptions::default()).connect().await.unwrap();
+async fn hold(builder: Builder, told: impl Fn(usize)) {
+    let client = builder.verify(NETWORK, VerifyOptions::default()).connect().await.unwrap();
     let mut verifier = client.verifier(NETWORK).unwrap();
     let mut held = Vec::new();
     told(0);
@@ -48,7 +56,12 @@ impl Doomed {
         let mut doomed = match agent.transport.host {
             Host::Process => {
                 let mut command = Command::new(std::env::current_exe().unwrap());
-                command.env(VARIABLE, &agent.url).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+                command
+                    .env(VARIABLE, &agent.url)
+                    .envs(agent.transport.token.map(|token| (TOKEN, token)))
+                    .stdin(Stdio::null())
+                    .stdout(Stdio::piped())
+                    .kill_on_drop(true);
                 let mut child = command.spawn().unwrap();
                 let lines = BufReader::new(child.stdout.take().unwrap()).lines();
                 Self::Process(child, lines)
@@ -56,12 +69,12 @@ impl Doomed {
             Host::Thread => {
                 let (kill, killed) = oneshot::channel();
                 let (told, held) = watch::channel(None);
-                let url = agent.url.clone();
+                let builder = agent.builder();
                 let body = move || {
                     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                     runtime.block_on(async {
                         tokio::select! {
-                            () = hold(&url, |held| _ = told.send_replace(Some(held))) => {}
+                            () = hold(builder, |held| _ = told.send_replace(Some(held))) => {}
                             // Dropped is killed, too.
                             _ = killed => {}
                         }
