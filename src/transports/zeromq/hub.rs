@@ -82,6 +82,12 @@ impl Hub {
         while !(stopped && self.peers.without_links()) {
             // CORRECTNESS: all of these are cancel-safe; the crate's `recv` keeps its progress in the socket.
             tokio::select! {
+                // First, since the crate's accept loop does not pause when its socket was shut down.
+                biased;
+                _ = &mut stop, if !stopped => {
+                    stopped = true;
+                    self.door.close(&mut self.router).await;
+                }
                 event = self.events.next() => self.event(event).await,
                 Some(lane) = self.lanes.recv() => self.send(&lane).await,
                 message = self.router.recv() => {
@@ -89,13 +95,10 @@ impl Hub {
                 }
                 now = sweep.tick() => self.sweep(now.into()).await,
                 () = at(self.door.reopens()) => self.door.reopen(&mut self.router).await,
-                _ = &mut stop, if !stopped => {
-                    stopped = true;
-                    self.door.close(&mut self.router).await;
-                }
             }
             // The rest of the round: some of everything, so that neither reading nor writing, no peer and no link keeps others waiting.
-            while let Ok(event) = self.events.try_recv() {
+            for _ in 0..MESSAGES {
+                let Ok(event) = self.events.try_recv() else { break };
                 self.event(Some(event)).await;
             }
             for _ in 0..LANES {
