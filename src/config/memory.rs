@@ -49,11 +49,13 @@ impl Config {
         // A window for each network and each of two roles; a frame being read, and what a link's sink holds.
         let windows = sessions.saturating_mul(window).saturating_mul(2 * self.networks.len() as u64);
         let buffers = sessions.saturating_mul(self.attach.max_frame_payload.as_u64() + crate::transports::SEND_BYTES as u64);
+        let zeromq = &self.attach.zeromq;
+        let inboxes = sessions.saturating_mul(zeromq.inbox_bytes);
         let arrivals = self
             .networks
             .iter()
             .fold(0_u64, |sum, network| sum.saturating_add(network.max_message.saturating_mul(crate::agent::ARRIVALS as u64)));
-        let agent = Estimate {
+        let mut agent = Estimate {
             network: String::new(),
             items: vec![
                 bound(
@@ -78,6 +80,10 @@ impl Config {
                 ),
             ],
         };
+        if !zeromq.bind.is_empty() {
+            let basis = format!("{sessions} sessions x {} bytes that a session has not read yet", zeromq.inbox_bytes);
+            agent.items.push(bound("inboxes of zeromq", inboxes, &basis));
+        }
         std::iter::once(agent).chain(self.networks.iter().map(|network| self.network_memory(network))).collect()
     }
 

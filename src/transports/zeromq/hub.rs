@@ -15,7 +15,7 @@ use super::envelope::{self, Said};
 use super::lane::{Inbox, Lane, Ready};
 use super::listener::{Door, Gate};
 use super::peers::Peers;
-use crate::wire::Limits;
+use crate::wire::{Frame, Limits};
 
 /// Links that wait to be accepted; a further one is cut off. Those without a valid token may take half of them.
 pub(super) const BACKLOG: usize = 128;
@@ -27,6 +27,9 @@ const BATCH: usize = 32;
 const SWEEP: Duration = Duration::from_secs(1);
 /// Bytes of the identities that the crate draws at random. Nobody can take over a link whose identity he cannot know.
 const IDENTITY: usize = 16;
+
+/// Payloads below this are copied out of the buffer that they were read into: a larger one pins at most five times its size.
+const SMALL: usize = 16 * 1024;
 
 /// A link that was opened, and its lane.
 pub(super) type Opened = (Link, Arc<Lane>);
@@ -166,8 +169,10 @@ impl Hub {
                 self.disconnect(identity);
             }
             Said::Frame(parts) => {
-                let kept =
-                    self.peers.lane(&identity).is_some_and(|lane| lane.push(envelope::frame(parts, self.limits).map_err(Into::into)));
+                let kept = self
+                    .peers
+                    .lane(&identity)
+                    .is_some_and(|lane| lane.push(envelope::frame(parts, self.limits).map(owned).map_err(Into::into)));
                 if !kept {
                     // Never opened (its parent may not have noticed that the agent is a new one), or more than its link can hold.
                     self.cut(&identity).await;
@@ -251,6 +256,15 @@ impl Hub {
             self.cut(&identity).await;
         }
     }
+}
+
+/// A payload pins the whole buffer that the crate has read it into, of 64 KiB and more, and the agent keeps published ones: small ones get a
+/// buffer of their own, so that what is counted is what is kept. Verdicts have no payload.
+fn owned(mut frame: Frame) -> Frame {
+    for payload in frame.payloads.iter_mut().filter(|payload| payload.len() < SMALL) {
+        *payload = Bytes::copy_from_slice(payload);
+    }
+    frame
 }
 
 /// Returns at that time; never, if there is none.
