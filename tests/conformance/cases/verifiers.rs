@@ -68,7 +68,7 @@ async fn verifier_leaves(bench: &Bench) {
         if politely {
             leaves.send([pmq::wire::message::Refuse {
                 network: 0,
-                code: pmq::client::RefuseCode::ShuttingDown,
+                code: RefuseCode::ShuttingDown,
                 fatal: true,
                 about: 0,
                 text: "good bye",
