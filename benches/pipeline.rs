@@ -28,7 +28,7 @@ impl Bench {
     fn new(stages: &str) -> Self {
         let mut road = Road::new(&harness::plan(stages), 1);
         let window = Window { messages: 4_096, bytes: 64 << 20 };
-        road.store.attach(LINK, window, Instant::now());
+        road.store.attach(LINK, window.into(), Instant::now());
         road.outlet.open(LINK, &ConsumerTerms { name: "".into(), cursor: Cursor::default(), window, policy: None });
         Self { road, offers: Vec::new(), shipments: Vec::new(), cut: Vec::new(), delivered: 0 }
     }

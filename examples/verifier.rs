@@ -1,6 +1,8 @@
 //! A parent that gives verdicts: accepts what starts with a prefix, rejects the rest.
 //!
 //! `cargo run --example verifier -- unix:///run/pmq/agent.sock weather report`
+//!
+//! In one group of a chain: `VerifyOptions::in_group("content")`. To look on without any effect: `VerifyOptions::shadow()`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command's own output")]
 
@@ -29,7 +31,8 @@ async fn main() -> Result<(), ClientError> {
                 message.accept();
                 yes.fetch_add(1, Ordering::Relaxed);
             } else {
-                message.reject();
+                // A code of this parent's own, which the agent counts, and words for its log.
+                message.reject_because(1, "unknown prefix");
                 no.fetch_add(1, Ordering::Relaxed);
             }
         }

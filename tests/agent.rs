@@ -9,6 +9,8 @@ mod examples;
 mod frames;
 #[path = "agent/grants.rs"]
 mod grants;
+#[path = "agent/judges.rs"]
+mod judges;
 #[path = "agent/networks.rs"]
 mod networks;
 #[path = "agent/parents.rs"]

@@ -44,8 +44,23 @@ async fn gossip(directory: Arc<Directory>) -> Status {
 /// A network without a verifier does not do what it is for: not ready (promises 4).
 fn networks(networks: &[Network]) -> Status {
     let snapshots: Vec<_> = networks.iter().map(|network| network.snapshot.borrow().clone()).collect();
-    let ready = snapshots.iter().all(|snapshot| snapshot.verifiers > 0);
+    let ready = snapshots.iter().all(|snapshot| missing(snapshot).is_none());
     Status { ready, detail: snapshots.iter().map(network).collect() }
+}
+
+/// Why a network is not ready. In a chain every group must have a verifier; shadows are none.
+fn missing(snapshot: &Snapshot) -> Option<String> {
+    if snapshot.verifiers == 0 {
+        return Some("no verifier is attached".to_owned());
+    }
+    let empty: Vec<&str> = snapshot.groups.iter().filter(|(_, verifiers)| *verifiers == 0).map(|(name, _)| &**name).collect();
+    (!empty.is_empty()).then(|| format!("no verifier is attached in group {}", empty.join(", ")))
+}
+
+/// Verifiers by group, where the network's file names groups.
+fn groups(snapshot: &Snapshot) -> Option<Value> {
+    let named = snapshot.groups.iter().any(|(name, _)| !name.is_empty());
+    named.then(|| snapshot.groups.iter().map(|(name, verifiers)| json!({ "name": &**name, "verifiers": verifiers })).collect())
 }
 
 fn network(snapshot: &Snapshot) -> Value {
@@ -54,8 +69,11 @@ fn network(snapshot: &Snapshot) -> Value {
     let [p50, p99, p999] = snapshot.hop_us;
     json!({
         "name": &*snapshot.network,
-        "missing": (snapshot.verifiers == 0).then_some("no verifier is attached"),
+        "missing": missing(snapshot),
         "verifiers": snapshot.verifiers,
+        "groups": groups(snapshot),
+        "paused": snapshot.paused,
+        "shadows": snapshot.shadows,
         "consumers": snapshot.consumers,
         "came_in": snapshot.came_in,
         "verdicts": { "accept": accept, "ignore": ignore, "reject": reject },

@@ -25,7 +25,7 @@ impl Batch {
             verdict.get().is_some()
         });
         // `extract_if` yields an envelope right after its judgement, so the cell holds that envelope's outcome.
-        self.settled.extend(leaving.filter_map(|envelope| Some(Settled { envelope, outcome: verdict.get()? })));
+        self.settled.extend(leaving.filter_map(|envelope| Some(Settled::new(envelope, verdict.get()?))));
     }
 
     /// Whether nothing is left in it.

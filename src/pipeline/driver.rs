@@ -4,6 +4,7 @@
 //! answers leaves after every step in the order of its promises: reports to the router, then records to consumers, then offers to verifiers.
 
 mod drain;
+mod judges;
 mod pace;
 mod standing;
 mod watched;
@@ -17,13 +18,13 @@ use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
+use self::judges::Teller;
 use self::standing::{MARKS, Standing};
 use super::metrics::Metrics;
 use super::{
-    Arrival, BATCH_MESSAGES, Cut, Down, Drops, LinkId, LinkPort, Overflowed, Refusals, Report, Road, RoadError, Seen, Shipment, Snapshot,
-    TICK, Tap, Up,
+    Arrival, BATCH_MESSAGES, Cut, Down, Drops, LinkId, LinkPort, Overflowed, Refusals, Report, Road, RoadError, Seat, Seen, Shipment,
+    Snapshot, TICK, Tap, Up,
 };
-use crate::wire::message::Judged;
 use crate::wire::{Offer, Reason, Record};
 
 /// Builds a road anew, at the start and after a fault. Its argument names the delivery stream.
@@ -48,6 +49,8 @@ pub struct Channels {
 struct Attached {
     port: LinkPort,
     consumer: Arc<str>,
+    /// Whether its verdicts have no effect.
+    shadow: bool,
     /// The place in the link's channel that is kept for the news of its end.
     last: OwnedPermit<(u16, Down)>,
     refused: Refusals,
@@ -69,6 +72,7 @@ pub struct Driver {
     channels: Channels,
     links: HashMap<LinkId, Attached>,
     metrics: Metrics,
+    teller: Teller,
     hops: Histogram<u64>,
     restarts: u64,
     delivered: u64,
@@ -119,6 +123,7 @@ impl Driver {
     pub fn new(network: Arc<str>, build: Build, channels: Channels) -> Self {
         Self {
             metrics: Metrics::new(&network),
+            teller: Teller::default(),
             road: build(stream()),
             network,
             build,
@@ -235,15 +240,20 @@ impl Driver {
                 let link = port.link;
                 // A channel that is full before its first use is no link: it hears of its end, since nobody answers `opened`.
                 let Ok(last) = port.down.clone().try_reserve_owned() else { return Ok(()) };
-                if let Some(window) = verify {
-                    self.road.store.attach(link, window, now);
+                let shadow = verify.as_ref().is_some_and(|terms| terms.seat == Seat::Shadow);
+                if let Some(terms) = verify
+                    && !self.road.store.attach(link, terms, now)
+                {
+                    // The session has refused unknown groups, so that this one has come by another way: it hears of its end.
+                    return Ok(());
                 }
                 let answer = consume.as_ref().map(|terms| self.road.outlet.open(link, terms));
                 if let Some(old) = answer.as_ref().and_then(|opened| opened.replaced) {
                     self.cut(old, Cut::Replaced);
                 }
                 let consumer = consume.map_or_else(|| Arc::from(""), |terms| terms.name);
-                self.links.insert(link, Attached { port, consumer, last, refused: Refusals::default(), dropped: Drops::default() });
+                let (refused, dropped) = (Refusals::default(), Drops::default());
+                self.links.insert(link, Attached { port, consumer, shadow, last, refused, dropped });
                 if opened.send(answer).is_err() {
                     self.gone(link, now);
                 }
@@ -266,29 +276,6 @@ impl Driver {
             }
         }
         Ok(())
-    }
-
-    fn verdicts(&mut self, link: LinkId, index: u16, frame: &crate::wire::Frame, now: Instant) {
-        let verdicts = match frame.items::<Judged<'_>>() {
-            Ok(verdicts) => verdicts,
-            Err(error) => {
-                // The session has read the same bytes before it passed them on.
-                tracing::error!(network = %self.network, %error, "a frame of verdicts changed under way");
-                return;
-            }
-        };
-        for verdict in verdicts.filter(|verdict| verdict.network == index) {
-            match self.road.verdict(link, verdict.ticket, verdict.verdict, now) {
-                Ok(round_trip) => self.metrics.round_trip.record(round_trip.as_secs_f64()),
-                Err(why) => {
-                    self.metrics.refused(why);
-                    if let Some(attached) = self.links.get_mut(&link) {
-                        attached.refused.add(why);
-                    }
-                    self.send(link, Down::VerdictRefused(verdict.ticket, why));
-                }
-            }
-        }
     }
 
     fn gone(&mut self, link: LinkId, now: Instant) {
@@ -346,6 +333,7 @@ impl Driver {
     }
 
     async fn report(&mut self) -> Result<(), Step> {
+        self.news();
         let now = Instant::now();
         let tap = self.tap.open();
         for report in self.road.reports().drain(..) {

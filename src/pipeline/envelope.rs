@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::Said;
 use crate::wire::{MessageId, Reason, Verdict};
 
 /// A topic's name with the agent-wide index that tables use as their key.
@@ -103,4 +104,14 @@ pub struct Settled {
     pub envelope: Envelope,
     /// Its end, which a stage on the way out may still soften (never harden).
     pub outcome: Outcome,
+    /// The verdict that ended it, if one did.
+    pub said: Option<Said>,
+}
+
+impl Settled {
+    /// An end without a parent's verdict.
+    #[must_use]
+    pub fn new(envelope: Envelope, outcome: Outcome) -> Self {
+        Self { envelope, outcome, said: None }
+    }
 }

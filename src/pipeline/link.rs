@@ -1,9 +1,9 @@
 //! What passes between a network's road and the links to its parents.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::{ConsumerView, Envelope, LogError, Topic, VerifierView};
-use crate::wire::{ConsumerTerms, Cursor, Offer, Reason, Record, Ticket, Verdict, VerdictRefused, Window};
+use super::{Census, ConsumerView, Envelope, Heard, LogError, News, Said, Topic, VerifierTerms, VerifierView};
+use crate::wire::{ConsumerTerms, Cursor, Offer, Reason, Record, Ticket, VerdictRefused, Window};
 
 /// One parent's attachment to one network, in one session. Never reused while the agent runs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -22,9 +22,9 @@ pub struct Shipment {
 pub trait Store: Send {
     /// Takes every live message of the batch; what finds no room is settled by the fallback.
     fn admit(&mut self, batch: &mut super::Batch, now: Instant);
-    /// A verifier came.
-    fn attach(&mut self, link: LinkId, window: Window, now: Instant);
-    /// A verifier went; what it had in flight waits for another one.
+    /// A verifier or a shadow came. Answers whether its group exists; otherwise nothing has changed.
+    fn attach(&mut self, link: LinkId, terms: VerifierTerms, now: Instant) -> bool;
+    /// A verifier or a shadow went; what it had in flight waits for another one.
     fn detach(&mut self, link: LinkId, now: Instant);
     /// A verifier's window changed.
     fn window(&mut self, link: LinkId, window: Window);
@@ -32,18 +32,11 @@ pub trait Store: Send {
     fn released(&mut self, link: LinkId, messages: u32, bytes: u64);
     /// A verifier wants no further messages for now, or wants them again.
     fn pause(&mut self, link: LinkId, paused: bool);
-    /// A verdict. What it settles is moved to `out.settled`. Answers the time since the message was offered.
+    /// A verdict. What it settles is moved to `out.settled`.
     ///
     /// # Errors
     /// [`VerdictRefused`] when it changes nothing.
-    fn verdict(
-        &mut self,
-        link: LinkId,
-        ticket: Ticket,
-        verdict: Verdict,
-        now: Instant,
-        out: &mut super::Batch,
-    ) -> Result<Duration, VerdictRefused>;
+    fn verdict(&mut self, link: LinkId, ticket: Ticket, said: Said, now: Instant, out: &mut super::Batch) -> Result<Heard, VerdictRefused>;
     /// Settles by the fallback what has reached its deadline.
     fn expire(&mut self, now: Instant, out: &mut super::Batch);
     /// Settles everything for one reason of our own (shutdown, fault).
@@ -58,8 +51,12 @@ pub trait Store: Send {
     }
     /// Payload bytes that rest here.
     fn bytes(&self) -> u64;
-    /// Verifiers attached.
+    /// Verifiers attached; shadows are none.
     fn verifiers(&self) -> usize;
+    /// Who is attached, group by group.
+    fn census(&self) -> Census;
+    /// What the operator is to hear of; to be drained after every step.
+    fn news(&mut self) -> &mut Vec<News>;
     /// How a link stands as a verifier; `None` if it is none.
     fn view(&self, link: LinkId) -> Option<VerifierView>;
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Arrival, CommandError, LinkId, LinkView, Opened, Order};
+use super::{Arrival, CommandError, LinkId, LinkView, Opened, Order, VerifierTerms};
 use crate::wire::{ConsumerTerms, Frame, Offer, Outstanding, Record, Ticket, VerdictRefused, Window};
 
 /// From the driver to one link.
@@ -59,8 +59,8 @@ pub enum Up {
     Attach {
         /// How to reach it.
         port: LinkPort,
-        /// Its window, if it verifies.
-        verify: Option<Window>,
+        /// Its terms, if it verifies or is a shadow.
+        verify: Option<VerifierTerms>,
         /// Its terms, if it consumes.
         consume: Option<ConsumerTerms>,
         /// Answered with where the consumer stands.
@@ -101,6 +101,12 @@ pub struct Snapshot {
     pub pending: (u64, u64),
     /// Verifiers attached.
     pub verifiers: usize,
+    /// The groups in the order of the chain, with their verifiers; one without a name where the file names none.
+    pub groups: Vec<(Arc<str>, usize)>,
+    /// Verifiers that have paused.
+    pub paused: usize,
+    /// Shadows attached.
+    pub shadows: usize,
     /// Consumers attached.
     pub consumers: usize,
     /// Messages never verified for a cause of our own.

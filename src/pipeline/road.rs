@@ -18,14 +18,14 @@
 mod ends;
 
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tower::{BoxError, Layer, Service};
 
 use self::ends::Lost;
 use super::{
-    Arrival, Batch, Command, CommandError, Core, Envelope, Fault, LinkId, LogError, Order, Outcome, Outlet, Pass, Peer, Plan, Pool,
-    Settled, Shipment, Stack, StageLayer, Store, Tally, Topic, Wrapped,
+    Arrival, Batch, Command, CommandError, Core, Envelope, Fault, Heard, LinkId, LogError, Order, Outcome, Outlet, Pass, Peer, Plan, Pool,
+    Said, Settled, Shipment, Stack, StageLayer, Store, Tally, Topic, Wrapped,
 };
 use crate::wire::{MessageId, Offer, Reason, Ticket, Verdict, VerdictRefused};
 
@@ -44,6 +44,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// When it came.
     pub arrived: Instant,
+    /// The verdict that ended it, with the parent's reason and the time it took; `None` where no verdict did.
+    pub said: Option<Said>,
 }
 
 impl Report {
@@ -52,7 +54,7 @@ impl Report {
     pub fn of(arrival: &Arrival, outcome: Outcome) -> Self {
         // A payload fits a frame, whose prefix counts in 32 bits.
         let size = arrival.payload.len() as u32;
-        Self { peer: arrival.peer, id: arrival.id, topic: arrival.topic.clone(), size, outcome, arrived: arrival.arrived }
+        Self { peer: arrival.peer, id: arrival.id, topic: arrival.topic.clone(), size, outcome, arrived: arrival.arrived, said: None }
     }
 }
 
@@ -92,7 +94,7 @@ pub struct Road {
 
 /// The end of a message that was on the road when it failed.
 fn faulted(envelope: Envelope) -> Settled {
-    Settled { envelope, outcome: Outcome::ignore(Reason::Fault) }
+    Settled::new(envelope, Outcome::ignore(Reason::Fault))
 }
 
 fn onion(stages: &[Box<dyn super::Blueprint>]) -> Stack {
@@ -198,12 +200,12 @@ impl Road {
         Ok(())
     }
 
-    /// A verdict; takes effect at the next [`Road::settle`]. Answers the time since the message was offered.
+    /// A verdict; takes effect at the next [`Road::settle`].
     ///
     /// # Errors
     /// [`VerdictRefused`] when it changes nothing.
-    pub fn verdict(&mut self, link: LinkId, ticket: Ticket, verdict: Verdict, now: Instant) -> Result<Duration, VerdictRefused> {
-        self.store.verdict(link, ticket, verdict, now, &mut self.out)
+    pub fn verdict(&mut self, link: LinkId, ticket: Ticket, said: impl Into<Said>, now: Instant) -> Result<Heard, VerdictRefused> {
+        self.store.verdict(link, ticket, said.into(), now, &mut self.out)
     }
 
     /// Whether there is anything for [`Road::settle`] to do.
@@ -242,11 +244,11 @@ impl Road {
     fn finish(&mut self, batch: &mut Batch, now: Instant) -> Result<(), RoadError> {
         let mut accepted = self.pool.take();
         let mark = self.reports.len();
-        for Settled { envelope, outcome } in batch.settled.drain(..) {
+        for Settled { envelope, outcome, said } in batch.settled.drain(..) {
             let arrival = &envelope.arrival;
             // Promises 1.2 holds whatever a stage of the library's user says.
             let outcome = if outcome.verdict == Verdict::Reject { Outcome::reject(outcome.reason) } else { outcome };
-            self.reports.push(Report::of(arrival, outcome));
+            self.reports.push(Report { said, ..Report::of(arrival, outcome) });
             if outcome.verdict == Verdict::Accept {
                 accepted.live.push(envelope);
             } else if outcome.reason.lost_by_us() {

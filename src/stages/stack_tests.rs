@@ -167,7 +167,7 @@ proptest! {
                     for (index, code) in which {
                         if !pending.is_empty() {
                             let envelope = pending.swap_remove(index.index(pending.len()));
-                            out.push(Settled { envelope, outcome: outcome(code) });
+                            out.push(Settled::new(envelope, outcome(code)));
                         }
                     }
                     leave(&mut stack, out, now);
@@ -182,7 +182,7 @@ proptest! {
             prop_assert_eq!(inner.in_flight as usize, pending.len());
             prop_assert!(outer.entries <= 3 && inner.entries <= 3 && pending.len() <= 9);
         }
-        let rest = pending.drain(..).map(|envelope| Settled { envelope, outcome: outcome(0) }).collect();
+        let rest = pending.drain(..).map(|envelope| Settled::new(envelope, outcome(0))).collect();
         let gone = leave(&mut stack, rest, now);
         prop_assert_eq!(came, gone + refused);
         prop_assert_eq!(outer_seen.lock().unwrap().in_flight, 0);

@@ -5,7 +5,7 @@ use pmq::client::{Client, ClientError, ConsumeOptions, RefuseCode, VerifyOptions
 use crate::frames::refusal;
 use crate::rig::Setup;
 
-fn refused(result: Result<Client, ClientError>) -> (RefuseCode, String) {
+pub fn refused(result: Result<Client, ClientError>) -> (RefuseCode, String) {
     match result {
         Err(ClientError::Refused { code, text }) => (code, text),
         other => panic!("{other:?}"),

@@ -6,7 +6,7 @@ use futures::{SinkExt as _, StreamExt as _};
 use pmq::client::{ConsumeOptions, Delivery, Reason, VerifyOptions};
 use pmq::session::{ParentEnd, ParentEvent, ParentTerms, Want};
 use pmq::transports::{Link, connect};
-use pmq::wire::{Cursor, Limits, Roles, Window};
+use pmq::wire::{Cursor, Limits, Roles, Ticket, Window};
 
 use crate::rig::{Agent, Setup, message, next, pair, soon};
 
@@ -14,6 +14,8 @@ use crate::rig::{Agent, Setup, message, next, pair, soon};
 pub struct Raw {
     pub link: Link,
     pub end: ParentEnd,
+    /// Offers that it has taken, with their networks.
+    pub tickets: Vec<(Ticket, u16)>,
 }
 
 impl Raw {
@@ -31,7 +33,7 @@ impl Raw {
         };
         let link = connect(&agent.url().parse().unwrap(), Limits::default()).await.unwrap();
         let end = ParentEnd::new(vec![want], "by hand", ParentTerms::default(), Instant::now()).unwrap();
-        let mut raw = Self { link, end };
+        let mut raw = Self { link, end, tickets: Vec::new() };
         let hello = raw.end.poll_frame().unwrap();
         raw.link.outgoing.send(hello).await.unwrap();
         let ParentEvent::Welcomed(_) = raw.event().await else { panic!("no welcome") };
@@ -50,9 +52,10 @@ impl Raw {
     }
 
     /// Takes offers until it holds `count` messages.
-    async fn hold(&mut self, count: u32) {
+    pub async fn hold(&mut self, count: u32) {
         while self.end.unverified(0).messages < count {
-            self.event().await;
+            let event = self.event().await;
+            self.note(&event);
         }
     }
 }

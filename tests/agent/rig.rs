@@ -49,6 +49,8 @@ pub struct Setup {
     pub socket: PathBuf,
     pub ops: String,
     pub listen: String,
+    /// Whether peers are scored: a rejected message takes its sender out of the mesh.
+    pub scored: bool,
 }
 
 /// A network of that name with a topic of that name, and stages in front of its queue.
@@ -79,6 +81,7 @@ impl Setup {
             socket,
             ops: "127.0.0.1:0".to_owned(),
             listen: "/ip4/127.0.0.1/tcp/0".to_owned(),
+            scored: false,
         }
     }
 
@@ -111,9 +114,8 @@ impl Setup {
             std::fs::write(path(&names[index]), text).unwrap();
         }
         let mut text = format!("version = 1\nnetworks = {names:?}\n[agent]\n{}\n", self.agent);
-        // Scores are not what is tested here: a rejected message would take its sender out of the mesh.
         writeln!(text, "[gossip]\nlisten = [{:?}]\npeers = {:?}\npublish_wait = \"3s\"\n{}", self.listen, self.peers, self.gossip).unwrap();
-        writeln!(text, "[gossip.mesh]\nheartbeat = \"200ms\"\n[gossip.score]\nenabled = false").unwrap();
+        writeln!(text, "[gossip.mesh]\nheartbeat = \"200ms\"\n[gossip.score]\nenabled = {}", self.scored).unwrap();
         writeln!(text, "[attach.unix]\npath = {:?}\n[ops]\nlisten = {:?}\n{}", self.socket, self.ops, self.more).unwrap();
         std::fs::write(path("pmq.toml"), text).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_pmq"));
@@ -179,13 +181,31 @@ impl Agent {
         logged.find_map(|line| (line["message"] == "metrics and health").then(|| line["address"].as_str()?.parse().ok())?)
     }
 
-    /// `/health`, if it answers.
-    pub async fn health(&self) -> Option<Value> {
+    /// What the operator's address answers.
+    async fn get(&self, path: &str) -> Option<String> {
         let mut stream = tokio::net::TcpStream::connect(self.ops?).await.ok()?;
-        stream.write_all(b"GET /health HTTP/1.0\r\n\r\n").await.ok()?;
+        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.ok()?;
-        serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()
+        answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned())
+    }
+
+    /// `/health`, if it answers.
+    pub async fn health(&self) -> Option<Value> {
+        serde_json::from_str(&self.get("/health").await?).ok()
+    }
+
+    /// The sum of a metric's series with those labels; `None` if there is none.
+    pub async fn metric(&self, name: &str, labels: &[&str]) -> Option<f64> {
+        let text = self.get("/metrics").await?;
+        let series = text.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])));
+        let values =
+            series.filter(|line| labels.iter().all(|label| line.contains(label))).filter_map(|line| line.rsplit(' ').next()?.parse().ok());
+        values.reduce(|sum: f64, value| sum + value)
+    }
+
+    pub async fn metric_when(&self, name: &str, labels: &[&str], when: impl Fn(f64) -> bool) {
+        until(name, async || self.metric(name, labels).await.filter(|value| when(*value)).map(drop)).await;
     }
 
     pub async fn health_when(&self, what: &str, when: impl Fn(&Value) -> bool) -> Value {
@@ -217,7 +237,12 @@ impl Agent {
 
     /// A parent that judges by the payload: "good" is accepted, "bad" rejected, anything else ignored.
     pub async fn verifier(&self, network: &str) -> Client {
-        let client = self.builder().verify(network, VerifyOptions::default()).connect().await.unwrap();
+        self.verifier_of(network, VerifyOptions::default()).await
+    }
+
+    /// The same, with options.
+    pub async fn verifier_of(&self, network: &str, options: VerifyOptions) -> Client {
+        let client = self.builder().verify(network, options).connect().await.unwrap();
         judge(&client, network);
         client
     }

@@ -11,7 +11,7 @@ use super::registry::Place;
 use super::session::{Attached, Ended, Session};
 use crate::agent::control::{Ask, ControlError, Request};
 use crate::gossip::AllowChange;
-use crate::pipeline::{LinkId, LinkPort, MarkAction, Up};
+use crate::pipeline::{LinkId, LinkPort, MarkAction, Seat, Up, VerifierTerms};
 use crate::session::{self, AgentEvent, Want};
 use crate::wire::{AllowOp, ConsumerTerms, Cursor, MarkOp, Roles};
 
@@ -61,7 +61,10 @@ impl Session {
             let (opened, answer) = oneshot::channel();
             let attach = Up::Attach {
                 port: LinkPort { link, index: index as u16, down: self.down.0.clone() },
-                verify: want.roles.contains(Roles::VERIFY).then_some(want.verify),
+                verify: want.roles.serves(Roles::VERIFY).then(|| VerifierTerms {
+                    window: want.verify,
+                    seat: if want.roles.contains(Roles::SHADOW) { Seat::Shadow } else { Seat::Group(want.group.clone()) },
+                }),
                 consume: want.roles.contains(Roles::CONSUME).then_some(ConsumerTerms {
                     name: self.owned(&want.consumer),
                     cursor: want.cursor,

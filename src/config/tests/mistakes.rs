@@ -313,6 +313,26 @@ fn what_works_but_is_hardly_meant_is_a_warning() {
 }
 
 #[test]
+fn a_fallback_accepts_in_so_many_words_alone_and_rejects_nothing() {
+    for cause in ["no_verifier", "queue_full", "timeout", "paused", "verifier_lost"] {
+        let with = |fallback: &str| {
+            let queue = format!("validation-queue\"\nfallback = {{ {cause} = \"{fallback}\" }}");
+            Files::new(AGENT, &[("weather.toml", &NETWORK.replace("validation-queue\"", &queue))]).load(&[], &[])
+        };
+        for refused in ["accept", "reject"] {
+            let error = with(refused).unwrap_err();
+            let key = format!("stage[0].fallback.{cause}");
+            assert_eq!((error.key.as_deref(), error.value.as_deref()), (Some(&*key), Some(&*format!("\"{refused}\""))), "{error}");
+            let text = error.to_string();
+            assert!(text.contains("accept-unverified") && text.contains("ignore"), "{text}");
+        }
+        let config = with("accept-unverified").unwrap();
+        let causes = config.networks[0].plan.store.accepts_unverified();
+        assert_eq!(causes.iter().map(|cause| cause.as_str().replace('-', "_")).collect::<Vec<_>>(), [cause]);
+    }
+}
+
+#[test]
 fn only_keys_of_the_same_section_are_offered() {
     let told = |agent: &str| Files::new(&format!("{AGENT}{agent}"), &[("weather.toml", NETWORK)]).load(&[], &[]).unwrap_err().mend;
     assert_eq!(told("[gossip.redial]\nmist = \"1s\"\n"), "allowed: min, max");

@@ -98,6 +98,7 @@ impl Driver {
         self.restarts += 1;
         self.metrics.restarts.increment(1);
         // The stages are broken, so what the store still holds is reported without them.
+        self.news();
         let mut rest = Batch::default();
         self.road.store.flush(Reason::Fault, &mut rest);
         let old = std::mem::replace(&mut self.road, (self.build)(stream()));

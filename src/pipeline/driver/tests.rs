@@ -12,7 +12,8 @@ use tower::util::MapRequestLayer;
 
 use super::*;
 use crate::pipeline::testing::{arrival, network_plan, number};
-use crate::pipeline::{Inlet, Opened, Pass};
+use crate::pipeline::{Inlet, Opened, Pass, VerifierTerms};
+use crate::wire::message::Judged;
 use crate::wire::{ConsumerTerms, Cursor, Encoder, Outstanding, SessionId, Ticket, Verdict, VerdictRefused, Window};
 
 const WIDE: Window = Window { messages: 1_000, bytes: 1 << 20 };
@@ -93,6 +94,7 @@ impl Bench {
         let (down, downs) = mpsc::channel(capacity);
         let port = LinkPort { link: LinkId(link), index: 3, down };
         let (opened, answer) = oneshot::channel();
+        let verify = verify.map(VerifierTerms::from);
         self.ups.send(Up::Attach { port, verify, consume, opened }).await.unwrap();
         (downs, soon(answer).await.unwrap())
     }

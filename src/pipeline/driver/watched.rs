@@ -38,6 +38,7 @@ impl Driver {
     pub(super) fn show(&mut self) {
         self.metrics.flush(&self.road);
         let tally = self.road.tally();
+        let census = self.road.store.census();
         let lost = Reason::ALL.iter().filter(|reason| reason.lost_by_us()).map(|&reason| tally.count(Verdict::Ignore, reason)).sum();
         self.channels.snapshot.send_replace(Snapshot {
             network: self.network.clone(),
@@ -46,6 +47,9 @@ impl Driver {
             verified: Verdict::ALL.map(|verdict| tally.count(verdict, Reason::Verified)),
             pending: (self.road.in_flight(), self.road.store.bytes()),
             verifiers: self.road.store.verifiers(),
+            groups: census.groups,
+            paused: census.paused,
+            shadows: census.shadows,
             consumers: self.road.outlet.consumers(),
             lost_by_us: lost,
             delivered: self.delivered,

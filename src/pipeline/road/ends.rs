@@ -49,7 +49,7 @@ impl Road {
         self.store.expire(now, &mut self.out);
         let Self { out, late, reports, tally, lost, .. } = self;
         for settled in out.settled.extract_if(.., |settled| settled.outcome.verdict == Verdict::Ignore) {
-            let report = Report::of(&settled.envelope.arrival, settled.outcome);
+            let report = Report { said: settled.said.clone(), ..Report::of(&settled.envelope.arrival, settled.outcome) };
             tally.settle(&report.topic, report.outcome);
             if report.outcome.reason.lost_by_us() {
                 lost.add(&report.topic, report.outcome.reason);
@@ -76,7 +76,7 @@ impl Road {
 
     /// The ends of messages that leave without the stages.
     fn end(&mut self, rest: Vec<Settled>) {
-        for Settled { envelope: Envelope { arrival, .. }, outcome } in rest {
+        for Settled { envelope: Envelope { arrival, .. }, outcome, .. } in rest {
             self.tally.settle(&arrival.topic, outcome);
             if outcome.reason.lost_by_us() {
                 self.lost.add(&arrival.topic, outcome.reason);

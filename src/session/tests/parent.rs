@@ -63,7 +63,7 @@ fn verdicts_for_tickets_that_are_not_open_stay_here() {
     pair.agent.validate(0, &[offer(1, 5, pair.now)], pair.now).unwrap();
     pair.settle();
     let verdict = |ticket| Judged { network: 0, ticket: Ticket(ticket), verdict: Verdict::Ignore, reason: 0, text: "" };
-    assert_eq!(pair.parent.verdicts(&[verdict(1), verdict(1), verdict(2)]), Ok(1));
+    assert_eq!(pair.parent.verdicts([verdict(1), verdict(1), verdict(2)]), Ok(1));
     pair.settle();
     assert_eq!((pair.agent.counts(), pair.agent.unverified(0).messages), (Counts::default(), 0));
 }

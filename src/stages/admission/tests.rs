@@ -36,7 +36,7 @@ fn enter(stage: &mut AdmissionStage, peer: u32, bytes: usize, now: Instant) -> R
 }
 
 fn leave(stage: &mut AdmissionStage, envelope: Envelope, now: Instant) {
-    stage.outward(&mut [Settled { envelope, outcome: Outcome::ignore(Reason::Timeout) }], now);
+    stage.outward(&mut [Settled::new(envelope, Outcome::ignore(Reason::Timeout))], now);
 }
 
 #[test]

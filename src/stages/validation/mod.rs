@@ -5,25 +5,36 @@
 //!
 //! ```text
 //!   admit --> waiting (in order of arrival) --hand_out--> held by a verifier --verdict--> settled
-//!                ^                                            |
-//!                +----------------- detach -------------------+      expire, at any point --> settled by the fallback
+//!                ^  ^                                       |     |
+//!                |  +------- Accept, to the next group -----+     |
+//!                +----------------- detach -----------------------+      expire, at any point --> settled by the fallback
 //! ```
 //!
 //! # Invariants
 //! - A message is in exactly one of: waiting, held by one verifier, settled.
 //! - Every pending message has its deadline on the wheel; nothing else has.
 //! - Only a verdict that came in time from the verifier that holds the ticket settles anything.
+//! - In a chain of groups a message waits in the list of one group, or is held by one of its verifiers. It goes on by an Accept alone, and
+//!   never back; the deadline is one for the whole way.
+//! - Shadows have no part in any of this (`shadows.rs`).
 
+mod groups;
 mod settings;
+mod shadows;
 mod verifiers;
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 pub use settings::{Fallback, Fallbacks, Settings};
 
+use self::groups::Group;
+use self::shadows::{Settlement, Shadows};
 use self::verifiers::Verifiers;
-use crate::pipeline::{Batch, End, Envelope, Known, LinkId, Outcome, Settled, Store, Tickets, VerifierView, Wheel};
+use crate::pipeline::{
+    Arrival, Batch, Census, Conflict, End, Envelope, Heard, Known, LinkId, News, Outcome, Said, Seat, Settled, Store, Tickets,
+    VerifierTerms, VerifierView, Wheel,
+};
 use crate::wire::{Offer, Reason, Ticket, Verdict, VerdictRefused, Window};
 
 /// Its name in a network's file.
@@ -40,8 +51,18 @@ struct Pending {
     offered: Instant,
     /// The verifier that has it now.
     holder: Option<LinkId>,
-    /// Whether a verifier had it and went away.
+    /// Whether a verifier of its group had it and went away.
     orphan: bool,
+    /// The group whose verdict it needs next.
+    group: u8,
+    /// What the group before has said.
+    accepted: Option<Said>,
+    /// The first of the shadows' watches.
+    watch: Option<Ticket>,
+}
+
+fn offer(ticket: Ticket, arrival: &Arrival, deadline: Instant) -> Offer {
+    Offer { ticket, topic: arrival.topic.name.clone(), id: arrival.id, payload: arrival.payload.clone(), deadline }
 }
 
 /// The store of messages whose verdict is pending.
@@ -49,26 +70,30 @@ struct Pending {
 pub struct ValidationQueue {
     settings: Settings,
     tickets: Tickets<Pending>,
-    /// Oldest first. Settled entries are skipped when they come to the front, where age brings them first.
-    waiting: VecDeque<Ticket>,
+    /// The chain: at least one, at most as many as the settings may name.
+    groups: Vec<Group>,
+    shadows: Shadows,
     wheel: Option<Wheel>,
-    verifiers: Verifiers,
     bytes: u64,
     expired: Vec<u32>,
+    /// For the operator. Bounded by what one step settles, since it is taken after each.
+    news: Vec<News>,
 }
 
 impl ValidationQueue {
     /// An empty queue without verifiers.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
+        let names: &[String] = if settings.groups.is_empty() { &[String::new()] } else { &settings.groups };
         Self {
             tickets: Tickets::new(settings.max_messages),
+            groups: names.iter().map(|name| Group::new(name.as_str().into())).collect(),
+            shadows: Shadows::new(settings.max_messages),
             settings,
-            waiting: VecDeque::new(),
             wheel: None,
-            verifiers: Verifiers::default(),
             bytes: 0,
             expired: Vec::new(),
+            news: Vec::new(),
         }
     }
 
@@ -81,11 +106,12 @@ impl ValidationQueue {
 
     /// Why a message that is pending has no verdict.
     fn cause(&self, pending: &Pending) -> Reason {
+        let group = self.groups.get(usize::from(pending.group)).map(|group| &group.verifiers);
         match (pending.holder, pending.orphan) {
             (Some(_), _) => Reason::Timeout,
             (None, true) => Reason::VerifierLost,
-            (None, false) if self.verifiers.is_empty() => Reason::NoVerifier,
-            (None, false) if self.verifiers.all_paused() => Reason::Paused,
+            (None, false) if group.is_none_or(Verifiers::is_empty) => Reason::NoVerifier,
+            (None, false) if group.is_some_and(Verifiers::all_paused) => Reason::Paused,
             // Verifiers are there, but none had credit for it.
             (None, false) => Reason::Timeout,
         }
@@ -94,18 +120,27 @@ impl ValidationQueue {
     fn admit_one(&mut self, envelope: Envelope, out: &mut Vec<Settled>, now: Instant) {
         let size = envelope.arrival.payload.len() as u64;
         let deadline = envelope.arrival.arrived + self.settings.deadline;
-        let full = Settled { outcome: self.fallback(Reason::QueueFull), envelope };
+        let full = self.fallback(Reason::QueueFull);
         if self.bytes + size > self.settings.max_bytes.as_u64() {
-            out.push(full);
+            out.push(Settled::new(envelope, full));
             return;
         }
-        match self.tickets.insert(Pending { envelope: full.envelope, deadline, offered: now, holder: None, orphan: false }) {
+        let pending = Pending { envelope, deadline, offered: now, holder: None, orphan: false, group: 0, accepted: None, watch: None };
+        match self.tickets.insert(pending) {
             Ok(ticket) => {
                 self.bytes += size;
                 self.wheel.get_or_insert_with(|| Wheel::new(now)).set(ticket.slot(), deadline);
-                self.waiting.push_back(ticket);
+                if let Some(first) = self.groups.first_mut() {
+                    first.waiting.push_back(ticket);
+                }
+                if deadline > now
+                    && !self.shadows.members.is_empty()
+                    && let Known::Pending(pending) = self.tickets.find(ticket)
+                {
+                    pending.watch = self.shadows.offer(&pending.envelope.arrival, deadline, now);
+                }
             }
-            Err(pending) => out.push(Settled { envelope: pending.envelope, outcome: full.outcome }),
+            Err(pending) => out.push(Settled::new(pending.envelope, full)),
         }
     }
 
@@ -118,13 +153,48 @@ impl ValidationQueue {
         Some(pending)
     }
 
-    /// Drops what is settled from the front of the waiting list.
-    fn trim(&mut self) {
-        while let Some(&ticket) = self.waiting.front()
-            && !matches!(self.tickets.find(ticket), Known::Pending(_))
-        {
-            self.waiting.pop_front();
+    /// The end of a message that has left the table.
+    fn settle(&mut self, pending: Pending, outcome: Outcome, said: Option<Said>, now: Instant, out: &mut Batch) {
+        if pending.watch.is_some() {
+            let Arrival { topic, id, .. } = &pending.envelope.arrival;
+            let settlement = Settlement { topic: topic.clone(), id: *id, outcome, said: said.clone() };
+            self.shadows.settled(pending.watch, Some(&settlement), now, &mut self.news);
         }
+        out.settled.push(Settled { envelope: pending.envelope, outcome, said });
+    }
+
+    /// Whether an Accept of that group lets the message go on to another one.
+    fn goes_on(&self, group: u8) -> bool {
+        usize::from(group) + 1 < self.groups.len()
+    }
+
+    /// On to the next group.
+    fn pass_on(&mut self, ticket: Ticket, said: Said) {
+        let Known::Pending(pending) = self.tickets.find(ticket) else { return };
+        (pending.holder, pending.orphan, pending.accepted) = (None, false, Some(said));
+        pending.group += 1;
+        if let Some(group) = self.groups.get_mut(usize::from(pending.group)) {
+            group.waiting.push_back(ticket);
+        }
+    }
+
+    /// What a verdict makes of a message: the one of the last group, or one that ends it. A Reject behind an Accept is a conflict, which no
+    /// sender can answer for.
+    fn judged(&mut self, ticket: Ticket, pending: &mut Pending, said: &Said) -> Outcome {
+        let Some(accepted) = pending.accepted.take().filter(|_| said.verdict == Verdict::Reject) else {
+            return Outcome { verdict: said.verdict, reason: Reason::Verified };
+        };
+        let at = usize::from(pending.group);
+        let name = |at: usize| self.groups.get(at).map_or_else(|| Arc::from(""), |group| group.name.clone());
+        let Arrival { topic, id, .. } = &pending.envelope.arrival;
+        self.news.push(News::Conflict(Box::new(Conflict {
+            ticket,
+            topic: topic.clone(),
+            id: *id,
+            accepted: (name(at.saturating_sub(1)), accepted),
+            rejected: (name(at), said.clone()),
+        })));
+        Outcome::ignore(Reason::VerifierConflict)
     }
 }
 
@@ -136,14 +206,20 @@ impl Store for ValidationQueue {
         }
     }
 
-    fn attach(&mut self, link: LinkId, window: Window, _: Instant) {
-        self.verifiers.attach(link, window);
+    fn attach(&mut self, link: LinkId, terms: VerifierTerms, _: Instant) -> bool {
+        let members = match &terms.seat {
+            Seat::Shadow => Some(&mut self.shadows.members),
+            Seat::Group(name) if name.is_empty() => self.groups.first_mut().map(|group| &mut group.verifiers),
+            Seat::Group(name) => self.groups.iter_mut().find(|group| group.name == *name).map(|group| &mut group.verifiers),
+        };
+        members.map(|members| members.attach(link, terms.window)).is_some()
     }
 
     fn detach(&mut self, link: LinkId, _: Instant) {
-        if !self.verifiers.detach(link) {
+        if self.shadows.detach(link) {
             return;
         }
+        let Some(group) = self.groups.iter_mut().find_map(|group| group.verifiers.detach(link).then_some(group)) else { return };
         let mut orphans: Vec<(Instant, Ticket)> = Vec::new();
         for (ticket, pending) in self.tickets.iter_mut() {
             if pending.holder == Some(link) {
@@ -155,42 +231,55 @@ impl Store for ValidationQueue {
         // They came before whatever waits, so they go in front of it, oldest first.
         orphans.sort_unstable();
         for (_, ticket) in orphans.into_iter().rev() {
-            self.waiting.push_front(ticket);
+            group.waiting.push_front(ticket);
         }
     }
 
     fn window(&mut self, link: LinkId, window: Window) {
-        self.verifiers.window(link, window);
+        let found = self.groups.iter_mut().any(|group| group.verifiers.window(link, window));
+        if !found {
+            self.shadows.members.window(link, window);
+        }
     }
 
     fn released(&mut self, link: LinkId, messages: u32, bytes: u64) {
-        self.verifiers.released(link, messages, bytes);
+        let found = self.groups.iter_mut().any(|group| group.verifiers.released(link, messages, bytes));
+        if !found {
+            self.shadows.members.released(link, messages, bytes);
+        }
     }
 
     fn pause(&mut self, link: LinkId, paused: bool) {
-        self.verifiers.pause(link, paused);
+        let found = self.groups.iter_mut().any(|group| group.verifiers.pause(link, paused));
+        if !found {
+            self.shadows.members.pause(link, paused);
+        }
     }
 
-    fn verdict(
-        &mut self,
-        link: LinkId,
-        ticket: Ticket,
-        verdict: Verdict,
-        now: Instant,
-        out: &mut Batch,
-    ) -> Result<Duration, VerdictRefused> {
-        match self.tickets.find(ticket) {
+    fn verdict(&mut self, link: LinkId, ticket: Ticket, mut said: Said, now: Instant, out: &mut Batch) -> Result<Heard, VerdictRefused> {
+        if self.shadows.members.has(link) {
+            return self.shadows.verdict(link, ticket, said, now, &mut self.news).map(|()| Heard::Shadow);
+        }
+        let pending = match self.tickets.find(ticket) {
             Known::Never => return Err(VerdictRefused::Unknown),
             Known::Ended(End::Verdict) => return Err(VerdictRefused::Duplicate),
             Known::Ended(End::Fallback) => return Err(VerdictRefused::Late),
             Known::Pending(pending) if pending.holder != Some(link) => return Err(VerdictRefused::StaleSession),
             // The wheel has not come round to it yet, but the deadline is over all the same.
             Known::Pending(pending) if pending.deadline <= now => return Err(VerdictRefused::Late),
-            Known::Pending(_) => {}
+            Known::Pending(pending) => pending,
+        };
+        let took = now.saturating_duration_since(pending.offered);
+        let group = pending.group;
+        said.took = took;
+        if said.verdict == Verdict::Accept && self.goes_on(group) {
+            self.pass_on(ticket, said);
+            return Ok(Heard::Counted(took));
         }
-        let pending = self.take(ticket, End::Verdict).ok_or(VerdictRefused::Unknown)?;
-        out.settled.push(Settled { envelope: pending.envelope, outcome: Outcome { verdict, reason: Reason::Verified } });
-        Ok(now.saturating_duration_since(pending.offered))
+        let mut pending = self.take(ticket, End::Verdict).ok_or(VerdictRefused::Unknown)?;
+        let outcome = self.judged(ticket, &mut pending, &said);
+        self.settle(pending, outcome, Some(said), now, out);
+        Ok(Heard::Counted(took))
     }
 
     fn expire(&mut self, now: Instant, out: &mut Batch) {
@@ -202,15 +291,13 @@ impl Store for ValidationQueue {
             let Some(ticket) = self.tickets.at(slot) else { continue };
             if let Some(pending) = self.take(ticket, End::Fallback) {
                 let outcome = self.fallback(self.cause(&pending));
-                out.settled.push(Settled { envelope: pending.envelope, outcome });
+                self.settle(pending, outcome, None, now, out);
             }
         }
         self.expired = expired;
-        self.trim();
-        // Age brings settled entries to the front, but an entry may be old on arrival: at least half of the list is always pending.
-        if self.waiting.len() > 2 * self.tickets.len() + 64 {
-            let tickets = &mut self.tickets;
-            self.waiting.retain(|&ticket| matches!(tickets.find(ticket), Known::Pending(_)));
+        self.shadows.expire(now);
+        for group in &mut self.groups {
+            group.trim(&mut self.tickets);
         }
     }
 
@@ -218,37 +305,18 @@ impl Store for ValidationQueue {
         let pending: Vec<Ticket> = self.tickets.iter_mut().map(|(ticket, _)| ticket).collect();
         for ticket in pending {
             if let Some(pending) = self.take(ticket, End::Fallback) {
-                out.settled.push(Settled { envelope: pending.envelope, outcome: Outcome::ignore(reason) });
+                self.shadows.settled(pending.watch, None, pending.deadline, &mut self.news);
+                out.settled.push(Settled::new(pending.envelope, Outcome::ignore(reason)));
             }
         }
-        self.waiting.clear();
+        self.groups.iter_mut().for_each(|group| group.waiting.clear());
     }
 
     fn hand_out(&mut self, now: Instant, out: &mut Vec<(LinkId, Offer)>) {
-        while let Some(&ticket) = self.waiting.front() {
-            let Known::Pending(pending) = self.tickets.find(ticket) else {
-                self.waiting.pop_front();
-                continue;
-            };
-            if pending.deadline <= now {
-                // The wheel settles it at its next tick.
-                self.waiting.pop_front();
-                continue;
-            }
-            let arrival = &pending.envelope.arrival;
-            let Some(link) = self.verifiers.choose(arrival.payload.len()) else { return };
-            pending.holder = Some(link);
-            pending.offered = now;
-            let offer = Offer {
-                ticket,
-                topic: arrival.topic.name.clone(),
-                id: arrival.id,
-                payload: arrival.payload.clone(),
-                deadline: pending.deadline,
-            };
-            out.push((link, offer));
-            self.waiting.pop_front();
+        for group in &mut self.groups {
+            group.hand_out(&mut self.tickets, now, out);
         }
+        self.shadows.hand_out(now, out);
     }
 
     fn len(&self) -> usize {
@@ -260,11 +328,25 @@ impl Store for ValidationQueue {
     }
 
     fn verifiers(&self) -> usize {
-        self.verifiers.len()
+        self.groups.iter().map(|group| group.verifiers.len()).sum()
+    }
+
+    fn census(&self) -> Census {
+        Census {
+            groups: self.groups.iter().map(|group| (group.name.clone(), group.verifiers.len())).collect(),
+            paused: self.groups.iter().map(|group| group.verifiers.paused()).sum(),
+            shadows: self.shadows.members.len(),
+            skipped: self.shadows.skipped,
+            unanswered: self.shadows.unanswered,
+        }
+    }
+
+    fn news(&mut self) -> &mut Vec<News> {
+        &mut self.news
     }
 
     fn view(&self, link: LinkId) -> Option<VerifierView> {
-        self.verifiers.view(link)
+        self.groups.iter().map(|group| &group.verifiers).chain([&self.shadows.members]).find_map(|members| members.view(link))
     }
 }
 

@@ -10,6 +10,7 @@ use super::ValidationQueue;
 use crate::pipeline::{Part, Store, StoreBlueprint};
 use crate::stages::{NetworkContext, SettingError, StageSettings};
 use crate::wire::Reason;
+use crate::wire::message::MAX_REASON;
 
 /// What takes the place of a verdict that does not come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
@@ -158,7 +159,9 @@ impl StoreBlueprint for Settings {
 
     fn memory(&self, rate: f64, size: u64) -> u64 {
         let pending = (rate * self.deadline.as_secs_f64()).min(f64::from(self.max_messages)).max(0.0) as u64;
-        let overhead = super::PENDING_BYTES as u64;
+        // One shadow; in a chain, a place in the list of each group and the words of an earlier one.
+        let further = if self.groups.len() > 1 { 16 * self.groups.len() + MAX_REASON } else { 0 };
+        let overhead = (super::PENDING_BYTES + super::shadows::WATCH_BYTES + further) as u64;
         pending.saturating_mul(overhead) + pending.saturating_mul(size).min(self.max_bytes.as_u64())
     }
 }

@@ -1,5 +1,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod chain;
+mod model;
+mod shadow;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use bytesize::ByteSize;
 
 use super::*;
@@ -32,7 +39,7 @@ impl Bench {
     }
 
     fn attach(&mut self, link: LinkId, messages: u32, bytes: u64) {
-        self.queue.attach(link, Window { messages, bytes }, self.now);
+        self.queue.attach(link, Window { messages, bytes }.into(), self.now);
     }
 
     fn offers(&mut self) -> Vec<(LinkId, Ticket, u64)> {
@@ -46,7 +53,15 @@ impl Bench {
     }
 
     fn verdict(&mut self, link: LinkId, ticket: Ticket, verdict: Verdict) -> Result<Duration, VerdictRefused> {
-        self.queue.verdict(link, ticket, verdict, self.now, &mut self.out)
+        match self.verdict_of(link, ticket, verdict)? {
+            Heard::Counted(took) => Ok(took),
+            Heard::Shadow => panic!("a verdict of a shadow"),
+        }
+    }
+
+    /// Also of a shadow.
+    fn verdict_of(&mut self, link: LinkId, ticket: Ticket, verdict: Verdict) -> Result<Heard, VerdictRefused> {
+        self.queue.verdict(link, ticket, verdict.into(), self.now, &mut self.out)
     }
 
     fn pass(&mut self, time: Duration) {
@@ -123,7 +138,7 @@ fn what_a_lost_verifier_had_waits_for_another_oldest_first() {
     assert_eq!(bench.queue.len(), 5, "nothing is given up");
     bench.pass(Duration::from_secs(2));
     assert_eq!(bench.settled(), []);
-    bench.queue.attach(B, WIDE, bench.now);
+    bench.queue.attach(B, WIDE.into(), bench.now);
     assert_eq!(bench.offered(), [(B, 1), (B, 2), (B, 3), (B, 4), (B, 5)]);
 }
 
@@ -316,11 +331,16 @@ fn the_waiting_list_stays_bounded_when_old_messages_keep_coming() {
         // Their deadline is over when they come, that of the message in front of them is not.
         let mut old = batch([number], 1, bench.now.checked_sub(DEADLINE).unwrap());
         bench.queue.admit(&mut old, bench.now);
-        assert!(bench.queue.waiting.len() <= 100, "{} entries wait, {} are pending", bench.queue.waiting.len(), bench.queue.len());
+        assert!(
+            bench.queue.groups[0].waiting.len() <= 100,
+            "{} entries wait, {} are pending",
+            bench.queue.groups[0].waiting.len(),
+            bench.queue.len()
+        );
         bench.pass(Duration::from_millis(1));
         bench.settled();
     }
-    bench.queue.attach(A, WIDE, bench.now);
+    bench.queue.attach(A, WIDE.into(), bench.now);
     assert!(bench.offered().contains(&(A, 0)));
 }
 

@@ -1,4 +1,4 @@
-//! The verifiers of one group: who has how much credit, and whose turn it is.
+//! The verifiers of one group, or the shadows: who has how much credit, and whose turn it is.
 
 use crate::pipeline::{LinkId, VerifierView};
 use crate::wire::{Outstanding, Window};
@@ -11,7 +11,7 @@ struct Verifier {
     paused: bool,
 }
 
-/// Verifiers that share the load. Bounded by the agent's bound on sessions.
+/// Verifiers, or shadows. Bounded by the agent's bound on sessions.
 #[derive(Debug, Default)]
 pub(super) struct Verifiers(Vec<Verifier>);
 
@@ -27,22 +27,23 @@ impl Verifiers {
         before != self.0.len()
     }
 
-    pub(super) fn window(&mut self, link: LinkId, window: Window) {
-        if let Some(verifier) = self.find(link) {
-            verifier.window = window;
-        }
+    /// Answers whether it was found here, as do the others.
+    pub(super) fn window(&mut self, link: LinkId, window: Window) -> bool {
+        self.find(link).map(|verifier| verifier.window = window).is_some()
     }
 
-    pub(super) fn released(&mut self, link: LinkId, messages: u32, bytes: u64) {
-        if let Some(verifier) = self.find(link) {
-            verifier.outstanding.release(messages, bytes);
-        }
+    pub(super) fn released(&mut self, link: LinkId, messages: u32, bytes: u64) -> bool {
+        self.find(link).map(|verifier| verifier.outstanding.release(messages, bytes)).is_some()
     }
 
-    pub(super) fn pause(&mut self, link: LinkId, paused: bool) {
-        if let Some(verifier) = self.find(link) {
-            verifier.paused = paused;
-        }
+    pub(super) fn pause(&mut self, link: LinkId, paused: bool) -> bool {
+        self.find(link).map(|verifier| verifier.paused = paused).is_some()
+    }
+
+    /// Takes credit for a message of `bytes` from one of them; `None` if it has none, or wants none now.
+    pub(super) fn take(&mut self, index: usize, bytes: usize) -> Option<LinkId> {
+        let verifier = self.0.get_mut(index).filter(|verifier| !verifier.paused)?;
+        verifier.outstanding.take(verifier.window, bytes).then_some(verifier.link)
     }
 
     /// The verifier with the least outstanding work that has credit for a message of `bytes`; the credit is taken.
@@ -59,6 +60,10 @@ impl Verifiers {
         self.0.iter().all(|verifier| verifier.paused)
     }
 
+    pub(super) fn paused(&self) -> usize {
+        self.0.iter().filter(|verifier| verifier.paused).count()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -70,6 +75,10 @@ impl Verifiers {
 
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    pub(super) fn has(&self, link: LinkId) -> bool {
+        self.0.iter().any(|verifier| verifier.link == link)
     }
 
     fn find(&mut self, link: LinkId) -> Option<&mut Verifier> {

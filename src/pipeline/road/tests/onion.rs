@@ -100,7 +100,7 @@ fn stages_are_met_in_order_going_in_and_in_reverse_coming_out() {
     let front = vec![scribe("outer", &diary, Some(1)), scribe("middle", &diary, Some(2)), scribe("inner", &diary, None)];
     let mut road = road(front, vec![scribe("tail", &diary, None)]);
     let now = Instant::now();
-    road.store.attach(VERIFIER, WIDE, now);
+    road.store.attach(VERIFIER, WIDE.into(), now);
     arrive(&mut road, 1..=3, now);
     accept_all(&mut road, now);
     let expected = [
@@ -146,7 +146,7 @@ fn an_outer_stage_may_soften_what_an_inner_one_let_out_and_never_reject_for_us()
         let mut outer = scribe("outer", &Diary::default(), None);
         outer.says = Some(says);
         let mut road = road(vec![outer], vec![]);
-        road.store.attach(VERIFIER, WIDE, now);
+        road.store.attach(VERIFIER, WIDE.into(), now);
         arrive(&mut road, [1], now);
         accept_all(&mut road, now);
         let outcome = road.reports()[0].outcome;
@@ -170,7 +170,7 @@ fn losses_of_a_batch_are_told_once_for_each_topic_and_cause_behind_what_was_acce
     let now = Instant::now();
     let terms = ConsumerTerms { name: "".into(), cursor: Cursor::default(), window: WIDE, policy: None };
     road.outlet.open(LinkId(2), &terms);
-    road.store.attach(VERIFIER, Window { messages: 1, bytes: 1 << 20 }, now);
+    road.store.attach(VERIFIER, Window { messages: 1, bytes: 1 << 20 }.into(), now);
     let mut arrivals: Vec<_> =
         (0..40).map(|number| Arrival { topic: topic((number % 2) as u32), ..arrival(number, vec![1], now) }).collect();
     road.arrive(&mut arrivals, now).unwrap();

@@ -10,7 +10,7 @@ use proptest::test_runner::TestRunner;
 
 use super::plan;
 use super::world::{World, payload};
-use crate::pipeline::LinkId;
+use crate::pipeline::{LinkId, News};
 use crate::wire::{Reason, Ticket, Verdict, Window};
 
 #[derive(Debug, Clone)]
@@ -35,7 +35,9 @@ enum From {
 enum Step {
     Arrive(Vec<Message>),
     Own,
-    Attach(u32, u64),
+    /// Window, and the place of the group in the chain; in a network without groups it is all one.
+    Attach(u32, u64, usize),
+    Shadow(u32, u64),
     Detach(Index),
     Pause(Index, bool),
     Window(Index, u32, u64),
@@ -43,6 +45,8 @@ enum Step {
     HandOut,
     /// A verdict for any offer ever made: so also for one that has its verdict, or whose deadline is over.
     Verdict(Index, From, Verdict),
+    /// A shadow's verdict for any offer ever made to one, by it or by another one.
+    ShadowSays(Index, Option<Index>, Verdict),
     /// A ticket that nobody was given.
     Unknown(u64, Verdict),
     Settle,
@@ -65,7 +69,9 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => prop::collection::vec(message(), 1..6).prop_map(Step::Arrive),
         1 => Just(Step::Own),
-        2 => (0..8_u32, 0..2_000_u64).prop_map(|(messages, bytes)| Step::Attach(messages, bytes)),
+        2 => (0..8_u32, 0..2_000_u64, 0..2_usize).prop_map(|(messages, bytes, group)| Step::Attach(messages, bytes, group)),
+        1 => (0..8_u32, 0..2_000_u64).prop_map(|(messages, bytes)| Step::Shadow(messages, bytes)),
+        4 => (any::<Index>(), prop::option::weighted(0.2, any::<Index>()), verdict()).prop_map(|(which, by, verdict)| Step::ShadowSays(which, by, verdict)),
         1 => any::<Index>().prop_map(Step::Detach),
         1 => (any::<Index>(), any::<bool>()).prop_map(|(who, paused)| Step::Pause(who, paused)),
         1 => (any::<Index>(), 0..8_u32, 0..2_000_u64).prop_map(|(who, messages, bytes)| Step::Window(who, messages, bytes)),
@@ -79,7 +85,10 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn apply(world: &mut World, step: Step) -> Result<(), TestCaseError> {
-    let pick = |world: &World, index: &Index| (!world.links.is_empty()).then(|| *index.get(&world.links));
+    let pick = |world: &World, index: &Index| {
+        let all: Vec<LinkId> = world.links.iter().chain(&world.shadows).copied().collect();
+        (!all.is_empty()).then(|| *index.get(&all))
+    };
     match step {
         Step::Arrive(messages) => world.arrive(messages.into_iter().map(|message| {
             let bytes =
@@ -87,7 +96,16 @@ fn apply(world: &mut World, step: Step) -> Result<(), TestCaseError> {
             (message.peer, message.topic, bytes)
         }))?,
         Step::Own => world.own(payload(9, 1, 1, 10)),
-        Step::Attach(messages, bytes) if world.links.len() < 4 => world.attach(messages, bytes),
+        Step::Attach(messages, bytes, group) if world.links.len() < 4 => world.attach(messages, bytes, group),
+        Step::Shadow(messages, bytes) if world.shadows.len() < 2 => world.shadow(messages, bytes),
+        Step::Shadow(..) => {}
+        Step::ShadowSays(which, by, verdict) => {
+            if !world.shown.is_empty() && !world.shadows.is_empty() {
+                let (to, ticket) = *which.get(&world.shown);
+                let link = by.map_or(to, |by| *by.get(&world.shadows));
+                world.shadow_says(link, ticket, verdict)?;
+            }
+        }
         Step::Attach(..) => {}
         Step::Detach(who) => {
             if let Some(link) = pick(world, &who) {
@@ -180,6 +198,9 @@ max_bytes = "2KiB"
 use = "delivery"
 "#;
 
+/// Two groups in a chain.
+const CHAIN: &str = "groups = [\"format\", \"content\"]";
+
 const TRUSTING: &str = r#"fallback = { no_verifier = "accept-unverified", queue_full = "accept-unverified", timeout = "accept-unverified", paused = "accept-unverified", verifier_lost = "accept-unverified" }"#;
 
 proptest! {
@@ -193,6 +214,11 @@ proptest! {
     #[test]
     fn outcomes_add_up_on_a_bare_road(steps in prop::collection::vec(step(), 1..120)) {
         run(BARE, steps)?;
+    }
+
+    #[test]
+    fn outcomes_add_up_on_a_road_with_a_chain(steps in prop::collection::vec(step(), 1..120)) {
+        run(&WHOLE.replace("FALLBACK", CHAIN), steps)?;
     }
 
     #[test]
@@ -236,4 +262,19 @@ fn the_schedules_reach_every_end() {
     let missing: Vec<Reason> = expected.into_iter().filter(|&reason| !ends.contains(&(reason as u8))).collect();
     assert!(missing.is_empty(), "no schedule ended in {missing:?}");
     assert_eq!(refused, BTreeSet::from([1, 2, 3, 4]), "unknown, duplicate, late, stale session");
+}
+
+#[test]
+fn the_schedules_reach_conflicts_and_comparisons() {
+    let mut runner = TestRunner::deterministic();
+    let strategy = prop::collection::vec(step(), 60..120);
+    let (mut conflicts, mut accepts, mut compared) = (0, 0, 0);
+    for _ in 0..300 {
+        let steps = strategy.new_tree(&mut runner).unwrap().current();
+        let mut world = run(&WHOLE.replace("FALLBACK", CHAIN), steps).unwrap();
+        conflicts += world.reports.values().filter(|outcome| outcome.reason == Reason::VerifierConflict).count();
+        accepts += world.reports.values().filter(|outcome| outcome.verdict == Verdict::Accept).count();
+        compared += world.road.store.news().iter().filter(|news| matches!(news, News::Compared(_))).count();
+    }
+    assert!(conflicts > 0 && accepts > 0 && compared > 0, "{conflicts} conflicts, {accepts} accepts, {compared} comparisons");
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use crate::pipeline::testing::{OWN_CAUSES, id, number, topic};
-use crate::pipeline::{Arrival, LinkId, Outcome, Peer, Plan, Road, TopicTally};
+use crate::pipeline::{Arrival, Heard, LinkId, Outcome, Peer, Plan, Road, Seat, TopicTally, VerifierTerms};
 use crate::wire::{ConsumerTerms, Cursor, HeaderOrigin, PmqHeader, Reason, Record, Ticket, Verdict, VerdictRefused, Window};
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,12 @@ pub(super) struct World {
     /// By verdict, the messages to which it was applied.
     pub(super) judged: BTreeMap<u64, Verdict>,
     pub(super) refused: BTreeSet<u8>,
+    /// Accepts of earlier groups, by message.
+    pub(super) passed: BTreeMap<u64, usize>,
+    groups: Vec<Arc<str>>,
+    pub(super) shadows: Vec<LinkId>,
+    /// Every offer to a shadow.
+    pub(super) shown: Vec<(LinkId, Ticket)>,
     last_link: u32,
 }
 
@@ -59,6 +65,10 @@ impl World {
             gone: Vec::new(),
             judged: BTreeMap::new(),
             refused: BTreeSet::new(),
+            passed: BTreeMap::new(),
+            groups: plan.store.groups(),
+            shadows: Vec::new(),
+            shown: Vec::new(),
             last_link: 0,
         }
     }
@@ -83,15 +93,38 @@ impl World {
         self.road.own(arrival, true, self.now).unwrap();
     }
 
-    pub(super) fn attach(&mut self, messages: u32, bytes: u64) {
+    /// In that group of the chain.
+    pub(super) fn attach(&mut self, messages: u32, bytes: u64, group: usize) {
+        let name = self.groups.get(group % self.groups.len().max(1)).cloned().unwrap_or_else(|| "".into());
+        let link = self.join(Window { messages, bytes }, Seat::Group(name));
+        self.links.push(link);
+    }
+
+    pub(super) fn shadow(&mut self, messages: u32, bytes: u64) {
+        let link = self.join(Window { messages, bytes }, Seat::Shadow);
+        self.shadows.push(link);
+    }
+
+    fn join(&mut self, window: Window, seat: Seat) -> LinkId {
         self.last_link += 1;
         let link = LinkId(self.last_link);
-        self.road.store.attach(link, Window { messages, bytes }, self.now);
-        self.links.push(link);
+        assert!(self.road.store.attach(link, VerifierTerms { window, seat }, self.now));
+        link
+    }
+
+    /// A shadow says something, and nothing of the road changes.
+    pub(super) fn shadow_says(&mut self, link: LinkId, ticket: Ticket, verdict: Verdict) -> Result<(), TestCaseError> {
+        let before = (self.road.in_flight(), self.road.store.len(), self.road.store.bytes(), self.road.tally().settled());
+        let heard = self.road.verdict(link, ticket, verdict, self.now);
+        prop_assert!(heard.is_err() || heard == Ok(Heard::Shadow));
+        let after = (self.road.in_flight(), self.road.store.len(), self.road.store.bytes(), self.road.tally().settled());
+        prop_assert_eq!(after, before, "a shadow's verdict changed something");
+        Ok(())
     }
 
     pub(super) fn detach(&mut self, link: LinkId) {
         self.links.retain(|other| *other != link);
+        self.shadows.retain(|other| *other != link);
         self.gone.push(link);
         self.road.store.detach(link, self.now);
     }
@@ -99,17 +132,28 @@ impl World {
     pub(super) fn verdict(&mut self, link: LinkId, ticket: Ticket, verdict: Verdict) -> Result<(), TestCaseError> {
         let before = (self.road.in_flight(), self.road.store.len());
         match self.road.verdict(link, ticket, verdict, self.now) {
-            Ok(_) => {
+            Ok(Heard::Shadow) => {
+                prop_assert!(self.shadows.contains(&link));
+                prop_assert_eq!((self.road.in_flight(), self.road.store.len()), before, "a shadow's verdict changed something");
+            }
+            Ok(Heard::Counted(_)) => {
                 let offer = self.offers.iter().rev().find(|(_, offered, _)| *offered == ticket);
                 let Some(&(holder, _, message)) = offer else { return Err(TestCaseError::fail("a verdict for what was never offered")) };
                 prop_assert_eq!(holder, link, "only whoever holds it may judge it");
-                prop_assert!(self.judged.insert(message, verdict).is_none(), "two verdicts took effect");
-                prop_assert_eq!(self.road.store.len(), before.1 - 1);
+                prop_assert!(!self.judged.contains_key(&message), "two verdicts took effect");
+                let passed = self.passed.get(&message).copied().unwrap_or(0);
+                if verdict == Verdict::Accept && passed + 1 < self.groups.len() {
+                    self.passed.insert(message, passed + 1);
+                    prop_assert_eq!((self.road.in_flight(), self.road.store.len()), before, "it goes on to the next group");
+                } else {
+                    self.judged.insert(message, verdict);
+                    prop_assert_eq!(self.road.store.len(), before.1 - 1);
+                }
             }
             Err(why) => {
                 self.refused.insert(why as u8);
                 prop_assert_eq!((self.road.in_flight(), self.road.store.len()), before, "a refused verdict changed something");
-                if why == VerdictRefused::Unknown {
+                if why == VerdictRefused::Unknown && !self.shadows.contains(&link) {
                     prop_assert!(!self.offers.iter().any(|(_, offered, _)| *offered == ticket));
                 }
             }
@@ -121,8 +165,12 @@ impl World {
         let mut out = Vec::new();
         self.road.hand_out(self.now, &mut out);
         for (link, offer) in out {
-            prop_assert!(self.links.contains(&link), "an offer to a verifier that is gone");
             prop_assert!(offer.deadline > self.now);
+            if self.shadows.contains(&link) {
+                self.shown.push((link, offer.ticket));
+                continue;
+            }
+            prop_assert!(self.links.contains(&link), "an offer to a verifier that is gone");
             let message = number(&offer.id);
             prop_assert!(!self.reports.contains_key(&message), "an offer of what is settled");
             self.offers.push((link, offer.ticket, message));
@@ -152,7 +200,14 @@ impl World {
             prop_assert!(verdict != Verdict::Reject || reason.sender_at_fault(), "a Reject for {reason:?}");
             if reason == Reason::Verified {
                 prop_assert_eq!(self.judged.get(&message), Some(&verdict), "not the verdict that was given");
+                prop_assert!(verdict != Verdict::Reject || !self.passed.contains_key(&message), "a Reject behind an Accept");
+                prop_assert!(verdict != Verdict::Accept || self.passed.get(&message).map_or(1, |passed| passed + 1) >= self.groups.len());
             }
+            if reason == Reason::VerifierConflict {
+                prop_assert_eq!((verdict, self.judged.get(&message)), (Verdict::Ignore, Some(&Verdict::Reject)));
+                prop_assert!(self.passed.contains_key(&message), "a conflict of one verdict");
+            }
+            prop_assert_eq!(report.said.map(|said| said.verdict), self.judged.get(&message).copied(), "the report lacks what was said");
         }
         self.pump()?;
         let tally = self.road.tally();

@@ -47,7 +47,7 @@ fn stock_layers_that_do_not_wait_in_call_fit() {
             other => other,
         }))
         .wrap(&MapResponseLayer::new(|pass: Pass| pass));
-    road.store.attach(LinkId(1), Window { messages: 9, bytes: 1 << 20 }, now);
+    road.store.attach(LinkId(1), Window { messages: 9, bytes: 1 << 20 }.into(), now);
     arrive(&mut road, 1..=3, now).unwrap();
     let mut offers = Vec::new();
     road.hand_out(now, &mut offers);
@@ -179,7 +179,7 @@ fn verdicts_that_had_not_left_yet_are_settled_by_the_fault() {
         other => instantly(other.map_err(Into::into)),
     }));
     let now = Instant::now();
-    road.store.attach(LinkId(1), Window { messages: 9, bytes: 1 << 20 }, now);
+    road.store.attach(LinkId(1), Window { messages: 9, bytes: 1 << 20 }.into(), now);
     arrive(&mut road, 1..=3, now).unwrap();
     let mut offers = Vec::new();
     road.hand_out(now, &mut offers);
@@ -195,7 +195,7 @@ fn settling_is_not_keeping() {
     let mut road = road().wrap(&MapRequestLayer::new(|mut pass: Pass| {
         if let Pass::Inward(batch, _) = &mut pass {
             let envelope = batch.live.pop().unwrap();
-            batch.settled.push(Settled { envelope, outcome: Outcome::ignore(Reason::Stage) });
+            batch.settled.push(Settled::new(envelope, Outcome::ignore(Reason::Stage)));
         }
         pass
     }));

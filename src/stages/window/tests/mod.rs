@@ -30,7 +30,7 @@ fn commit(stage: &mut WindowStage, envelope: Envelope, now: Instant) -> Outcome 
 }
 
 fn settle(stage: &mut WindowStage, envelope: Envelope, outcome: Outcome, now: Instant) -> Outcome {
-    let mut settled = [Settled { envelope, outcome }];
+    let mut settled = [Settled::new(envelope, outcome)];
     stage.outward(&mut settled, now);
     settled[0].outcome
 }
