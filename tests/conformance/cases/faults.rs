@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pmq::client::{ConsumeOptions, Delivery, GapReason, Reason, RefuseCode, Status, VerifyOptions};
 use pmq::wire::{Record, Verdict};
 
-use crate::rig::hand::judged;
+use crate::rig::hand::{Offer, judged};
 use crate::rig::parent::Doomed;
 use crate::rig::process::{message, next};
 use crate::rig::{Agent, Asks, Bench, Hand, NETWORK, Setting, soon, text, texts};
@@ -37,7 +37,7 @@ async fn parent_killed_and_back(bench: &Bench) {
     agent.counts_when("seven that wait", waits).await;
     let mut back = agent.hand(Asks::verify()).await;
     let offers = back.offered(7).await;
-    assert_eq!(offers.iter().map(|offer| offer.text()).collect::<Vec<_>>(), texts(0..7), "the oldest first");
+    assert_eq!(offers.iter().map(Offer::text).collect::<Vec<_>>(), texts(0..7), "the oldest first");
     back.send(offers.iter().map(|offer| judged(offer.ticket, Verdict::Accept)));
     assert_eq!(consumer.messages(7).await, texts(0..7));
     assert_eq!(bench.forwarded(7).await, texts(0..7));

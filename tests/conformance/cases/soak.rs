@@ -28,7 +28,7 @@ type Book = Arc<Mutex<HashMap<String, Verdict>>>;
 
 async fn soak(bench: &Bench) {
     let seed = std::env::var(SEED).map_or_else(|_| rand::random(), |seed| seed.parse::<u64>().unwrap());
-    println!("{}: {SEED}={seed}", bench.topic);
+    eprintln!("{}: {SEED}={seed}", bench.topic);
     let agent = bench.agent(Setting::deadline("60s")).await;
     let verify = VerifyOptions { window: Window { messages: WINDOW, bytes: 1 << 20 }, ..VerifyOptions::default() };
     let builder = agent.builder().verify(NETWORK, verify).consume(NETWORK, ConsumeOptions::named("book"));

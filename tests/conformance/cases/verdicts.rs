@@ -3,7 +3,7 @@
 use pmq::client::RefuseCode;
 use pmq::wire::{SessionId, Ticket, Verdict};
 
-use crate::rig::hand::judged;
+use crate::rig::hand::{Offer, judged};
 use crate::rig::{Asks, Bench, Setting, text, texts};
 
 cases! {
@@ -24,7 +24,7 @@ async fn judge_ten(bench: &Bench, order: [usize; 10]) {
     let mut parent = agent.hand(Asks::verify()).await;
     bench.publish_numbers(0..10).await;
     let offers = parent.offered(10).await;
-    assert_eq!(offers.iter().map(|offer| offer.text()).collect::<Vec<_>>(), texts(0..10), "offers come in the order of arrival");
+    assert_eq!(offers.iter().map(Offer::text).collect::<Vec<_>>(), texts(0..10), "offers come in the order of arrival");
     let verdict = |number: usize| Verdict::ALL[number % 3];
     for number in order {
         parent.verdict(offers[number].ticket, verdict(number));

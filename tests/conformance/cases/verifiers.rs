@@ -40,7 +40,7 @@ async fn verifiers_share(bench: &Bench) {
     let (ones, twos) = (one.offers.len(), two.offers.len());
     assert_eq!(ones + twos, 20);
     assert!(ones.abs_diff(twos) <= 1, "the one with less work gets the next: {ones} and {twos}");
-    let mut offers: Vec<String> = one.offers.iter().chain(&two.offers).map(|offer| offer.text()).collect();
+    let mut offers: Vec<String> = one.offers.iter().chain(&two.offers).map(Offer::text).collect();
     for parent in [&mut one, &mut two] {
         let verdicts: Vec<_> = parent.offers.drain(..).map(|offer| judged(offer.ticket, Verdict::Accept)).collect();
         parent.send(verdicts);
@@ -64,7 +64,7 @@ async fn verifier_leaves(bench: &Bench) {
         let mut leaves = agent.hand(Asks::verify()).await;
         bench.publish_numbers(base..base + 10).await;
         let own = stays.offered(5).await;
-        let held: Vec<String> = leaves.offered(5).await.iter().map(|offer| offer.text()).collect();
+        let held: Vec<String> = leaves.offered(5).await.iter().map(Offer::text).collect();
         if politely {
             leaves.send([pmq::wire::message::Refuse {
                 network: 0,
@@ -77,7 +77,7 @@ async fn verifier_leaves(bench: &Bench) {
         }
         drop(leaves);
         let taken = stays.offered(5).await;
-        assert_eq!(taken.iter().map(|offer| offer.text()).collect::<Vec<_>>(), held);
+        assert_eq!(taken.iter().map(Offer::text).collect::<Vec<_>>(), held);
         stays.send(own.iter().chain(&taken).map(|offer| judged(offer.ticket, Verdict::Accept)));
         let mut delivered = consumer.messages(10).await;
         delivered.sort();
@@ -94,13 +94,13 @@ async fn verifier_pauses(bench: &Bench) {
     one.settled().await;
     // The pause has reached the road when it shows in what is offered: to the one that has not paused, although it has more work.
     bench.publish_numbers(0..6).await;
-    assert_eq!(two.offered(6).await.iter().map(|offer| offer.text()).collect::<Vec<_>>(), texts(0..6));
+    assert_eq!(two.offered(6).await.iter().map(Offer::text).collect::<Vec<_>>(), texts(0..6));
     one.settled().await;
     assert!(one.offers.is_empty());
     one.send([pmq::wire::message::Resume { network: 0 }]);
     one.settled().await;
     bench.publish_numbers(6..9).await;
-    assert_eq!(one.offered(3).await.iter().map(|offer| offer.text()).collect::<Vec<_>>(), texts(6..9), "it has less work now");
+    assert_eq!(one.offered(3).await.iter().map(Offer::text).collect::<Vec<_>>(), texts(6..9), "it has less work now");
 }
 
 async fn chain_in_order(bench: &Bench) {
@@ -157,7 +157,7 @@ async fn shadow_disagrees(bench: &Bench) {
     assert_eq!(real.iter().map(Offer::text).collect::<Vec<_>>(), texts(0..6));
     assert_eq!(seen.iter().map(Offer::text).collect::<Vec<_>>(), texts(0..6), "the same messages in the same order");
     // The first three before the verifier, the others behind it.
-    let opinion = |number: usize| if number % 3 == 0 { Verdict::Accept } else { Verdict::Reject };
+    let opinion = |number: usize| if number.is_multiple_of(3) { Verdict::Accept } else { Verdict::Reject };
     shadow.send((0..3).map(|number| judged(seen[number].ticket, opinion(number))));
     shadow.settled().await;
     assert_eq!(agent.counts_when("all pending", |counts| counts["came_in"] == 6).await["pending"]["messages"], 6, "it settles nothing");

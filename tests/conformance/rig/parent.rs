@@ -45,6 +45,7 @@ async fn hold(builder: Builder, told: impl Fn(usize)) {
 }
 
 /// A parent that will be killed.
+#[allow(clippy::large_enum_variant, reason = "there is one of them in a case")]
 pub enum Doomed {
     Process(Child, Lines<BufReader<ChildStdout>>),
     Thread(oneshot::Sender<()>, watch::Receiver<Option<usize>>),
