@@ -56,6 +56,9 @@ fn checked(config: &Config) -> String {
     for warning in &config.warnings {
         text += &format!("warning: {warning}\n");
     }
+    for note in config.notes() {
+        text += &format!("note: {note}\n");
+    }
     text += "\nmemory:\n";
     let (mut expected, mut bound) = (0_u64, 0_u64);
     for estimate in config.memory() {
@@ -92,7 +95,8 @@ fn checked_json(config: &Config) -> String {
         .map(|network| json!({ "name": network.name, "file": network.file, "topics": network.claims.0, "subscribe": network.subscribe }))
         .collect();
     let warnings: Vec<_> = config.warnings.iter().map(ConfigError::to_json).collect();
-    json!({ "ok": true, "file": config.file, "networks": networks, "warnings": warnings, "memory": memory }).to_string()
+    json!({ "ok": true, "file": config.file, "networks": networks, "warnings": warnings, "notes": config.notes(), "memory": memory })
+        .to_string()
 }
 
 fn shown(settings: &[Setting]) -> String {

@@ -11,7 +11,7 @@ use super::outbox::Outbox;
 use super::slot::Slot;
 use super::{Client, ClientError, ConsumeOptions, Status, VerifyOptions};
 use crate::session::{ParentTerms, Timing, Want};
-use crate::transports::Address;
+use crate::transports::{Address, Token};
 use crate::wire::{Cursor, Limits, Roles, Window};
 
 /// What a client wants: made by [`Client::builder`].
@@ -34,6 +34,7 @@ pub struct Builder {
     url: String,
     wants: Vec<Want>,
     software: String,
+    token: Option<Token>,
     terms: ParentTerms,
     connect_timeout: Duration,
     request_timeout: Duration,
@@ -45,6 +46,7 @@ impl Builder {
             url,
             wants: Vec::new(),
             software: concat!("pmq-client/", env!("CARGO_PKG_VERSION")).to_owned(),
+            token: None,
             terms: ParentTerms::default(),
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(10),
@@ -78,6 +80,12 @@ impl Builder {
     /// Name and version of the parent's software, for the agent's log. Default: this library's.
     pub fn software(mut self, software: impl Into<String>) -> Self {
         self.software = software.into();
+        self
+    }
+
+    /// What it shows where the agent asks for a token: ZeroMQ over TCP.
+    pub fn token(mut self, token: Token) -> Self {
+        self.token = Some(token);
         self
     }
 
@@ -122,7 +130,7 @@ impl Builder {
             request_timeout: self.request_timeout,
             status: watched.clone(),
         });
-        let connection = Connection::new(address, self.software, self.terms, slots, inner.outbox.clone(), status);
+        let connection = Connection::new(address, self.token, self.software, self.terms, slots, inner.outbox.clone(), status);
         tokio::spawn(connection.run());
         // Dropped on every way out but the last: the connection ends with it.
         let client = Client(inner);

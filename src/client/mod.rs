@@ -85,6 +85,7 @@ pub use request::Published;
 pub use status::Status;
 pub use verify::{Incoming, Offers, Verdicts, Verifier};
 
+pub use crate::transports::Token;
 pub use crate::wire::{AllowOp, Cursor, GapReason, MarkOp, MessageId, Overflow, PublishStatus, Reason, RefuseCode, Verdict, Window};
 /// What a parent writes in front of its messages, where its network's codec is `pmq`: origin, epoch and sequence number.
 pub use crate::wire::{HeaderError, HeaderOrigin, PmqHeader};

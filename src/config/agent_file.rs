@@ -56,6 +56,7 @@ pub(super) fn load(path: &Path, all: &[Override], registry: &Registry) -> Result
     file.gossip.check().map_err(|wrong| complain.about("gossip", &wrong))?;
     file.attach.check().map_err(|wrong| complain.about("attach", &wrong))?;
     file.attach.unix.check().map_err(|wrong| complain.about("attach.unix", &wrong))?;
+    file.attach.zeromq.check().map_err(|wrong| complain.about("attach.zeromq", &wrong))?;
     for (index, grant) in file.attach.grant.iter().enumerate() {
         grant.check().map_err(|wrong| complain.about(&format!("attach.grant.{index}"), &wrong))?;
     }
@@ -69,6 +70,9 @@ pub(super) fn load(path: &Path, all: &[Override], registry: &Registry) -> Result
 
     let directory = path.parent().unwrap_or(Path::new("")).to_owned();
     file.gossip.identity = directory.join(&file.gossip.identity);
+    for token in &mut file.attach.zeromq.token {
+        token.file = directory.join(&token.file);
+    }
     let unclaimed = file.network.default.take.clone();
     let context = network_file::Context {
         registry,

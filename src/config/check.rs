@@ -12,10 +12,11 @@ use super::error::ConfigError;
 use super::mend::choose;
 use super::network_file::Read;
 use super::overrides::{self, Override};
-use crate::agent::settings::Head;
+use crate::agent::settings::{Head, Who};
 use crate::gossip::{MessageIdFunction, NetworkSettings};
 use crate::pipeline::Claims;
 use crate::stages::window::WindowSettings;
+use crate::transports::{Address, Credential};
 
 /// Something that works, but probably not as it is meant: shaped like an error.
 pub type Warning = ConfigError;
@@ -48,7 +49,12 @@ pub(super) fn cross(file: &AgentFile, read: &[Read], complain: &Complaints<'_>) 
     if let Some(name) = file.network.default.take.as_deref().filter(|name| !names.contains(name)) {
         return Err(complain.at("network.default.take", &format!("there is no network {name:?}"), &choose(name, &names)));
     }
+    let tokens: Vec<_> = file.attach.zeromq.token.iter().map(|token| token.name.as_str()).collect();
     for (index, grant) in file.attach.grant.iter().enumerate() {
+        if let Some(name) = grant.token.as_deref().filter(|name| !tokens.contains(name)) {
+            let mend = if tokens.is_empty() { "add [[attach.zeromq.token]] with that name".to_owned() } else { choose(name, &tokens) };
+            return Err(complain.at(&format!("attach.grant.{index}.token"), &format!("there is no token {name:?}"), &mend));
+        }
         if let Some((at, name)) = grant.networks.iter().enumerate().find(|(_, name)| *name != "*" && !names.contains(&name.as_str())) {
             let key = format!("attach.grant.{index}.networks.{at}");
             return Err(complain.at(&key, &format!("there is no network {name:?}"), &choose(name, &[names.as_slice(), &["*"]].concat())));
@@ -65,9 +71,42 @@ pub(super) fn cross(file: &AgentFile, read: &[Read], complain: &Complaints<'_>) 
             return Err(complain.at("attach.max_frame_payload", &what, &format!("take at least {}", network.max_message)));
         }
     }
+    let mut warnings = zeromq(file, complain);
     let exposed = file.ops.enabled && !file.ops.listen.ip().is_loopback();
     let open = "metrics and health can be read from other machines, without authentication";
-    Ok(exposed.then(|| complain.at("ops.listen", open, "restrict it by a firewall, or take a loopback address")).into_iter().collect())
+    if exposed {
+        warnings.push(complain.at("ops.listen", open, "restrict it by a firewall, or take a loopback address"));
+    }
+    Ok(warnings)
+}
+
+/// What lets more people in over ZeroMQ than is safe, or fewer than was meant.
+fn zeromq(file: &AgentFile, complain: &Complaints<'_>) -> Vec<Warning> {
+    let settings = &file.attach.zeromq;
+    let sockets =
+        || settings.bind.iter().enumerate().filter_map(|(index, at)| if let Address::ZmqTcp(at) = at { Some((index, at)) } else { None });
+    let mut warnings = Vec::new();
+    for (index, _) in sockets().filter(|(_, at)| !at.ip().is_loopback()) {
+        let what = "parents attach over a network without encryption: whoever can listen there has the token and every message";
+        warnings.push(complain.at(&format!("attach.zeromq.bind.{index}"), what, "take a loopback address, or a tunnel"));
+    }
+    if settings.trust_loopback && sockets().any(|(_, at)| at.ip().is_loopback()) {
+        let what = "every user of this machine is taken for the agent's own user over TCP on loopback";
+        warnings.push(complain.at("attach.zeromq.trust_loopback", what, "take zmq+ipc, or give parents a token"));
+    }
+    let granted = |name: &str| {
+        file.attach.grant.iter().any(|grant| match grant.who() {
+            Who::OwnUser => name == Credential::OWN,
+            Who::Token(granted) => granted == name,
+            Who::Uid(_) => false,
+        })
+    };
+    for (index, token) in settings.token.iter().enumerate().filter(|(_, token)| !granted(&token.name)) {
+        let what = format!("no grant names {:?}, so whoever shows this token is refused", token.name);
+        let mend = format!("add [[attach.grant]] with token = {:?}", token.name);
+        warnings.push(complain.at(&format!("attach.zeromq.token.{index}"), &what, &mend));
+    }
+    warnings
 }
 
 /// Two networks must differ in name and in what they claim.

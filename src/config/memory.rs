@@ -49,6 +49,8 @@ impl Config {
         // A window for each network and each of two roles; a frame being read, and what a link's sink holds.
         let windows = sessions.saturating_mul(window).saturating_mul(2 * self.networks.len() as u64);
         let buffers = sessions.saturating_mul(self.attach.max_frame_payload.as_u64() + crate::transports::SEND_BYTES as u64);
+        let zeromq = &self.attach.zeromq;
+        let inboxes = sessions.saturating_mul(zeromq.inbox_bytes);
         let arrivals = self
             .networks
             .iter()
@@ -56,7 +58,7 @@ impl Config {
         let taps =
             (self.networks.len() as u64).saturating_mul(crate::pipeline::TAP_RECORDS as u64 * size_of::<crate::pipeline::Seen>() as u64);
         let clients = if self.control.enabled { crate::agent::console::memory(self.control.max_clients, largest) } else { 0 };
-        let agent = Estimate {
+        let mut agent = Estimate {
             network: String::new(),
             items: vec![
                 bound(
@@ -91,6 +93,10 @@ impl Config {
                 ),
             ],
         };
+        if !zeromq.bind.is_empty() {
+            let basis = format!("{sessions} sessions x {} bytes that a session has not read yet", zeromq.inbox_bytes);
+            agent.items.push(bound("inboxes of zeromq", inboxes, &basis));
+        }
         std::iter::once(agent).chain(self.networks.iter().map(|network| self.network_memory(network))).collect()
     }
 

@@ -14,6 +14,7 @@ mod files;
 mod memory;
 mod mend;
 mod network_file;
+mod notes;
 mod overrides;
 mod places;
 mod reference;

@@ -72,6 +72,16 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// What it is called in the metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Stranger(_) => "stranger",
+            Self::Unproven(_) => "unproven",
+            Self::Full(..) => "too-many-sessions",
+        }
+    }
+
     /// What it is called on the wire.
     #[must_use]
     pub fn code(&self) -> RefuseCode {

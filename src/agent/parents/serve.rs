@@ -78,6 +78,7 @@ async fn attach(link: Link, via: Address, parents: Parents) {
     match parents.admission.admit(&peer) {
         Err(refusal) => {
             tracing::warn!(%peer, %refusal, "a parent was refused");
+            metrics::counter!("pmq_attach_refused_total", "why" => refusal.name()).increment(1);
             refuse(link, parents.terms, refusal.code(), &refusal.to_string()).await;
         }
         Ok(place) => {

@@ -4,7 +4,7 @@ use bytesize::ByteSize;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::transports::UnixSettings;
+use crate::transports::{UnixSettings, ZeromqSettings};
 
 /// Bounds of all attach sessions together and of each of them, and who may open one.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -20,6 +20,8 @@ pub struct Attach {
     pub max_frame_payload: ByteSize,
     /// The Unix socket.
     pub unix: UnixSettings,
+    /// ZeroMQ.
+    pub zeromq: ZeromqSettings,
     /// Who may attach, as what. Without any grant: the user that runs the agent, as everything.
     pub grant: Vec<Grant>,
 }
@@ -32,6 +34,7 @@ impl Default for Attach {
             max_window_bytes: ByteSize::mib(64),
             max_frame_payload: ByteSize::mib(16),
             unix: UnixSettings::default(),
+            zeromq: ZeromqSettings::default(),
             grant: vec![Grant::default()],
         }
     }

@@ -47,6 +47,8 @@ const PENDING_BYTES: usize = size_of::<Pending>() + 48;
 struct Pending {
     envelope: Envelope,
     deadline: Instant,
+    /// Its place in the order of arrival, which neither its deadline (one burst has one) nor its ticket tells.
+    number: u64,
     /// When a verifier got it; its arrival until then.
     offered: Instant,
     /// The verifier that has it now.
@@ -75,6 +77,8 @@ pub struct ValidationQueue {
     shadows: Shadows,
     wheel: Option<Wheel>,
     bytes: u64,
+    /// Messages that were given a number.
+    admitted: u64,
     expired: Vec<u32>,
     /// For the operator. Bounded by what one step settles, since it is taken after each.
     news: Vec<News>,
@@ -92,6 +96,7 @@ impl ValidationQueue {
             settings,
             wheel: None,
             bytes: 0,
+            admitted: 0,
             expired: Vec::new(),
             news: Vec::new(),
         }
@@ -125,10 +130,21 @@ impl ValidationQueue {
             out.push(Settled::new(envelope, full));
             return;
         }
-        let pending = Pending { envelope, deadline, offered: now, holder: None, orphan: false, group: 0, accepted: None, watch: None };
+        let pending = Pending {
+            envelope,
+            deadline,
+            number: self.admitted,
+            offered: now,
+            holder: None,
+            orphan: false,
+            group: 0,
+            accepted: None,
+            watch: None,
+        };
         match self.tickets.insert(pending) {
             Ok(ticket) => {
                 self.bytes += size;
+                self.admitted += 1;
                 self.wheel.get_or_insert_with(|| Wheel::new(now)).set(ticket.slot(), deadline);
                 if let Some(first) = self.groups.first_mut() {
                     first.waiting.push_back(ticket);
@@ -220,12 +236,12 @@ impl Store for ValidationQueue {
             return;
         }
         let Some(group) = self.groups.iter_mut().find_map(|group| group.verifiers.detach(link).then_some(group)) else { return };
-        let mut orphans: Vec<(Instant, Ticket)> = Vec::new();
+        let mut orphans: Vec<(u64, Ticket)> = Vec::new();
         for (ticket, pending) in self.tickets.iter_mut() {
             if pending.holder == Some(link) {
                 pending.holder = None;
                 pending.orphan = true;
-                orphans.push((pending.deadline, ticket));
+                orphans.push((pending.number, ticket));
             }
         }
         // They came before whatever waits, so they go in front of it, oldest first.

@@ -142,6 +142,23 @@ fn what_a_lost_verifier_had_waits_for_another_oldest_first() {
     assert_eq!(bench.offered(), [(B, 1), (B, 2), (B, 3), (B, 4), (B, 5)]);
 }
 
+/// A burst has one time of arrival, and slots that were used before come back in any order.
+#[test]
+fn what_a_lost_verifier_had_of_one_burst_keeps_its_order() {
+    let mut bench = Bench::new(quiet);
+    bench.attach(A, 10, 1_000);
+    bench.admit(1..=4, 10);
+    let former = bench.offers();
+    for index in [2, 0, 3, 1] {
+        bench.verdict(A, former[index].1, Verdict::Accept).unwrap();
+    }
+    bench.admit(5..=8, 10);
+    assert_eq!(bench.offered(), [(A, 5), (A, 6), (A, 7), (A, 8)]);
+    bench.queue.detach(A, bench.now);
+    bench.attach(B, 10, 1_000);
+    assert_eq!(bench.offered(), [(B, 5), (B, 6), (B, 7), (B, 8)]);
+}
+
 #[test]
 fn a_deadline_counts_from_arrival_through_every_verifier() {
     let mut bench = Bench::new(quiet);

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use super::{Address, Link, Listener, connect};
+use super::{Address, Link, LinkError, Listener, ZeromqSettings, connect};
 use crate::wire::{Frame, Kind, Limits, Prefix, SessionId};
 
 /// Longest that any awaited event may take.
@@ -37,9 +37,37 @@ fn memory() -> Place {
     Place { address: Address::Memory(name.into()), _dir: None }
 }
 
+fn zmq_ipc() -> Place {
+    let dir = tempfile::tempdir().unwrap();
+    Place { address: Address::ZmqIpc(dir.path().join("pmq/zmq.ipc")), _dir: Some(dir) }
+}
+
+/// A loopback address of its own, so that no other test's port is in the way.
+fn zmq_tcp() -> Place {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let ip = [127, 1 + (high % 100), low, 1 + (number % 250) as u8];
+    Place { address: Address::ZmqTcp((ip, 5570 + (number / 250) as u16).into()), _dir: None }
+}
+
+/// What TCP asks of nobody here.
+fn open_to_all(accept_rate: u32) -> ZeromqSettings {
+    ZeromqSettings { accept_rate, trust_loopback: true, ..ZeromqSettings::default() }
+}
+
+impl Place {
+    async fn listen(&self, accept_rate: u32, limits: Limits) -> Result<Listener, LinkError> {
+        match &self.address {
+            Address::ZmqTcp(_) => Listener::bind_zeromq(&self.address, &open_to_all(accept_rate), limits).await,
+            address => Listener::bind(address, accept_rate, limits).await,
+        }
+    }
+}
+
 /// A listener, the agent's end and the parent's end.
 async fn linked(place: &Place, limits: Limits) -> (Listener, Link, Link) {
-    let mut listener = Listener::bind(&place.address, 1000, limits).await.unwrap();
+    let mut listener = place.listen(1000, limits).await.unwrap();
     let (agent, parent) = tokio::join!(listener.accept(), connect(&place.address, limits));
     (listener, agent.unwrap(), parent.unwrap())
 }

@@ -15,7 +15,7 @@ use super::envelope::{self, Said};
 use super::lane::{Inbox, Lane, Ready};
 use super::listener::{Door, Gate};
 use super::peers::Peers;
-use crate::wire::Limits;
+use crate::wire::{Frame, Limits};
 
 /// Links that wait to be accepted; a further one is cut off. Those without a valid token may take half of them.
 pub(super) const BACKLOG: usize = 128;
@@ -27,6 +27,9 @@ const BATCH: usize = 32;
 const SWEEP: Duration = Duration::from_secs(1);
 /// Bytes of the identities that the crate draws at random. Nobody can take over a link whose identity he cannot know.
 const IDENTITY: usize = 16;
+
+/// Payloads below this are copied out of the buffer that they were read into: a larger one pins at most five times its size.
+const SMALL: usize = 16 * 1024;
 
 /// A link that was opened, and its lane.
 pub(super) type Opened = (Link, Arc<Lane>);
@@ -82,6 +85,12 @@ impl Hub {
         while !(stopped && self.peers.without_links()) {
             // CORRECTNESS: all of these are cancel-safe; the crate's `recv` keeps its progress in the socket.
             tokio::select! {
+                // First, since the crate's accept loop does not pause when its socket was shut down.
+                biased;
+                _ = &mut stop, if !stopped => {
+                    stopped = true;
+                    self.door.close(&mut self.router).await;
+                }
                 event = self.events.next() => self.event(event).await,
                 Some(lane) = self.lanes.recv() => self.send(&lane).await,
                 message = self.router.recv() => {
@@ -89,13 +98,10 @@ impl Hub {
                 }
                 now = sweep.tick() => self.sweep(now.into()).await,
                 () = at(self.door.reopens()) => self.door.reopen(&mut self.router).await,
-                _ = &mut stop, if !stopped => {
-                    stopped = true;
-                    self.door.close(&mut self.router).await;
-                }
             }
             // The rest of the round: some of everything, so that neither reading nor writing, no peer and no link keeps others waiting.
-            while let Ok(event) = self.events.try_recv() {
+            for _ in 0..MESSAGES {
+                let Ok(event) = self.events.try_recv() else { break };
                 self.event(Some(event)).await;
             }
             for _ in 0..LANES {
@@ -163,8 +169,10 @@ impl Hub {
                 self.disconnect(identity);
             }
             Said::Frame(parts) => {
-                let kept =
-                    self.peers.lane(&identity).is_some_and(|lane| lane.push(envelope::frame(parts, self.limits).map_err(Into::into)));
+                let kept = self
+                    .peers
+                    .lane(&identity)
+                    .is_some_and(|lane| lane.push(envelope::frame(parts, self.limits).map(owned).map_err(Into::into)));
                 if !kept {
                     // Never opened (its parent may not have noticed that the agent is a new one), or more than its link can hold.
                     self.cut(&identity).await;
@@ -248,6 +256,15 @@ impl Hub {
             self.cut(&identity).await;
         }
     }
+}
+
+/// A payload pins the whole buffer that the crate has read it into, of 64 KiB and more, and the agent keeps published ones: small ones get a
+/// buffer of their own, so that what is counted is what is kept. Verdicts have no payload.
+fn owned(mut frame: Frame) -> Frame {
+    for payload in frame.payloads.iter_mut().filter(|payload| payload.len() < SMALL) {
+        *payload = Bytes::copy_from_slice(payload);
+    }
+    frame
 }
 
 /// Returns at that time; never, if there is none.

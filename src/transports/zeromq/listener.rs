@@ -3,7 +3,6 @@
 use std::fs::{self, Permissions};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -83,8 +82,10 @@ impl Drop for Listener {
         {
             tracing::warn!(path = %path.display(), %error, "the agent's socket file stays behind");
         }
-        // The crate's own end of it is closed a little later, by the hub: until then nobody is let in.
-        if let Err(error) = rustix::net::shutdown(self.door.as_ref(), rustix::net::Shutdown::Both) {
+        // The crate's duplicate is closed a little later, by the hub: until then nobody is let in. (Nobody finds a file that is gone.)
+        if let Bound::Tcp(socket) = &*self.door
+            && let Err(error) = rustix::net::shutdown(socket, rustix::net::Shutdown::Both)
+        {
             tracing::debug!(%error, "the address was closed already");
         }
     }
@@ -131,15 +132,6 @@ fn tcp(socket: SocketAddr) -> Result<(TcpListener, SocketAddr), LinkError> {
 pub(super) enum Bound {
     Ipc(UnixListener),
     Tcp(TcpListener),
-}
-
-impl AsFd for Bound {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Ipc(listener) => listener.as_fd(),
-            Self::Tcp(listener) => listener.as_fd(),
-        }
-    }
 }
 
 impl Bound {
