@@ -3,7 +3,7 @@
 use futures::StreamExt as _;
 use pmq::client::{Client, ClientError, ConsumeOptions, Delivery, GapReason, RefuseCode, Status, Token, VerifyOptions};
 
-use crate::rig::{SOON, judge, message, pair, soon, write};
+use crate::rig::{SOON, judge, message, pair, soon, until, write};
 use crate::{TOKEN, addresses, setup};
 
 #[tokio::test]
@@ -81,4 +81,17 @@ async fn a_restart_loses_nothing_that_was_acknowledged() {
         }
     }
     assert!(told, "no gap told of the restart");
+}
+
+#[tokio::test]
+async fn a_hundred_links_leave_no_descriptor_behind() {
+    let agent = setup("4s").start().await;
+    let [ipc, _] = addresses(&agent).await;
+    let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", agent.child.id())).unwrap().count();
+    drop(Client::builder(&ipc).connect_timeout(SOON).produce("weather").connect().await.unwrap());
+    let before = descriptors();
+    for _ in 0..100 {
+        Client::builder(&ipc).connect_timeout(SOON).produce("weather").connect().await.unwrap().close().await;
+    }
+    until("as few descriptors as before", || std::future::ready((descriptors() <= before).then_some(()))).await;
 }

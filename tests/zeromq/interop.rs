@@ -145,5 +145,6 @@ async fn our_client_attaches_to_a_libzmq_router_whose_heartbeats_are_not_fatal()
     // Several heartbeats: events that this end does not see, so there is nothing to wait for but their time.
     tokio::time::sleep(Duration::from_millis(200)).await;
     message.accept();
+    drop(message);
     assert_eq!(soon("the verdict", agent).await.unwrap().1, Verdict::Accept);
 }
