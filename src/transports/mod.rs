@@ -34,6 +34,8 @@ pub use error::LinkError;
 pub use link::{Credential, FrameSink, FrameStream, Link};
 pub use listener::{Listener, connect, connect_with};
 pub use settings::{SettingsError, SocketMode, UnixSettings};
+#[cfg(feature = "agent")]
+pub(crate) use unix::{AcceptError, Listener as LocalSocket};
 pub use zeromq::{Token, TokenFile, ZeromqError, ZeromqSettings};
 
 /// Frames that may wait to be sent on one link; the sink is not ready past it.

@@ -21,9 +21,14 @@ fn live(url: &str, token: &[u8], count: usize) -> Vec<Vec<u8>> {
     while got.len() < count {
         match parent.event().unwrap() {
             ParentEvent::Offers(frame) => {
-                let judged =
-                    |offer: Offered<'_>| Judged { network: offer.network, ticket: offer.ticket, verdict: Verdict::Accept, reason: 0 };
-                let verdicts: Vec<Judged> = frame.items::<Offered<'_>>().unwrap().map(judged).collect();
+                let judged = |offer: Offered<'_>| Judged {
+                    network: offer.network,
+                    ticket: offer.ticket,
+                    verdict: Verdict::Accept,
+                    reason: 0,
+                    text: "",
+                };
+                let verdicts: Vec<Judged<'_>> = frame.items::<Offered<'_>>().unwrap().map(judged).collect();
                 assert_eq!(parent.end.verdicts(&verdicts).unwrap(), verdicts.len());
             }
             ParentEvent::Records(frame) if frame.prefix.kind == Kind::Deliver => {
@@ -94,7 +99,8 @@ async fn heartbeats_of_libzmq_cost_that_parent_its_link_and_nobody_else_anything
 /// An agent of a few lines on a libzmq ROUTER: offers one message and answers the verdict.
 fn offer(socket: &zmq2::Socket) -> Verdict {
     let grants = vec![Grant { network: "weather".into(), roles: Roles::ALL }];
-    let networks = vec![NetworkTerms { name: "weather".into(), deadline: Duration::from_secs(4), max_payload: 1 << 16 }];
+    let networks =
+        vec![NetworkTerms { name: "weather".into(), deadline: Duration::from_secs(4), max_payload: 1 << 16, groups: Vec::new() }];
     let terms = Arc::new(AgentTerms { networks, ..AgentTerms::default() });
     let mut end = AgentEnd::new(grants, terms, SessionId(7), Instant::now());
     let open = socket.recv_multipart(0).unwrap();
@@ -121,7 +127,7 @@ fn offer(socket: &zmq2::Socket) -> Verdict {
                     };
                     end.validate(0, &[offer], Instant::now()).unwrap();
                 }
-                AgentEvent::Verdicts { frame, .. } => return frame.items::<Judged>().unwrap().next().unwrap().verdict,
+                AgentEvent::Verdicts { frame, .. } => return frame.items::<Judged<'_>>().unwrap().next().unwrap().verdict,
                 _ => {}
             }
         }

@@ -28,7 +28,16 @@ pub fn frame_of(parts: Vec<Vec<u8>>) -> Frame {
 
 pub fn want(roles: Roles) -> Want {
     let window = Window { messages: 100, bytes: 1 << 20 };
-    Want { network: "weather".into(), roles, verify: window, consume: window, consumer: "".into(), cursor: Cursor::default(), policy: None }
+    Want {
+        network: "weather".into(),
+        roles,
+        verify: window,
+        consume: window,
+        consumer: "".into(),
+        cursor: Cursor::default(),
+        policy: None,
+        group: "".into(),
+    }
 }
 
 pub struct Parent {

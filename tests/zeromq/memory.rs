@@ -36,6 +36,7 @@ async fn stall(agent: &Agent, window: Window) -> (Link, Frame) {
         consumer: "".into(),
         cursor: Cursor::default(),
         policy: Some(Overflow::DropOldest),
+        group: "".into(),
     };
     let mut end = ParentEnd::new(vec![want], "stalled", ParentTerms::default(), Instant::now()).unwrap();
     link.outgoing.send(end.poll_frame().unwrap()).await.unwrap();

@@ -141,6 +141,7 @@ fn role_bits(role: Role) -> Roles {
         Role::Verify => Roles::VERIFY,
         Role::Consume => Roles::CONSUME,
         Role::Produce => Roles::PRODUCE,
+        Role::Shadow => Roles::SHADOW,
     }
 }
 

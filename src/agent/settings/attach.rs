@@ -83,6 +83,8 @@ pub enum Role {
     Consume,
     /// Publishes, subscribes, steers.
     Produce,
+    /// Gets what verifiers get; its verdicts have no effect.
+    Shadow,
 }
 
 /// Whom a grant is for.
@@ -139,7 +141,7 @@ impl Default for Grant {
         Self {
             uid: Who::OwnUser,
             token: None,
-            roles: vec![Role::Verify, Role::Consume, Role::Produce],
+            roles: vec![Role::Verify, Role::Consume, Role::Produce, Role::Shadow],
             networks: vec!["*".to_owned()],
             max_sessions: 16,
         }
@@ -186,7 +188,7 @@ impl Grant {
         if self.roles.is_empty() {
             return Err(GrantError::Nothing {
                 key: "roles",
-                mend: "name some of \"verify\", \"consume\", \"produce\", or delete the grant",
+                mend: "name some of \"verify\", \"consume\", \"produce\", \"shadow\", or delete the grant",
             });
         }
         if self.networks.is_empty() {

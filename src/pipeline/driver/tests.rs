@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod stuck;
+mod watched;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,7 +13,7 @@ use tower::util::MapRequestLayer;
 use super::*;
 use crate::pipeline::testing::{arrival, network_plan, number};
 use crate::pipeline::{Inlet, Opened, Pass};
-use crate::wire::{ConsumerTerms, Cursor, Encoder, Outstanding, SessionId, Ticket, VerdictRefused, Window};
+use crate::wire::{ConsumerTerms, Cursor, Encoder, Outstanding, SessionId, Ticket, Verdict, VerdictRefused, Window};
 
 const WIDE: Window = Window { messages: 1_000, bytes: 1 << 20 };
 /// Longest wait for anything that must come.
@@ -40,9 +41,18 @@ impl Bench {
     }
 
     fn start_within(build: impl Fn(u64) -> Road + Send + 'static, within: Duration) -> Self {
+        Self::start_with(build, within, Tap::default(), 1_024)
+    }
+
+    fn start_tapped(build: impl Fn(u64) -> Road + Send + 'static, tap: Tap, capacity: usize) -> Self {
+        Self::start_with(build, DRAIN, tap, capacity)
+    }
+
+    /// `capacity` is that of the channel of reports.
+    fn start_with(build: impl Fn(u64) -> Road + Send + 'static, within: Duration, tap: Tap, capacity: usize) -> Self {
         let (arrivals, arrivals_in) = mpsc::channel(1_024);
         let (ups, ups_in) = mpsc::channel(1_024);
-        let (reports_out, reports) = mpsc::channel(1_024);
+        let (reports_out, reports) = mpsc::channel(capacity);
         let (snapshot_out, snapshot) = watch::channel(Snapshot::default());
         let (shutdown, down) = watch::channel(false);
         let overflowed = Overflowed::default();
@@ -54,7 +64,7 @@ impl Bench {
             snapshot: snapshot_out,
             shutdown: down,
         };
-        let driver = tokio::spawn(Driver::new("test".into(), Box::new(build), channels).drain_within(within).run());
+        let driver = tokio::spawn(Driver::new("test".into(), Box::new(build), channels).drain_within(within).tapped(tap).run());
         Self { arrivals, overflowed, ups, reports, snapshot, shutdown, driver, encoder: Encoder::default() }
     }
 
@@ -69,9 +79,19 @@ impl Bench {
         verify: Option<Window>,
         consume: bool,
     ) -> (mpsc::Receiver<(u16, Down)>, Option<Opened>) {
+        let consume = consume.then(|| ConsumerTerms { name: "".into(), cursor: Cursor::default(), window: WIDE, policy: None });
+        self.attach_terms(link, capacity, verify, consume).await
+    }
+
+    async fn attach_terms(
+        &self,
+        link: u32,
+        capacity: usize,
+        verify: Option<Window>,
+        consume: Option<ConsumerTerms>,
+    ) -> (mpsc::Receiver<(u16, Down)>, Option<Opened>) {
         let (down, downs) = mpsc::channel(capacity);
         let port = LinkPort { link: LinkId(link), index: 3, down };
-        let consume = consume.then(|| ConsumerTerms { name: "".into(), cursor: Cursor::default(), window: WIDE, policy: None });
         let (opened, answer) = oneshot::channel();
         self.ups.send(Up::Attach { port, verify, consume, opened }).await.unwrap();
         (downs, soon(answer).await.unwrap())
@@ -84,7 +104,7 @@ impl Bench {
     }
 
     async fn verdict(&mut self, link: u32, tickets: &[Ticket], verdict: Verdict) {
-        let judged = tickets.iter().map(|&ticket| Judged { network: 3, ticket, verdict, reason: 0 });
+        let judged = tickets.iter().map(|&ticket| Judged { network: 3, ticket, verdict, reason: 0, text: "" });
         let frame = self.encoder.frame(SessionId(1), judged).unwrap();
         let released = Outstanding { messages: tickets.len() as u32, bytes: 10 * tickets.len() as u64 };
         self.ups.send(Up::Verdicts(LinkId(link), 3, frame, released)).await.unwrap();
@@ -154,7 +174,7 @@ async fn verdicts_come_before_arrivals() {
     let (ticket, _) = offer(&mut verifier).await;
     // One thread, and nothing is awaited that would let the driver in: both stand in its channels when it wakes.
     bench.arrivals.try_send(arrival(2, vec![0; 1 << 21], Instant::now())).unwrap();
-    let frame = bench.encoder.frame(SessionId(1), [Judged { network: 3, ticket, verdict: Verdict::Accept, reason: 0 }]).unwrap();
+    let frame = bench.encoder.frame(SessionId(1), [Judged { network: 3, ticket, verdict: Verdict::Accept, reason: 0, text: "" }]).unwrap();
     bench.ups.try_send(Up::Verdicts(LinkId(1), 3, frame, Outstanding { messages: 1, bytes: 10 })).unwrap();
     assert_eq!(bench.report().await, (1, Verdict::Accept, Reason::Verified), "although it was sent after the message");
     assert_eq!(bench.report().await, (2, Verdict::Ignore, Reason::QueueFull));

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use tokio::net::UnixStream;
 
-pub(super) use listener::{AcceptError, Listener};
+pub(crate) use listener::{AcceptError, Listener};
 pub(super) use reader::Reader;
 pub(super) use writer::Writer;
 
