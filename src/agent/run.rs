@@ -177,13 +177,12 @@ impl Running {
             Limits { payloads: usize::try_from(config.attach.max_frame_payload.as_u64()).unwrap_or(usize::MAX), ..Limits::default() };
         let unix = Listener::bind_unix(&config.attach.unix, limits).await;
         let mut listeners = vec![unix.map_err(|source| RunError::Attach { key: "attach.unix.path".to_owned(), source })?];
-        for (index, address) in config.attach.zeromq.bind.iter().enumerate() {
+        for address in &config.attach.zeromq.bind {
             let bound = Listener::bind_zeromq(address, &config.attach.zeromq, limits).await;
-            let key = |error: &LinkError| match error {
-                LinkError::Token { .. } => "attach.zeromq.token".to_owned(),
-                _ => format!("attach.zeromq.bind.{index}"),
-            };
-            listeners.push(bound.map_err(|source| RunError::Attach { key: key(&source), source })?);
+            listeners.push(bound.map_err(|source| {
+                let key = if matches!(source, LinkError::Token { .. }) { "attach.zeromq.token" } else { "attach.zeromq.bind" };
+                RunError::Attach { key: key.to_owned(), source }
+            })?);
         }
         listeners.extend(extra);
         for listener in &listeners {

@@ -37,7 +37,12 @@ impl Globals {
             Color::Never => false,
             Color::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
         };
-        let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(filter)?).with_writer(io::stderr).with_ansi(colour);
+        let mut directives = EnvFilter::try_new(filter)?;
+        if !filter.contains("zeromq") {
+            // It misses the name under which a socket was bound, which we exchange for the real one.
+            directives = directives.add_directive("zeromq::transport::ipc=error".parse()?);
+        }
+        let lines = tracing_subscriber::fmt().with_env_filter(directives).with_writer(io::stderr).with_ansi(colour);
         match self.log_format.unwrap_or(log.format) {
             Format::Text => lines.finish().try_init()?,
             Format::Json => lines.json().flatten_event(true).finish().try_init()?,

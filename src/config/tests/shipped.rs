@@ -32,6 +32,17 @@ fn the_oracle_networks_load_together() {
 }
 
 #[test]
+fn the_files_for_high_throughput_load() {
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/high-throughput.toml");
+    let config = load(&request(&files, &[], &[])).unwrap();
+    assert_eq!(config.warnings, []);
+    assert_eq!(config.attach.zeromq.bind.len(), 1);
+    assert!(config.notes()[0].contains("enormous frame"));
+    assert!(shipped(&[]).notes().is_empty(), "without ZeroMQ there is no exception");
+    assert!(config.memory()[0].items.iter().any(|item| item.what == "inboxes of zeromq" && item.bytes == 8 * (32 << 20)));
+}
+
+#[test]
 fn memory_is_estimated_for_every_bounded_room() {
     let config = shipped(&["networks=[\"weather.toml\"]"]);
     let estimates = config.memory();

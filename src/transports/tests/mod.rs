@@ -7,6 +7,7 @@ mod raw;
 mod settings;
 mod suite;
 mod throttle;
+mod zeromq;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

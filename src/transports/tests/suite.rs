@@ -130,13 +130,15 @@ async fn waits_for_a_slow_reader(place: Place) {
 async fn a_dropped_next_loses_nothing(place: Place) {
     let (_listener, mut agent, mut parent) = linked(&place, Limits::default()).await;
     let frames: Vec<Frame> = (0..40).map(|n| frame(n, 8, &[200_000])).collect();
+    let first = u32::from(agent.incoming.next().now_or_never().is_none());
     let sending = async {
         for frame in &frames {
             parent.outgoing.send(frame.clone()).await.unwrap();
         }
     };
     let receiving = async {
-        let mut dropped = 0;
+        // On two threads everything may have come before it is asked for; the first read is cut in any case.
+        let mut dropped = first;
         for sent in &frames {
             let got = loop {
                 // Polled once and dropped, in the middle of a frame more often than not.
@@ -155,7 +157,11 @@ async fn a_dropped_next_loses_nothing(place: Place) {
 
 async fn a_dropped_send_loses_nothing(place: Place) {
     let (_listener, mut agent, mut parent) = linked(&place, Limits::default()).await;
-    let frames: Vec<Frame> = (0..60).map(|n| frame(n, 8, &[100_000])).collect();
+    if matches!(place.address, Address::ZmqIpc(_) | Address::ZmqTcp(_)) {
+        // Towards the agent's ROUTER nothing is ever held back.
+        std::mem::swap(&mut agent, &mut parent);
+    }
+    let frames: Vec<Frame> = (0..300).map(|n| frame(n, 8, &[100_000])).collect();
     let mut pending = 0;
     let mut received = Vec::new();
     for frame in &frames {

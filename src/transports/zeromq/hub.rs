@@ -1,5 +1,6 @@
 //! The task that owns a ROUTER: spreads what comes over the links, collects from them what goes, and never waits for one of them.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -133,14 +134,21 @@ impl Hub {
                 }
             }
             Some(SocketEvent::AcceptFailed(ZmqError::Network(error))) => {
-                if self.door.exhausted(&error, &mut self.router).await {
-                    tracing::warn!(address = %self.gate.at, %error, "cannot accept parents, trying again until resources are free");
-                }
+                let first = self.door.exhausted(&error, &mut self.router).await;
+                self.tell(first, &error);
             }
             Some(SocketEvent::AcceptFailed(error)) => {
                 tracing::debug!(address = %self.gate.at, %error, "somebody connected who does not speak ZeroMQ, or went away");
             }
             _ => {}
+        }
+    }
+
+    fn tell(&self, first: bool, error: &io::Error) {
+        if first {
+            tracing::warn!(address = %self.gate.at, %error, "cannot accept parents, trying again until resources are free");
+        } else {
+            tracing::debug!(address = %self.gate.at, %error, "a connection was not accepted");
         }
     }
 

@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -20,6 +21,9 @@ use super::hub::{BACKLOG, Hub, Opened};
 use super::lane::Inbox;
 use super::{Token, TokenFile, ZeromqSettings};
 use crate::wire::Limits;
+
+/// Numbers of the names under which sockets are bound.
+static NEXT: AtomicU32 = AtomicU32::new(0);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -97,9 +101,8 @@ async fn ipc(path: &Path) -> Result<(UnixListener, (u64, u64)), LinkError> {
     let what = |step: &str| LinkError::io(format!("{step} {}", path.display()));
     let locked = place::directory(path, place::OURS_ALONE).await?;
     place::clear(path, || Address::ZmqIpc(path.to_owned())).await?;
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    let own = path.with_file_name(name);
+    // Never the same twice, since the crate removes it some time after a listener is gone.
+    let own = path.with_file_name(format!(".{:x}.{:x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
     if own.as_os_str().len() > place::MAX_PATH {
         return Err(LinkError::PathTooLong(own));
     }

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use super::super::{Address, place};
 
+/// Bytes of the names under which sockets are bound, with the slash: two numbers of 32 bits and two dots.
+const OWN_NAME: usize = 20;
+
 /// Settings of the ZeroMQ listeners.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "agent", derive(serde::Deserialize), serde(deny_unknown_fields, default))]
@@ -72,7 +75,9 @@ pub enum ZeromqError {
     #[error("`bind.{0}` is there twice; delete one of them")]
     Twice(usize),
     /// A path that cannot be a socket's.
-    #[error("`bind.{0}` must name a file in a directory of its own, in at most 106 bytes; write zmq+ipc:///run/pmq/zmq.ipc")]
+    #[error(
+        "`bind.{0}` must name a file in a directory of its own, the directory in at most 87 bytes and all of it in 107; write zmq+ipc:///run/pmq/zmq.ipc"
+    )]
     Path(usize),
     /// Reachable from other machines.
     #[error(
@@ -106,9 +111,9 @@ impl ZeromqSettings {
         for (index, address) in self.bind.iter().enumerate() {
             match address {
                 Address::ZmqIpc(path) => {
-                    let in_directory = path.parent().is_some_and(|dir| dir.parent().is_some());
-                    // One byte more is needed while it is bound.
-                    if path.file_name().is_none() || !in_directory || path.as_os_str().len() >= place::MAX_PATH {
+                    // A longer name is needed there while it is bound.
+                    let fits = |dir: &std::path::Path| dir.parent().is_some() && dir.as_os_str().len() + OWN_NAME <= place::MAX_PATH;
+                    if path.file_name().is_none() || !path.parent().is_some_and(fits) || path.as_os_str().len() > place::MAX_PATH {
                         return Err(ZeromqError::Path(index));
                     }
                 }
