@@ -6,11 +6,13 @@ mod codecs;
 mod config;
 mod frame;
 mod input;
+mod seeds;
 mod session;
 
 pub use codecs::{codec_fixed, codec_pmq, codec_raw};
 pub use config::config;
 pub use frame::frame;
+pub use seeds::seeds;
 pub use session::{session_agent, session_parent};
 
 /// Every target by its name, which is that of its corpus too.
