@@ -1,6 +1,8 @@
 //! Agents as processes of their own, with parents that attach over their Unix sockets.
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
 
+#[path = "agent/embed.rs"]
+mod embed;
 #[path = "agent/examples.rs"]
 mod examples;
 #[path = "agent/frames.rs"]

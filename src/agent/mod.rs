@@ -12,5 +12,5 @@ pub mod settings;
 mod subscriptions;
 
 pub use networks::ARRIVALS;
-pub use run::{RunError, run};
+pub use run::{RunError, run, run_with};
 pub use subscriptions::Holder;

@@ -58,11 +58,16 @@ pub enum RunError {
         /// Why.
         source: TopicError,
     },
-    /// The parents' socket.
-    #[error("attach.unix: {0}")]
-    Attach(#[from] LinkError),
+    /// A parents' address.
+    #[error("{key}: {source}")]
+    Attach {
+        /// The setting that names it.
+        key: String,
+        /// Why.
+        source: LinkError,
+    },
     /// No further parent can attach.
-    #[error("the parents' socket failed: {0}")]
+    #[error("an address for parents failed: {0}")]
     Accept(#[source] LinkError),
     /// Gossip ended by itself.
     #[error("gossip has ended, so the agent is of no use any more; the log says why")]
@@ -83,11 +88,20 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`].
 pub async fn run(config: &mut Config, leave: impl Future<Output = ()>) -> Result<(), RunError> {
+    run_with(config, Vec::new(), leave).await
+}
+
+/// As [`run`], and lets parents in at the listeners of `extra` too: for programs that embed an agent, whose parents attach within the
+/// process. They must be made with limits that fit `config.attach.max_frame_payload`.
+///
+/// # Errors
+/// [`RunError`].
+pub async fn run_with(config: &mut Config, extra: Vec<Listener>, leave: impl Future<Output = ()>) -> Result<(), RunError> {
     let within = config.agent.shutdown_within;
     let board = HealthBoard::new();
     board.expect([health::GOSSIP, health::NETWORKS, health::ATTACH]);
     let (ops_down, ops) = start_ops(config, &board).await?;
-    let agent = Running::start(config, &board).await?;
+    let agent = Running::start(config, extra, &board).await?;
     let result = agent.until(leave, &board, within).await;
     drop(ops_down);
     let served = match ops {
@@ -124,7 +138,7 @@ struct Running {
 }
 
 impl Running {
-    async fn start(config: &mut Config, board: &HealthBoard) -> Result<Self, RunError> {
+    async fn start(config: &mut Config, extra: Vec<Listener>, board: &HealthBoard) -> Result<Self, RunError> {
         for network in &config.networks {
             for cause in network.plan.store.accepts_unverified() {
                 tracing::warn!(
@@ -156,9 +170,13 @@ impl Running {
         let (part, parting) = watch::channel(false);
         let limits =
             Limits { payloads: usize::try_from(config.attach.max_frame_payload.as_u64()).unwrap_or(usize::MAX), ..Limits::default() };
-        let listener = Listener::bind_unix(&config.attach.unix, limits).await?;
-        tracing::info!(address = %listener.address(), "parents may attach");
-        board.set(health::ATTACH, Status::ready(listener.address().to_string().into()));
+        let unix = Listener::bind_unix(&config.attach.unix, limits).await;
+        let mut listeners = vec![unix.map_err(|source| RunError::Attach { key: "attach.unix.path".to_owned(), source })?];
+        listeners.extend(extra);
+        for listener in &listeners {
+            tracing::info!(address = %listener.address(), "parents may attach");
+        }
+        board.set(health::ATTACH, Status::ready(listeners.iter().map(|listener| listener.address().to_string()).collect()));
         let parents = Parents {
             control: Control::new(&directory, config.gossip.publish_wait + PATIENCE),
             admission: Arc::new(Admission::new(&config.attach, rustix::process::geteuid().as_raw())),
@@ -166,7 +184,7 @@ impl Running {
             shutdown: parting,
             directory: directory.clone(),
         };
-        Ok(Self { directory, gossip: running, drivers, parents: tokio::spawn(serve(listener, parents)), drain, part })
+        Ok(Self { directory, gossip: running, drivers, parents: tokio::spawn(serve(listeners, parents)), drain, part })
     }
 
     async fn until(mut self, leave: impl Future<Output = ()>, board: &HealthBoard, within: Duration) -> Result<(), RunError> {
@@ -237,6 +255,7 @@ fn terms(config: &Config, directory: &Directory, limits: Limits) -> AgentTerms {
         name: network.name.clone(),
         deadline: network.deadline,
         max_payload: u32::try_from(network.max_message).unwrap_or(u32::MAX),
+        groups: network.plan.store.groups(),
     });
     AgentTerms {
         limits,

@@ -69,8 +69,8 @@ fn failure(config: &Config, error: &RunError) -> Failure {
     match error {
         RunError::Ops(wrong @ OpsError::Bind { .. }) => unavailable(of("ops.listen", wrong)),
         RunError::Gossip(wrong @ GossipError::Listen { .. }) => unavailable(of("gossip.listen", wrong)),
-        RunError::Attach(wrong @ LinkError::AddressInUse(_)) => unavailable(of("attach.unix.path", wrong)),
-        RunError::Attach(wrong) => of("attach.unix.path", wrong),
+        RunError::Attach { key, source: wrong @ LinkError::AddressInUse(_) } => unavailable(of(key, wrong)),
+        RunError::Attach { key, source } => of(key, source),
         RunError::Identity(wrong) => of("gossip.identity", wrong),
         RunError::Gossip(GossipError::Settings(_)) | RunError::Topic { .. } => Failure::new(Exit::Config, error.to_string()),
         RunError::Gossip(_) => Failure::new(Exit::Unavailable, error.to_string()),

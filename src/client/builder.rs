@@ -51,10 +51,13 @@ impl Builder {
         }
     }
 
-    /// Gives verdicts on a network: [`Client::verify`] or [`Client::verifier`].
+    /// Gives verdicts on a network, or is a shadow there: [`Client::verify`] or [`Client::verifier`]. The last call for a network counts.
     pub fn verify(mut self, network: &str, options: VerifyOptions) -> Self {
-        let want = self.want(network, Roles::VERIFY);
-        want.verify = options.window;
+        let VerifyOptions { window, group, shadow } = options;
+        let want = self.want(network, Roles::NONE);
+        let others = want.roles.without(Roles::VERIFY | Roles::SHADOW);
+        want.roles = others | if shadow { Roles::SHADOW } else { Roles::VERIFY };
+        (want.verify, want.group) = (window, group.into());
         self
     }
 
@@ -154,6 +157,7 @@ impl Builder {
                 verify: none,
                 consume: none,
                 consumer: "".into(),
+                group: "".into(),
                 cursor: Cursor::default(),
                 policy: None,
             });

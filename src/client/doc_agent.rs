@@ -11,7 +11,7 @@ async fn start_agent(name: &str) {
     let address = Address::Memory(name.into());
     let mut listener = Listener::bind(&address, 100, Limits::default()).await.unwrap();
     tokio::spawn(async move {
-        let network = NetworkTerms { name: "weather".into(), deadline: Duration::from_secs(4), max_payload: 1 << 20 };
+        let network = NetworkTerms { name: "weather".into(), deadline: Duration::from_secs(4), max_payload: 1 << 20, groups: vec!["format".into(), "content".into()] };
         let terms = std::sync::Arc::new(AgentTerms { networks: vec![network], ..AgentTerms::default() });
         let grant = Grant { network: "weather".into(), roles: Roles::ALL };
         let mut link = listener.accept().await.unwrap();
@@ -26,7 +26,7 @@ async fn start_agent(name: &str) {
                     AgentEvent::Hello { networks, .. } => {
                         roles = networks[0].roles;
                         end.welcome(&[Cursor { stream: 1, counter: 0 }], now).unwrap();
-                        if roles.contains(Roles::VERIFY) {
+                        if roles.serves(Roles::VERIFY) {
                             let (id, deadline) = (MessageId::new(b"0").unwrap(), now + Duration::from_secs(4));
                             let offer = Offer { ticket: Ticket(1), topic: "weather/reports".into(), id, payload: "report 0".into(), deadline };
                             end.validate(0, &[offer], now).unwrap();
@@ -35,7 +35,7 @@ async fn start_agent(name: &str) {
                         }
                     }
                     AgentEvent::Verdicts { frame, .. } => {
-                        let yes = frame.items::<Judged>().unwrap().filter(|judged| judged.verdict == Verdict::Accept);
+                        let yes = frame.items::<Judged<'_>>().unwrap().filter(|judged| judged.verdict == Verdict::Accept);
                         accepted.extend(yes.map(|_| "report 0".into()));
                     }
                     AgentEvent::Request { request, what: Request::Publish { payload, .. }, .. } => {

@@ -86,7 +86,10 @@ impl ClientError {
 
 /// Refusals that a further attempt cannot mend. A replaced consumer is one of them: two of a name would drive each other out for ever.
 pub(super) fn is_final(code: RefuseCode) -> bool {
-    matches!(code, RefuseCode::Version | RefuseCode::RoleNotGranted | RefuseCode::NetworkUnknown | RefuseCode::Replaced)
+    matches!(
+        code,
+        RefuseCode::Version | RefuseCode::RoleNotGranted | RefuseCode::NetworkUnknown | RefuseCode::GroupUnknown | RefuseCode::Replaced
+    )
 }
 
 /// Why a request was not carried out.

@@ -321,7 +321,7 @@ impl Client {
     }
 
     fn slot(&self, network: &str, role: Roles, method: &'static str) -> Result<usize, ClientError> {
-        let declared = |handle: &NetworkHandle| &*handle.name == network && handle.roles.contains(role);
+        let declared = |handle: &NetworkHandle| &*handle.name == network && handle.roles.serves(role);
         let slot = self.0.networks.iter().position(declared);
         slot.ok_or_else(|| ClientError::NotDeclared { network: network.to_owned(), role: method })
     }

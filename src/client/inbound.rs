@@ -40,7 +40,15 @@ impl Bursts {
             let slot = usize::from(network);
             let topic = slots[slot].topic(topic);
             let origin = Origin { times, slot, ticket, outbox: Some(outbox.clone()) };
-            of(&mut self.offers, network).push(Incoming { topic, id, payload, deadline: now + remaining, verdict: None, origin });
+            of(&mut self.offers, network).push(Incoming {
+                topic,
+                id,
+                payload,
+                deadline: now + remaining,
+                verdict: None,
+                because: (0, "".into()),
+                origin,
+            });
         }
         Ok(())
     }

@@ -7,18 +7,39 @@ use crate::wire::{Cursor, Overflow, Window};
 /// ```
 /// use pmq::client::{VerifyOptions, Window};
 ///
-/// let few_at_a_time = VerifyOptions { window: Window { messages: 16, bytes: 1 << 20 } };
+/// let few_at_a_time = VerifyOptions { window: Window { messages: 16, bytes: 1 << 20 }, ..VerifyOptions::default() };
 /// assert!(few_at_a_time.window.messages < VerifyOptions::default().window.messages);
+/// let second_of_a_chain = VerifyOptions::in_group("content");
+/// let canary = VerifyOptions::shadow();
+/// assert!(canary.shadow && !second_of_a_chain.shadow);
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VerifyOptions {
     /// How much may be offered without a verdict yet. Bounds the client's queue. Default: 1,024 messages, 16 MiB.
     pub window: Window,
+    /// The group of verifiers to join, where the network's file names some; empty = the first one. No group for a shadow.
+    pub group: String,
+    /// Only look on: the same messages as a verifier, verdicts without effect. The agent counts where they differ from the outcome.
+    pub shadow: bool,
 }
 
 impl Default for VerifyOptions {
     fn default() -> Self {
-        Self { window: Window { messages: 1024, bytes: 16 * 1024 * 1024 } }
+        Self { window: Window { messages: 1024, bytes: 16 * 1024 * 1024 }, group: String::new(), shadow: false }
+    }
+}
+
+impl VerifyOptions {
+    /// The defaults, in a group of verifiers.
+    #[must_use]
+    pub fn in_group(group: impl Into<String>) -> Self {
+        Self { group: group.into(), ..Self::default() }
+    }
+
+    /// The defaults, as a shadow.
+    #[must_use]
+    pub fn shadow() -> Self {
+        Self { shadow: true, ..Self::default() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! To the connection: verdicts, acks, pauses and requests gather here between two of its turns, so that a burst becomes one frame.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -10,7 +11,7 @@ use super::request::Pending;
 use crate::wire::{Cursor, Ticket, Verdict};
 
 /// A verdict on its way.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Given {
     /// The client's number for the connection on which the offer came. A verdict is of no use on another one.
     pub(super) times: u64,
@@ -18,6 +19,9 @@ pub(super) struct Given {
     pub(super) slot: usize,
     pub(super) ticket: Ticket,
     pub(super) verdict: Verdict,
+    /// The parent's own code for its reason, and its words.
+    pub(super) reason: u16,
+    pub(super) text: Cow<'static, str>,
 }
 
 /// What waits for the connection's next turn.

@@ -42,7 +42,6 @@ pub(super) struct Session<'a> {
     bursts: Bursts,
     /// Exchanged with the outbox's list, so that neither is ever allocated anew.
     verdicts: Vec<Given>,
-    judged: Vec<Judged>,
     /// When the next dropped offer's credit can be given back.
     unpark: Option<Instant>,
     /// Whether this turn gave the session something to write.
@@ -52,16 +51,7 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(super) fn new(of: &'a mut Connection) -> Self {
-        Self {
-            of,
-            under_way: HashMap::new(),
-            bursts: Bursts::default(),
-            verdicts: Vec::new(),
-            judged: Vec::new(),
-            unpark: None,
-            caused: false,
-            attached: None,
-        }
+        Self { of, under_way: HashMap::new(), bursts: Bursts::default(), verdicts: Vec::new(), unpark: None, caused: false, attached: None }
     }
 
     /// Requests that have no answer, in the order in which they were made.
@@ -232,7 +222,7 @@ impl<'a> Session<'a> {
             if due > now {
                 self.unpark = Some(self.unpark.map_or(due, |next| next.min(due)));
             } else {
-                self.verdicts.push(*given);
+                self.verdicts.push(given.clone());
             }
             due > now && given.times == times
         });
@@ -275,11 +265,15 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         let times = self.of.times;
-        // A network's place in the client is its index in the hello, which is a u16.
-        let judged = |given: &Given| Judged { network: given.slot as u16, ticket: given.ticket, verdict: given.verdict, reason: 0 };
-        self.judged.clear();
-        self.judged.extend(self.verdicts.iter().filter(|given| given.times == times).map(judged));
-        if self.judged.is_empty() || retried(end.verdicts(&self.judged).map(drop))? {
+        let judged = self.verdicts.iter().filter(|given| given.times == times).map(|given| Judged {
+            // A network's place in the client is its index in the hello, which is a u16.
+            network: given.slot as u16,
+            ticket: given.ticket,
+            verdict: given.verdict,
+            reason: given.reason,
+            text: &given.text,
+        });
+        if retried(end.verdicts(judged).map(drop))? {
             self.verdicts.clear();
             self.caused = true;
         }

@@ -1,5 +1,6 @@
 //! Verdicts: a stream of offers and a sink of verdicts, or a closure over a batch.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub struct Incoming {
     /// When the fallback takes the verdict's place.
     pub deadline: Instant,
     pub(super) verdict: Option<Verdict>,
+    /// The parent's own code and words for it.
+    pub(super) because: (u16, Cow<'static, str>),
     pub(super) origin: Origin,
 }
 
@@ -91,14 +94,51 @@ impl Incoming {
         self.answer(Verdict::Reject);
     }
 
-    /// Sets the verdict. The last one before the drop counts.
-    pub fn answer(&mut self, verdict: Verdict) {
-        self.verdict = Some(verdict);
+    /// Forward and deliver, with a reason: see [`Incoming::reject_because`].
+    pub fn accept_because(&mut self, code: u16, text: impl Into<Cow<'static, str>>) {
+        self.answer_because(Verdict::Accept, code, text);
     }
 
-    fn hand_over(&self, waiting: &mut Waiting) {
+    /// Drop without a penalty, with a reason: see [`Incoming::reject_because`].
+    pub fn ignore_because(&mut self, code: u16, text: impl Into<Cow<'static, str>>) {
+        self.answer_because(Verdict::Ignore, code, text);
+    }
+
+    /// Drop and penalise, with a reason: a code of the parent's own, which the agent counts (0 = none), and a few words for the agent's log,
+    /// cut after 255 bytes.
+    ///
+    /// ```
+    /// const BAD_SIGNATURE: u16 = 7;
+    ///
+    /// fn judge(batch: &mut [pmq::client::Incoming]) {
+    ///     for message in batch {
+    ///         match message.payload.first() {
+    ///             Some(1) => message.accept(),
+    ///             Some(version) => message.ignore_because(1, format!("version {version}")),
+    ///             None => message.reject_because(BAD_SIGNATURE, "no signature"),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn reject_because(&mut self, code: u16, text: impl Into<Cow<'static, str>>) {
+        self.answer_because(Verdict::Reject, code, text);
+    }
+
+    /// Sets the verdict. The last one before the drop counts.
+    pub fn answer(&mut self, verdict: Verdict) {
+        self.answer_because(verdict, 0, "");
+    }
+
+    /// Sets the verdict and the reason for it: see [`Incoming::reject_because`].
+    pub fn answer_because(&mut self, verdict: Verdict, code: u16, text: impl Into<Cow<'static, str>>) {
+        self.verdict = Some(verdict);
+        self.because = (code, text.into());
+    }
+
+    fn hand_over(&mut self, waiting: &mut Waiting) {
         let Origin { times, slot, ticket, .. } = self.origin;
-        let given = |verdict| Given { times, slot, ticket, verdict };
+        let (reason, text) = std::mem::take(&mut self.because);
+        let given = |verdict| Given { times, slot, ticket, verdict, reason, text };
         match self.verdict {
             Some(verdict) => waiting.verdicts.push(given(verdict)),
             // Sent when it has no effect any more but to give the credit back.
@@ -169,6 +209,30 @@ pub struct Verdicts {
 }
 
 impl Verifier {
+    /// Wants no further messages for now. Those that were offered already still come; the others wait for another verifier of the group, or
+    /// for [`Verifier::resume`]. Holds over lost links.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # start_agent("doc-pause-verifier").await;
+    /// # let builder = pmq::client::Client::builder("memory:doc-pause-verifier");
+    /// # let client = builder.verify("weather", pmq::client::VerifyOptions::default()).connect().await?;
+    /// let verifier = client.verifier("weather")?;
+    /// verifier.pause();
+    /// // Load the new rules.
+    /// verifier.resume();
+    /// # Ok(()) }
+    /// ```
+    pub fn pause(&self) {
+        self.outbox.change(|waiting| waiting.paused[self.slot] = true);
+    }
+
+    /// Wants messages again.
+    pub fn resume(&self) {
+        self.outbox.change(|waiting| waiting.paused[self.slot] = false);
+    }
+
     /// A stream and a sink, for two tasks.
     ///
     /// ```
@@ -232,7 +296,10 @@ impl Sink<(Incoming, Verdict)> for Verdicts {
     }
 
     fn start_send(mut self: Pin<&mut Self>, (mut message, verdict): (Incoming, Verdict)) -> Result<(), ClientError> {
-        message.answer(verdict);
+        // One that it was given already keeps its reason.
+        if message.verdict != Some(verdict) {
+            message.answer(verdict);
+        }
         self.fed.push(message);
         Ok(())
     }

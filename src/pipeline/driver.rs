@@ -259,7 +259,7 @@ impl Driver {
     }
 
     fn verdicts(&mut self, link: LinkId, index: u16, frame: &crate::wire::Frame, now: Instant) {
-        let verdicts = match frame.items::<Judged>() {
+        let verdicts = match frame.items::<Judged<'_>>() {
             Ok(verdicts) => verdicts,
             Err(error) => {
                 // The session has read the same bytes before it passed them on.

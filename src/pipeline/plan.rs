@@ -10,6 +10,8 @@ pub trait StoreBlueprint: Send + Sync + std::fmt::Debug {
     fn build(&self) -> Box<dyn Store>;
     /// Time from arrival to fallback.
     fn deadline(&self) -> std::time::Duration;
+    /// Its groups of verifiers, in the order of the chain; none = one group without a name.
+    fn groups(&self) -> Vec<std::sync::Arc<str>>;
     /// Causes for which a message that nobody verified is accepted; the agent warns of them at every start.
     fn accepts_unverified(&self) -> Vec<crate::wire::Reason>;
     /// Bytes of memory that it takes at most, at `rate` messages of `size` bytes a second.

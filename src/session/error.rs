@@ -36,6 +36,19 @@ pub enum Violation {
         /// Those that the credential may see.
         known: String,
     },
+    /// Both a verifier and a shadow.
+    #[error("verify and shadow are both asked for on network {0:?}: a session is one of them there, so open another session for the other")]
+    BothJudges(String),
+    /// There is no such group of verifiers.
+    #[error("network {network:?} has no group {group:?} of verifiers; it has {known}")]
+    GroupUnknown {
+        /// The network.
+        network: String,
+        /// As asked.
+        group: String,
+        /// Those that there are.
+        known: String,
+    },
     /// More than the window allows, or an ack for what was never sent.
     #[error("{what} on network {network}: {detail}")]
     Credit {
@@ -75,8 +88,9 @@ impl Violation {
             Self::Frame(FrameError::Version { .. }) => RefuseCode::Version,
             Self::Frame(_) | Self::Welcome(_) => RefuseCode::Malformed,
             Self::OutOfOrder { .. } | Self::Counter { .. } | Self::Closed => RefuseCode::OutOfOrder,
-            Self::RoleNotGranted { .. } => RefuseCode::RoleNotGranted,
+            Self::RoleNotGranted { .. } | Self::BothJudges(_) => RefuseCode::RoleNotGranted,
             Self::NetworkUnknown { .. } => RefuseCode::NetworkUnknown,
+            Self::GroupUnknown { .. } => RefuseCode::GroupUnknown,
             Self::Credit { .. } => RefuseCode::CreditOverrun,
             Self::Unread(_) => RefuseCode::Rate,
         }

@@ -38,6 +38,8 @@ pub struct NetworkTerms {
     pub deadline: Duration,
     /// Largest payload that may be published, in bytes.
     pub max_payload: u32,
+    /// Its groups of verifiers, in the order of the chain; none = one group without a name.
+    pub groups: Vec<Arc<str>>,
 }
 
 /// What an agent offers to every session.
@@ -77,12 +79,14 @@ pub struct Want {
     pub network: Arc<str>,
     /// What for.
     pub roles: Roles,
-    /// Credit for messages to verify.
+    /// Credit for messages to verify, as a verifier or as a shadow.
     pub verify: Window,
     /// Credit for records.
     pub consume: Window,
     /// The consumer's name; empty = its stream ends with the session.
     pub consumer: Arc<str>,
+    /// The group of verifiers that it joins; empty = the network's first or only one.
+    pub group: Arc<str>,
     /// Where the consumer stands.
     pub cursor: Cursor,
     /// What happens when it is slow; `None` = as the network's file says.

@@ -1,6 +1,7 @@
 //! Where an agent is found.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use super::LinkError;
 ///
 /// let address: Address = "unix:///run/pmq/agent.sock".parse()?;
 /// assert_eq!(address, Address::Unix("/run/pmq/agent.sock".into()));
+/// assert_eq!("zmq+tcp://127.0.0.1:5570".parse::<Address>()?, Address::ZmqTcp(([127, 0, 0, 1], 5570).into()));
 /// assert_eq!("memory:node-1".parse::<Address>()?.to_string(), "memory:node-1");
 /// assert!("tcp://127.0.0.1:1".parse::<Address>().is_err());
 /// # Ok::<(), pmq::transports::LinkError>(())
@@ -22,6 +24,10 @@ use super::LinkError;
 pub enum Address {
     /// A Unix socket, `unix:///absolute/path`.
     Unix(PathBuf),
+    /// ZeroMQ over a Unix socket, `zmq+ipc:///absolute/path`.
+    ZmqIpc(PathBuf),
+    /// ZeroMQ over TCP, `zmq+tcp://127.0.0.1:5570` or `zmq+tcp://[::1]:5570`.
+    ZmqTcp(SocketAddr),
     /// A name in this process, `memory:NAME`.
     Memory(Arc<str>),
 }
@@ -37,13 +43,23 @@ impl FromStr for Address {
             }
             return Ok(Self::Unix(PathBuf::from(path)));
         }
+        if let Some(path) = url.strip_prefix("zmq+ipc://") {
+            if !path.starts_with('/') {
+                return Err(bad("the socket's path must be absolute: write zmq+ipc:///run/pmq/zmq.ipc"));
+            }
+            return Ok(Self::ZmqIpc(PathBuf::from(path)));
+        }
+        if let Some(socket) = url.strip_prefix("zmq+tcp://") {
+            let socket = socket.parse().map_err(|_| bad("an IP address and a port are needed: write zmq+tcp://127.0.0.1:5570"))?;
+            return Ok(Self::ZmqTcp(socket));
+        }
         if let Some(name) = url.strip_prefix("memory:") {
             if name.is_empty() {
                 return Err(bad("a name is missing: write memory:NAME"));
             }
             return Ok(Self::Memory(name.into()));
         }
-        Err(bad("unknown scheme: write unix:///path or memory:NAME"))
+        Err(bad("unknown scheme: write unix:///path, zmq+ipc:///path, zmq+tcp://ip:port or memory:NAME"))
     }
 }
 
@@ -51,6 +67,8 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
+            Self::ZmqIpc(path) => write!(f, "zmq+ipc://{}", path.display()),
+            Self::ZmqTcp(socket) => write!(f, "zmq+tcp://{socket}"),
             Self::Memory(name) => write!(f, "memory:{name}"),
         }
     }

@@ -1,6 +1,7 @@
 //! One connection: frames coming, frames going, and who is at the other end.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,10 +22,10 @@ pub struct Link {
     pub outgoing: FrameSink,
 }
 
-/// Who is at the other end, as the operating system says and not as the peer claims.
+/// Who is at the other end, as the operating system or a token says and not as the peer claims.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Credential {
-    /// A process of this machine (`SO_PEERCRED`).
+    /// A process of this machine (`SO_PEERCRED`; where that cannot be asked, whom the socket's directory lets in).
     Uid {
         /// Its effective user when it connected (or, seen from a parent, when the agent began to listen).
         uid: u32,
@@ -33,16 +34,26 @@ pub enum Credential {
         /// Its process, where the system tells.
         pid: Option<i32>,
     },
+    /// Whoever holds the token of that name. [`Credential::OWN`] counts as the user that runs the agent.
+    Token(Arc<str>),
+    /// Nobody has proven anything: what answers at that address, or a parent there that has no valid token.
+    Unproven(SocketAddr),
     /// This very process, over the address of that name.
     Memory(Arc<str>),
 }
 
 impl Credential {
+    /// Name of the token whose holder counts as the user that runs the agent.
+    pub const OWN: &str = "self";
+
     /// Whose process it is, the same for all processes of one user.
     #[must_use]
     pub fn owner(&self) -> Arc<str> {
         match self {
             Self::Uid { uid, .. } => uid.to_string().into(),
+            Self::Token(name) if &**name == Self::OWN => rustix::process::geteuid().as_raw().to_string().into(),
+            Self::Token(name) => format!("token:{name}").into(),
+            Self::Unproven(_) => "unproven".into(),
             Self::Memory(_) => "memory".into(),
         }
     }
@@ -53,6 +64,8 @@ impl fmt::Display for Credential {
         match self {
             Self::Uid { uid, pid: Some(pid), .. } => write!(f, "uid {uid} (pid {pid})"),
             Self::Uid { uid, .. } => write!(f, "uid {uid}"),
+            Self::Token(name) => write!(f, "token {name:?}"),
+            Self::Unproven(at) => write!(f, "somebody at {at}"),
             Self::Memory(name) => write!(f, "memory:{name}"),
         }
     }

@@ -33,6 +33,10 @@ impl Listener {
                 let settings = UnixSettings { path: path.clone(), mode: SocketMode::Owner, accept_rate };
                 Self::bind_unix(&settings, limits).await
             }
+            // The twins for these two follow.
+            Address::ZmqIpc(_) | Address::ZmqTcp(_) => {
+                Err(LinkError::Address { url: address.to_string(), what: "this build has no ZeroMQ" })
+            }
             Address::Memory(name) => {
                 let inner = Inner::Memory(memory::Listener::bind(name)?);
                 Ok(Self { inner, address: address.clone(), throttle: Throttle::new(accept_rate, Instant::now()), limits })
@@ -102,6 +106,7 @@ impl Listener {
 pub async fn connect(address: &Address, limits: Limits) -> Result<Link, LinkError> {
     match address {
         Address::Unix(path) => unix::connect(path, limits).await,
+        Address::ZmqIpc(_) | Address::ZmqTcp(_) => Err(LinkError::Address { url: address.to_string(), what: "this build has no ZeroMQ" }),
         Address::Memory(name) => memory::connect(name, limits).await,
     }
 }

@@ -16,8 +16,12 @@ impl Roles {
     pub const CONSUME: Self = Self(2);
     /// Publish, subscribe, set thresholds, marks and allow-lists.
     pub const PRODUCE: Self = Self(4);
-    /// All of them.
-    pub const ALL: Self = Self(7);
+    /// See what verifiers see and give verdicts that have no effect (promises 1.7).
+    pub const SHADOW: Self = Self(8);
+    /// All of them: what may be granted. No session claims all on one network, since it is a verifier or a shadow.
+    pub const ALL: Self = Self(15);
+    /// All but the shadow's: the most that one session may claim on one network.
+    pub const PARENT: Self = Self(7);
 
     /// The set as bits.
     #[must_use]
@@ -35,6 +39,12 @@ impl Roles {
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Whether work of `role` falls to whoever has these: a shadow gets a verifier's work, too.
+    #[must_use]
+    pub const fn serves(self, role: Self) -> bool {
+        self.contains(role) || role.0 == Self::VERIFY.0 && self.contains(Self::SHADOW)
     }
 
     /// The roles of `self` that are not in `other`.
@@ -62,7 +72,7 @@ impl BitOr for Roles {
 impl fmt::Display for Roles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut first = true;
-        for (role, name) in [(Self::VERIFY, "verify"), (Self::CONSUME, "consume"), (Self::PRODUCE, "produce")] {
+        for (role, name) in [(Self::VERIFY, "verify"), (Self::CONSUME, "consume"), (Self::PRODUCE, "produce"), (Self::SHADOW, "shadow")] {
             if self.contains(role) {
                 f.write_str(if first { "" } else { "+" })?;
                 f.write_str(name)?;
@@ -166,6 +176,8 @@ codes! {
         OutOfOrder = 16, "out-of-order";
         /// The agent has no room for another session.
         TooManySessions = 17, "too-many-sessions";
+        /// The network has no such group of verifiers.
+        GroupUnknown = 18, "group-unknown";
     }
 
     /// What to do with a high mark (promises 2.3).

@@ -41,5 +41,22 @@ fn the_worked_example_is_an_accept() {
     let prefix = Prefix::read(bytes.first_chunk().unwrap(), Limits::default()).unwrap();
     let frame = Frame { prefix, head: bytes[PREFIX..].to_vec().into(), payloads: Vec::new() };
     let verdicts: Vec<message::Judged> = frame.items().unwrap().collect();
-    assert_eq!(verdicts, [message::Judged { network: 1, ticket: Ticket(0x2_0000_0007), verdict: Verdict::Accept, reason: 0 }]);
+    assert_eq!(verdicts, [message::Judged { network: 1, ticket: Ticket(0x2_0000_0007), verdict: Verdict::Accept, reason: 0, text: "" }]);
+}
+
+/// What parents in other languages are tested against: kind and bytes of every golden vector.
+#[test]
+fn the_vectors_file_has_every_golden_vector() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/vectors.txt");
+    let mut text = String::from("# A frame of every kind, in the order of docs/wire.md: its name, and its bytes as they stand on a stream.\n");
+    for bytes in super::golden_vectors() {
+        let kind = super::Kind::from_code(bytes[4]).unwrap();
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        text.push_str(&format!("{kind:?} {hex}\n"));
+    }
+    if std::env::var_os("PMQ_WRITE_VECTORS").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap();
+    assert!(written == text, "docs/vectors.txt is not up to date: run the tests of wire:: with PMQ_WRITE_VECTORS=1");
 }

@@ -143,10 +143,10 @@ proptest! {
     }
 
     #[test]
-    fn verdicts_round_trip(verdicts in vec((any::<u16>(), any::<u64>(), 0_usize..3, any::<u16>()), 1..200)) {
-        let verdicts: Vec<Judged> = verdicts.into_iter().map(|(network, ticket, v, reason)| Judged { network, ticket: Ticket(ticket), verdict: Verdict::ALL[v], reason }).collect();
+    fn verdicts_round_trip(verdicts in vec((any::<u16>(), any::<u64>(), 0_usize..3, any::<u16>(), ".{0,60}"), 1..200)) {
+        let verdicts: Vec<Judged<'_>> = verdicts.iter().map(|(network, ticket, v, reason, text)| Judged { network: *network, ticket: Ticket(*ticket), verdict: Verdict::ALL[*v], reason: *reason, text }).collect();
         let frame = Encoder::new(Limits::default()).frame(SESSION, verdicts.iter().copied()).unwrap();
-        prop_assert_eq!(frame.items::<Judged>().unwrap().collect::<Vec<_>>(), verdicts);
+        prop_assert_eq!(frame.items::<Judged<'_>>().unwrap().collect::<Vec<_>>(), verdicts);
     }
 
     #[test]
@@ -287,7 +287,8 @@ fn everything_must_add_up_exactly() {
 #[test]
 fn unknown_codes_are_refused() {
     let mut encoder = Encoder::default();
-    let verdict = encoder.frame(SESSION, [Judged { network: 0, ticket: Ticket(1), verdict: Verdict::Accept, reason: 0 }]).unwrap();
+    let verdict =
+        encoder.frame(SESSION, [Judged { network: 0, ticket: Ticket(1), verdict: Verdict::Accept, reason: 0, text: "" }]).unwrap();
     let gap = encoder.frame(SESSION, [Lost { network: 0, from: 1, to: 1, count: 1, reason: GapReason::Restart }]).unwrap();
     let credit = encoder.frame(SESSION, [Credit { network: 0, role: Roles::VERIFY, window: Window { messages: 1, bytes: 1 } }]).unwrap();
     let code = |frame: &Frame, at: usize, code: u8| {

@@ -59,8 +59,8 @@ macro_rules! heads {
 }
 
 heads! {
-    /// A network that the parent wants. Names: network, consumer name, the parent's software.
-    HelloHead, hello, Hello, 50 {
+    /// A network that the parent wants. Names: network, consumer name, group, the parent's software.
+    HelloHead, hello, Hello, 52 {
         version: u16,
         roles: u8,
         policy: u8,
@@ -72,6 +72,7 @@ heads! {
         counter: u64,
         network_len: u16,
         consumer_len: u16,
+        group_len: u16,
         software_len: u16,
     }
     /// A network that the agent grants. Names: network.
@@ -89,8 +90,8 @@ heads! {
     }
     /// A message for a verdict. Names: topic (empty = as in the head before), id.
     ValidateHead, validate, Validate, 21 { ticket: u64, deadline_us: u32, payload_len: u32, network: u16, topic_len: u16, id_len: u8, }
-    /// A verdict.
-    VerdictHead, verdict, Verdict, 13 { ticket: u64, network: u16, reason: u16, verdict: u8, }
+    /// A verdict. Names: text.
+    VerdictHead, verdict, Verdict, 14 { ticket: u64, network: u16, reason: u16, verdict: u8, text_len: u8, }
     /// An accepted message. Names: topic (empty = as in the head before), id.
     DeliverHead, deliver, Deliver, 17 { counter: u64, payload_len: u32, network: u16, topic_len: u16, id_len: u8, }
     /// Records that were dropped.

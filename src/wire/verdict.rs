@@ -112,6 +112,8 @@ reasons! {
     Paused = 43, "paused", false;
     /// The verifier that had it went away and no other one came in time.
     VerifierLost = 44, "verifier-lost", false;
+    /// Verifiers contradict each other: one group accepted it, a later one rejected it.
+    VerifierConflict = 45, "verifier-conflict", false;
     /// The agent was shutting down.
     Shutdown = 50, "shutdown", false;
     /// The network's road failed and was restarted.

@@ -47,6 +47,7 @@ fn hello() -> Frame {
         verify: window,
         consume: window,
         consumer: "".into(),
+        group: "".into(),
         cursor: Cursor::default(),
         policy: None,
     };

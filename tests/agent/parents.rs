@@ -25,6 +25,7 @@ impl Raw {
             verify: window,
             consume: window,
             consumer: "".into(),
+            group: "".into(),
             cursor: Cursor::default(),
             policy: None,
         };

@@ -146,7 +146,7 @@ impl Harness {
             snapshot: snapshot.clone(),
         };
         let directory = Arc::new(Directory::new(vec![network], gossip.clone(), 16));
-        let terms = NetworkTerms { name: "test".into(), deadline: Duration::from_secs(30), max_payload: 1 << 20 };
+        let terms = NetworkTerms { name: "test".into(), deadline: Duration::from_secs(30), max_payload: 1 << 20, groups: Vec::new() };
         let listener = Listener::bind(&Address::Memory(name.into()), 1_000, Limits::default()).await.unwrap();
         let parents = Parents {
             control: Control::new(&directory, Duration::from_secs(10)),
@@ -155,8 +155,9 @@ impl Harness {
             terms: Arc::new(AgentTerms { networks: vec![terms], ..AgentTerms::default() }),
             shutdown: down,
         };
-        tokio::spawn(serve(listener, parents));
-        let builder = Client::builder(format!("memory:{name}")).verify("test", VerifyOptions { window: WINDOW });
+        tokio::spawn(serve(vec![listener], parents));
+        let builder =
+            Client::builder(format!("memory:{name}")).verify("test", VerifyOptions { window: WINDOW, ..VerifyOptions::default() });
         let client = builder.consume("test", ConsumeOptions { window: WINDOW, ..ConsumeOptions::default() }).connect().await.unwrap();
         let consumed = Arc::new(AtomicU64::new(0));
         tokio::spawn(accept(client.verifier("test").unwrap()));

@@ -61,8 +61,11 @@ impl Place {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No grant names it.
-    #[error("{0} is granted nothing: add an [[attach.grant]] with its uid")]
+    #[error("{0} is granted nothing: add an [[attach.grant]] with its uid or token")]
     Stranger(String),
+    /// No valid token.
+    #[error("{0} has not proven who it is: give the parent the content of a token file that [[attach.zeromq.token]] names")]
+    Unproven(String),
     /// Every place is taken.
     #[error("{0} sessions are attached, which is the bound of {1}: end one, or raise it")]
     Full(u32, &'static str),
@@ -73,7 +76,7 @@ impl Refusal {
     #[must_use]
     pub fn code(&self) -> RefuseCode {
         match self {
-            Self::Stranger(_) => RefuseCode::RoleNotGranted,
+            Self::Stranger(_) | Self::Unproven(_) => RefuseCode::RoleNotGranted,
             Self::Full(..) => RefuseCode::TooManySessions,
         }
     }
@@ -86,7 +89,7 @@ impl Admission {
         let grants = settings.grant.iter().map(|grant| {
             let roles = grant.roles.iter().fold(Roles::NONE, |roles, role| roles | role_bits(*role));
             Granted {
-                who: grant.uid,
+                who: grant.who(),
                 grants: grant.networks.iter().map(|name| Grant { network: name.as_str().into(), roles }).collect(),
                 sessions: Places::new(grant.max_sessions, "its grant's max_sessions"),
             }
@@ -96,7 +99,10 @@ impl Admission {
 
     /// A place for a session of `credential`, with everything that it is granted.
     pub(super) fn admit(&self, credential: &Credential) -> Result<Place, Refusal> {
-        let matching: Vec<&Granted> = self.grants.iter().filter(|granted| self.is(granted.who, credential)).collect();
+        if let Credential::Unproven(_) = credential {
+            return Err(Refusal::Unproven(credential.to_string()));
+        }
+        let matching: Vec<&Granted> = self.grants.iter().filter(|granted| self.is(&granted.who, credential)).collect();
         if matching.is_empty() {
             return Err(Refusal::Stranger(credential.to_string()));
         }
@@ -107,13 +113,15 @@ impl Admission {
         Ok(Place { grants, _all: all, _own: own })
     }
 
-    fn is(&self, who: Who, credential: &Credential) -> bool {
+    fn is(&self, who: &Who, credential: &Credential) -> bool {
         match (who, credential) {
-            (Who::Uid(uid), Credential::Uid { uid: theirs, .. }) => uid == *theirs,
+            (Who::Uid(uid), Credential::Uid { uid: theirs, .. }) => uid == theirs,
             (Who::OwnUser, Credential::Uid { uid: theirs, .. }) => self.own_uid == *theirs,
             // The memory transport ends in this very process.
             (Who::OwnUser, Credential::Memory(_)) => true,
-            (Who::Uid(_), Credential::Memory(_)) => false,
+            (Who::OwnUser, Credential::Token(name)) => **name == *Credential::OWN,
+            (Who::Token(name), Credential::Token(theirs)) => **name == **theirs,
+            (Who::Uid(_) | Who::Token(_), _) | (Who::OwnUser, Credential::Unproven(_)) => false,
         }
     }
 }
@@ -123,5 +131,10 @@ fn role_bits(role: Role) -> Roles {
         Role::Verify => Roles::VERIFY,
         Role::Consume => Roles::CONSUME,
         Role::Produce => Roles::PRODUCE,
+        Role::Shadow => Roles::SHADOW,
     }
 }
+
+#[cfg(test)]
+#[path = "admit_tests.rs"]
+mod tests;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use futures::future::try_join_all;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
@@ -15,7 +16,7 @@ use crate::agent::Holder;
 use crate::agent::control::Control;
 use crate::agent::directory::Directory;
 use crate::session::{AgentEnd, AgentTerms};
-use crate::transports::{Link, LinkError, Listener};
+use crate::transports::{Address, Link, LinkError, Listener};
 use crate::wire::SessionId;
 
 /// Names of sessions among the subscriptions; never reused while the agent runs.
@@ -36,16 +37,21 @@ pub struct Parents {
     pub shutdown: watch::Receiver<bool>,
 }
 
-/// Accepts parents until the agent shuts down, then waits for their sessions to end.
+/// Accepts parents at every listener until the agent shuts down, then waits for their sessions to end.
 ///
 /// # Errors
-/// [`LinkError`] when no further parent can be accepted; the sessions are ended by that.
-pub async fn serve(mut listener: Listener, parents: Parents) -> Result<(), LinkError> {
+/// [`LinkError`] when one of them accepts no further parent; all sessions are ended by that.
+pub async fn serve(listeners: Vec<Listener>, parents: Parents) -> Result<(), LinkError> {
+    try_join_all(listeners.into_iter().map(|listener| accept(listener, parents.clone()))).await.map(drop)
+}
+
+async fn accept(mut listener: Listener, parents: Parents) -> Result<(), LinkError> {
+    let via = listener.address().clone();
     let mut sessions = JoinSet::new();
     let mut shutdown = parents.shutdown.clone();
     loop {
         tokio::select! {
-            link = listener.accept() => drop(sessions.spawn(attach(link?, parents.clone()))),
+            link = listener.accept() => drop(sessions.spawn(attach(link?, via.clone(), parents.clone()))),
             // Takes the ended ones out of the set, which keeps it as small as the bound on sessions.
             Some(ended) = sessions.join_next(), if !sessions.is_empty() => look(ended),
             _ = shutdown.wait_for(|down| *down) => break,
@@ -64,7 +70,7 @@ fn look(ended: Result<(), JoinError>) {
     }
 }
 
-async fn attach(link: Link, parents: Parents) {
+async fn attach(link: Link, via: Address, parents: Parents) {
     let peer = link.peer.clone();
     match parents.admission.admit(&peer) {
         Err(refusal) => {
@@ -77,7 +83,7 @@ async fn attach(link: Link, parents: Parents) {
             let max_window = parents.terms.max_window;
             let end = AgentEnd::new(place.grants.clone(), parents.terms, session, Instant::now());
             let steers = parents.directory.networks.iter().all(|network| place.may_produce(&network.name));
-            let parent = Parent { holder, owner: peer.owner(), steers };
+            let parent = Parent { holder, owner: peer.owner(), steers, via };
             let attached = metrics::gauge!("pmq_attach_sessions");
             attached.increment(1.0);
             let ended = Session::new(end, parents.directory, parents.control, parent, max_window).run(link, parents.shutdown).await;

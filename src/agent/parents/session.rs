@@ -16,7 +16,7 @@ use crate::agent::control::{Control, ControlError, Reply, publish_status};
 use crate::agent::directory::Directory;
 use crate::pipeline::{Cut, Down, LinkId, Up};
 use crate::session::{AgentEnd, Counts, Dead, SendError, Violation};
-use crate::transports::{FrameStream, Link, LinkError};
+use crate::transports::{Address, FrameStream, Link, LinkError};
 use crate::wire::{Frame, MessageId, Offer, PublishStatus, Record, RefuseCode, VerdictRefused, Window};
 
 /// Items that one turn takes from the drivers.
@@ -62,6 +62,7 @@ pub(super) struct Parent {
     pub(super) holder: Holder,
     pub(super) owner: Arc<str>,
     pub(super) steers: bool,
+    pub(super) via: Address,
 }
 
 /// A session that runs.
@@ -75,6 +76,8 @@ pub(super) struct Session {
     pub(super) owner: Arc<str>,
     /// Whether it may change who connects to the agent: what concerns every network takes the produce role on every network.
     pub(super) steers: bool,
+    /// Where it came in.
+    pub(super) via: Address,
     /// The largest window that a parent may have, by network and role.
     pub(super) max_window: Window,
     pub(super) attached: Vec<Attached>,
@@ -86,7 +89,7 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(end: AgentEnd, directory: Arc<Directory>, control: Control, parent: Parent, max_window: Window) -> Self {
-        let Parent { holder, owner, steers } = parent;
+        let Parent { holder, owner, steers, via } = parent;
         Self {
             end,
             directory,
@@ -94,6 +97,7 @@ impl Session {
             holder,
             owner,
             steers,
+            via,
             max_window,
             attached: Vec::new(),
             // Replaced at the hello, when the windows are known.

@@ -80,15 +80,19 @@ pub enum Role {
     Consume,
     /// Publishes, subscribes, steers.
     Produce,
+    /// Gets what verifiers get; its verdicts have no effect.
+    Shadow,
 }
 
-/// A user of this machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Whom a grant is for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Who {
     /// The user that runs the agent.
     OwnUser,
     /// A user by number.
     Uid(u32),
+    /// Whoever holds a token, by the token's name.
+    Token(String),
 }
 
 impl<'de> Deserialize<'de> for Who {
@@ -113,17 +117,19 @@ impl<'de> Deserialize<'de> for Who {
     }
 }
 
-/// What one user's parents may do. Whatever no grant names is refused by name.
+/// What the parents of one user, or of the holders of one token, may do. Whatever no grant names is refused by name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Grant {
     /// Whose parents: a uid, or "self" for the user that runs the agent.
     pub uid: Who,
+    /// In place of `uid`: the name of a token.
+    pub token: Option<String>,
     /// Roles that they may claim.
     pub roles: Vec<Role>,
     /// Networks that they may claim, by name; "*" = all.
     pub networks: Vec<String>,
-    /// Sessions of that user at a time.
+    /// Sessions of that user, or with that token, at a time.
     pub max_sessions: u32,
 }
 
@@ -131,22 +137,37 @@ impl Default for Grant {
     fn default() -> Self {
         Self {
             uid: Who::OwnUser,
-            roles: vec![Role::Verify, Role::Consume, Role::Produce],
+            token: None,
+            roles: vec![Role::Verify, Role::Consume, Role::Produce, Role::Shadow],
             networks: vec!["*".to_owned()],
             max_sessions: 16,
         }
     }
 }
 
-/// A grant that grants nothing.
+/// A grant that cannot work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{key}` is empty or 0, so this grant allows nothing; {mend}")]
-pub struct GrantError {
-    key: &'static str,
-    mend: &'static str,
+pub enum GrantError {
+    /// It grants nothing.
+    #[error("`{key}` is empty or 0, so this grant allows nothing; {mend}")]
+    Nothing {
+        /// The key.
+        key: &'static str,
+        /// What would be right.
+        mend: &'static str,
+    },
+    /// For two at once.
+    #[error("`token` stands beside a `uid`, and a grant is for one of them; write two grants")]
+    Two,
 }
 
 impl Grant {
+    /// Whom it is for.
+    #[must_use]
+    pub fn who(&self) -> Who {
+        self.token.clone().map_or_else(|| self.uid.clone(), Who::Token)
+    }
+
     /// Whether it covers that network.
     #[must_use]
     pub fn covers(&self, network: &str) -> bool {
@@ -158,14 +179,20 @@ impl Grant {
     /// # Errors
     /// [`GrantError`], whose text names the key in backticks.
     pub fn check(&self) -> Result<(), GrantError> {
+        if self.token.is_some() && self.uid != Who::OwnUser {
+            return Err(GrantError::Two);
+        }
         if self.roles.is_empty() {
-            return Err(GrantError { key: "roles", mend: "name some of \"verify\", \"consume\", \"produce\", or delete the grant" });
+            return Err(GrantError::Nothing {
+                key: "roles",
+                mend: "name some of \"verify\", \"consume\", \"produce\", \"shadow\", or delete the grant",
+            });
         }
         if self.networks.is_empty() {
-            return Err(GrantError { key: "networks", mend: "name networks, or \"*\" for all, or delete the grant" });
+            return Err(GrantError::Nothing { key: "networks", mend: "name networks, or \"*\" for all, or delete the grant" });
         }
         if self.max_sessions == 0 {
-            return Err(GrantError { key: "max_sessions", mend: "take at least 1, or delete the grant" });
+            return Err(GrantError::Nothing { key: "max_sessions", mend: "take at least 1, or delete the grant" });
         }
         Ok(())
     }

@@ -151,6 +151,7 @@ async fn the_status_names_the_agent(place: Place) {
     match agent {
         Credential::Uid { uid, pid, .. } => assert_eq!((uid, pid), (rustix::process::geteuid().as_raw(), Some(std::process::id() as i32))),
         Credential::Memory(name) => assert!(place.address.to_string().ends_with(&*name)),
+        other => panic!("{other}"),
     }
     assert_eq!((&*networks[0].network, networks[0].deadline), ("weather", Duration::from_secs(4)));
 }

@@ -78,7 +78,12 @@ async fn soon<F: Future>(what: &str, future: F) -> F::Output {
 }
 
 fn terms(timing: Timing) -> Arc<AgentTerms> {
-    let network = |name: &str| NetworkTerms { name: name.into(), deadline: Duration::from_secs(4), max_payload: 1 << 20 };
+    let network = |name: &str| NetworkTerms {
+        name: name.into(),
+        deadline: Duration::from_secs(4),
+        max_payload: 1 << 20,
+        groups: vec!["first".into(), "second".into()],
+    };
     Arc::new(AgentTerms { networks: vec![network("weather"), network("quakes")], timing, ..AgentTerms::default() })
 }
 

@@ -216,7 +216,7 @@ async fn one_verifier_for_a_declared_network(place: Place) {
 async fn the_window_is_what_was_asked_for(place: Place) {
     let mut listener = place.listen().await;
     let window = Window { messages: 3, bytes: 1000 };
-    let builder = place.builder().verify("weather", VerifyOptions { window });
+    let builder = place.builder().verify("weather", VerifyOptions { window, ..VerifyOptions::default() });
     let (client, agent) = tokio::join!(builder.connect(), async {
         let mut agent = Agent::accept(&mut listener).await;
         agent.welcome(Cursor::default()).await;

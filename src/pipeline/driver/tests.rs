@@ -84,7 +84,7 @@ impl Bench {
     }
 
     async fn verdict(&mut self, link: u32, tickets: &[Ticket], verdict: Verdict) {
-        let judged = tickets.iter().map(|&ticket| Judged { network: 3, ticket, verdict, reason: 0 });
+        let judged = tickets.iter().map(|&ticket| Judged { network: 3, ticket, verdict, reason: 0, text: "" });
         let frame = self.encoder.frame(SessionId(1), judged).unwrap();
         let released = Outstanding { messages: tickets.len() as u32, bytes: 10 * tickets.len() as u64 };
         self.ups.send(Up::Verdicts(LinkId(link), 3, frame, released)).await.unwrap();
@@ -154,7 +154,7 @@ async fn verdicts_come_before_arrivals() {
     let (ticket, _) = offer(&mut verifier).await;
     // One thread, and nothing is awaited that would let the driver in: both stand in its channels when it wakes.
     bench.arrivals.try_send(arrival(2, vec![0; 1 << 21], Instant::now())).unwrap();
-    let frame = bench.encoder.frame(SessionId(1), [Judged { network: 3, ticket, verdict: Verdict::Accept, reason: 0 }]).unwrap();
+    let frame = bench.encoder.frame(SessionId(1), [Judged { network: 3, ticket, verdict: Verdict::Accept, reason: 0, text: "" }]).unwrap();
     bench.ups.try_send(Up::Verdicts(LinkId(1), 3, frame, Outstanding { messages: 1, bytes: 10 })).unwrap();
     assert_eq!(bench.report().await, (1, Verdict::Accept, Reason::Verified), "although it was sent after the message");
     assert_eq!(bench.report().await, (2, Verdict::Ignore, Reason::QueueFull));

@@ -34,6 +34,7 @@ impl AgentEnd {
                 verify: capped(item.verify, max),
                 consume: capped(item.consume, max),
                 consumer: item.consumer.into(),
+                group: item.group.into(),
                 cursor: item.cursor,
                 policy: item.policy,
             };
@@ -67,7 +68,21 @@ impl AgentEnd {
         if !missing.is_empty() {
             return Err(Violation::RoleNotGranted { network, roles: missing });
         }
+        if item.roles.contains(Roles::VERIFY | Roles::SHADOW) {
+            return Err(Violation::BothJudges(network));
+        }
+        self.group(place, item)?;
         Ok(place)
+    }
+
+    /// A group that is named must be one of the network's.
+    fn group(&self, place: usize, item: &Wanted<'_>) -> Result<(), Violation> {
+        let groups = self.terms.networks.get(place).map(|terms| &terms.groups[..]).unwrap_or_default();
+        if item.group.is_empty() || groups.iter().any(|group| **group == *item.group) {
+            return Ok(());
+        }
+        let known = if groups.is_empty() { "one without a name: leave it empty".to_owned() } else { groups.join(", ") };
+        Err(Violation::GroupUnknown { network: item.network.to_owned(), group: item.group.to_owned(), known })
     }
 
     /// Answers the hello. `cursors`: as of where each network's consumer is served, in the hello's order (anything for networks without the consume role).

@@ -14,7 +14,7 @@ use super::event::{AgentEvent, Counts};
 use super::ledger::{Tickets, Unacked};
 use super::pulse::{Beat, Pulse};
 use super::{AgentTerms, Dead, Grant, SendError, Violation};
-use crate::wire::message::{Item, Judged, Ping, Refuse};
+use crate::wire::message::{Item, Ping, Refuse};
 use crate::wire::{Encoder, Frame, Kind, Outstanding, RefuseCode, Roles, SessionId};
 
 /// Where the session stands.
@@ -64,7 +64,8 @@ pub struct AgentEnd {
     pings: u64,
     /// Buffers that are reused from frame to frame.
     batch: Vec<Frame>,
-    judged: Vec<(Judged, Outstanding)>,
+    /// Of the verdicts of one frame: the network and what it releases, `None` for those that were refused.
+    judged: Vec<Option<(u16, Outstanding)>>,
 }
 
 impl AgentEnd {
@@ -217,7 +218,7 @@ impl AgentEnd {
             return Err(SendError::NotAttached);
         }
         let entry = self.networks.get_mut(usize::from(network)).ok_or(SendError::Network(network))?;
-        if entry.roles.contains(role) { Ok(entry) } else { Err(SendError::Role { network, role }) }
+        if entry.roles.serves(role) { Ok(entry) } else { Err(SendError::Role { network, role }) }
     }
 }
 

@@ -69,47 +69,51 @@ impl AgentEnd {
     fn verdicts(&mut self, frame: Frame) -> Result<(), Violation> {
         let mut judged = std::mem::take(&mut self.judged);
         judged.clear();
-        let result = self.sort_verdicts(&frame, &mut judged);
-        let sorted = result.and_then(|all_known| {
-            let first = judged.first().map_or(0, |(verdict, _)| verdict.network);
-            if all_known && judged.iter().all(|(verdict, _)| verdict.network == first) {
-                let released = sum(&judged);
-                self.events.push_back(AgentEvent::Verdicts { network: first, frame, released });
-                return Ok(());
-            }
-            judged.sort_by_key(|(verdict, _)| verdict.network);
-            for group in judged.chunk_by(|(a, _), (b, _)| a.network == b.network) {
-                let frame = self.encoder.frame(self.session, group.iter().map(|(verdict, _)| *verdict))?;
-                let network = group.first().map_or(0, |(verdict, _)| verdict.network);
-                self.events.push_back(AgentEvent::Verdicts { network, frame, released: sum(group) });
-            }
-            Ok(())
-        });
+        let sorted = self.sort_verdicts(&frame, &mut judged).and_then(|()| self.pass_on(frame, &judged));
         self.judged = judged;
         sorted
     }
 
-    /// Releases what is open and refuses the rest; answers whether everything was open.
-    fn sort_verdicts(&mut self, frame: &Frame, judged: &mut Vec<(Judged, Outstanding)>) -> Result<bool, Violation> {
-        let mut all_known = true;
-        for verdict in frame.items::<Judged>()? {
-            let network = self.networks.get_mut(usize::from(verdict.network));
-            let released = match network {
-                Some(network) if network.roles.contains(Roles::VERIFY) => network.verify.release(verdict.ticket),
+    /// One event a network: the frame as it came if all of it is for one network and was open, what remains of it otherwise.
+    fn pass_on(&mut self, frame: Frame, judged: &[Option<(u16, Outstanding)>]) -> Result<(), Violation> {
+        let of = |network: u16| judged.iter().flatten().filter(move |(of, _)| *of == network).map(|(_, part)| part);
+        if let Some(&Some((network, _))) = judged.first()
+            && judged.iter().all(|entry| entry.is_some_and(|(of, _)| of == network))
+        {
+            self.events.push_back(AgentEvent::Verdicts { network, frame, released: sum(of(network)) });
+            return Ok(());
+        }
+        let mut networks: Vec<u16> = judged.iter().flatten().map(|(network, _)| *network).collect();
+        networks.sort_unstable();
+        networks.dedup();
+        for network in networks {
+            let open = frame.items::<Judged<'_>>()?.zip(judged).filter(|(verdict, entry)| entry.is_some() && verdict.network == network);
+            // A part of a frame that came fits a frame.
+            let part = self.encoder.frame(self.session, open.map(|(verdict, _)| verdict))?;
+            self.events.push_back(AgentEvent::Verdicts { network, frame: part, released: sum(of(network)) });
+        }
+        Ok(())
+    }
+
+    /// Releases what is open and refuses the rest.
+    fn sort_verdicts(&mut self, frame: &Frame, judged: &mut Vec<Option<(u16, Outstanding)>>) -> Result<(), Violation> {
+        for verdict in frame.items::<Judged<'_>>()? {
+            let released = match self.networks.get_mut(usize::from(verdict.network)) {
+                Some(network) if network.roles.serves(Roles::VERIFY) => {
+                    let released = network.verify.release(verdict.ticket);
+                    if released.is_none() {
+                        self.unknown_ticket(verdict.network, verdict.ticket)?;
+                    }
+                    released
+                }
                 _ => {
-                    all_known = false;
                     self.forbidden(verdict.network, Roles::VERIFY, verdict.ticket.0)?;
-                    continue;
+                    None
                 }
             };
-            if let Some(released) = released {
-                judged.push((verdict, released));
-            } else {
-                all_known = false;
-                self.unknown_ticket(verdict.network, verdict.ticket)?;
-            }
+            judged.push(released.map(|released| (verdict.network, released)));
         }
-        Ok(all_known)
+        Ok(())
     }
 
     fn unknown_ticket(&mut self, network: u16, ticket: Ticket) -> Result<(), Violation> {
@@ -132,7 +136,7 @@ impl AgentEnd {
 
     /// Whether the session has that role there; what it has not is refused.
     pub(super) fn allowed(&mut self, network: u16, role: Roles, about: u64) -> Result<bool, Violation> {
-        if self.networks.get(usize::from(network)).is_some_and(|of| of.roles.contains(role)) {
+        if self.networks.get(usize::from(network)).is_some_and(|of| of.roles.serves(role)) {
             return Ok(true);
         }
         self.forbidden(network, role, about)?;
@@ -183,9 +187,6 @@ impl AgentEnd {
     }
 }
 
-fn sum(judged: &[(Judged, Outstanding)]) -> Outstanding {
-    judged.iter().fold(Outstanding::default(), |sum, (_, part)| Outstanding {
-        messages: sum.messages + part.messages,
-        bytes: sum.bytes + part.bytes,
-    })
+fn sum<'a>(parts: impl Iterator<Item = &'a Outstanding>) -> Outstanding {
+    parts.fold(Outstanding::default(), |sum, part| Outstanding { messages: sum.messages + part.messages, bytes: sum.bytes + part.bytes })
 }

@@ -63,6 +63,7 @@ impl ParentEnd {
             verify: want.verify,
             consume: want.consume,
             consumer: &want.consumer,
+            group: &want.group,
             cursor: want.cursor,
             policy: want.policy,
             software: if index == 0 { software } else { "" },

@@ -111,7 +111,7 @@ impl ParentEnd {
 
     fn offers(&mut self, frame: Frame) -> Result<(), Violation> {
         for Offered { network, ticket, payload, .. } in frame.items::<Offered<'_>>()? {
-            let of = self.networks.get_mut(usize::from(network)).filter(|of| of.want.roles.contains(Roles::VERIFY));
+            let of = self.networks.get_mut(usize::from(network)).filter(|of| of.want.roles.serves(Roles::VERIFY));
             if !of.is_some_and(|of| of.verify.take(ticket, payload.len())) {
                 let detail = "an offer beyond the window, for an open ticket, or where none was asked for";
                 return Err(Violation::Credit { what: "verify", network, detail });

@@ -1,26 +1,34 @@
 //! What goes to the agent.
 
+use std::borrow::Borrow;
+
 use bytes::Bytes;
 
 use super::{Network, ParentEnd, State};
 use crate::session::{Request, SendError};
-use crate::wire::message::{Ack, AllowList, Credit, Judged, Mark, Pause, Publish, Refuse, Resume, Subscribe, Thresholds, Unsubscribe};
+use crate::wire::message::{
+    Ack, AllowList, Credit, Judged, MAX_REASON, Mark, Pause, Publish, Refuse, Resume, Subscribe, Thresholds, Unsubscribe,
+};
 use crate::wire::{Item, RefuseCode, Roles, Window};
 
 impl ParentEnd {
-    /// Sends verdicts. Those for tickets that are not open (answered before, or of a former session) are left out.
+    /// Sends verdicts. Those for tickets that are not open (answered before, or of a former session) are left out; a text that is longer
+    /// than [`MAX_REASON`] is cut.
     ///
     /// Returns how many were sent.
     ///
     /// # Errors
     /// [`SendError`], and nothing has changed.
-    pub fn verdicts(&mut self, verdicts: &[Judged]) -> Result<usize, SendError> {
+    pub fn verdicts<'a, V: Borrow<Judged<'a>>>(&mut self, verdicts: impl IntoIterator<Item = V>) -> Result<usize, SendError> {
         self.room()?;
         let networks = &mut self.networks;
         let mut sent = 0;
         let mut open = verdicts
-            .iter()
-            .copied()
+            .into_iter()
+            .map(|verdict| {
+                let Judged { text, .. } = *verdict.borrow();
+                Judged { text: text.get(..text.floor_char_boundary(MAX_REASON)).unwrap_or_default(), ..*verdict.borrow() }
+            })
             .filter(|verdict| {
                 let known = networks.get_mut(usize::from(verdict.network)).and_then(|of| of.verify.release(verdict.ticket)).is_some();
                 sent += usize::from(known);
@@ -137,6 +145,6 @@ impl ParentEnd {
 
     fn network(&mut self, network: u16, role: Roles) -> Result<&mut Network, SendError> {
         let entry = self.networks.get_mut(usize::from(network)).ok_or(SendError::Network(network))?;
-        if entry.want.roles.contains(role) { Ok(entry) } else { Err(SendError::Role { network, role }) }
+        if entry.want.roles.serves(role) { Ok(entry) } else { Err(SendError::Role { network, role }) }
     }
 }

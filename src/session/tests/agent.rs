@@ -11,8 +11,8 @@ fn refusal(event: Option<ParentEvent>) -> (RefuseCode, bool, String) {
     }
 }
 
-fn accept(network: u16, ticket: u64) -> Judged {
-    Judged { network, ticket: Ticket(ticket), verdict: Verdict::Accept, reason: 0 }
+fn accept(network: u16, ticket: u64) -> Judged<'static> {
+    Judged { network, ticket: Ticket(ticket), verdict: Verdict::Accept, reason: 0, text: "" }
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_second_or_foreign_verdict_releases_nothing_and_is_answered() {
         .iter()
         .map(|event| match event {
             AgentEvent::Verdicts { network, frame, released } => {
-                (*network, frame.items::<Judged>().unwrap().map(|judged| judged.ticket.0).collect(), *released)
+                (*network, frame.items::<Judged<'_>>().unwrap().map(|judged| judged.ticket.0).collect(), *released)
             }
             other => panic!("{other:?}"),
         })
@@ -103,7 +103,7 @@ fn verdicts_of_one_network_are_handed_on_as_they_came() {
 
 #[test]
 fn a_frame_of_another_session_changes_nothing() {
-    let mut pair = Pair::attached(vec![want("quakes", Roles::ALL)]);
+    let mut pair = Pair::attached(vec![want("quakes", Roles::PARENT)]);
     pair.agent.validate(0, &[offer(1, 10, pair.now)], pair.now).unwrap();
     pair.settle();
     pair.parent_events();
@@ -117,7 +117,7 @@ fn a_frame_of_another_session_changes_nothing() {
 
 #[test]
 fn overruns_change_nothing() {
-    let mut pair = Pair::attached(vec![want("quakes", Roles::ALL)]);
+    let mut pair = Pair::attached(vec![want("quakes", Roles::PARENT)]);
     let offers: Vec<Offer> = (0..5).map(|ticket| offer(ticket, 10, pair.now)).collect();
     assert_eq!(pair.agent.validate(0, &offers, pair.now), Err(SendError::Overrun { network: 0, at: 4 }));
     assert_eq!((pair.agent.unverified(0), pair.agent.poll_frame().is_none()), (Outstanding::default(), true));
@@ -130,7 +130,7 @@ fn overruns_change_nothing() {
     assert_eq!(pair.agent.records(0, &five), Err(SendError::Overrun { network: 0, at: 4 }));
     pair.agent.records(0, &five[..4]).unwrap();
     // A message that no window holds passes alone.
-    let mut pair = Pair::attached(vec![want("quakes", Roles::ALL)]);
+    let mut pair = Pair::attached(vec![want("quakes", Roles::PARENT)]);
     pair.agent.validate(0, &[offer(1, 5000, pair.now)], pair.now).unwrap();
     pair.settle();
     assert!(pair.parent.is_attached());

@@ -4,6 +4,7 @@
 mod agent;
 mod garbage;
 mod heartbeat;
+mod judges;
 mod parent;
 mod schedule;
 mod world;
@@ -19,7 +20,7 @@ use crate::wire::{Cursor, Frame, Limits, MessageId, Offer, Roles, SessionId, Tic
 const WINDOW: Window = Window { messages: 4, bytes: 100 };
 
 fn terms() -> Arc<AgentTerms> {
-    let network = |name: &str| NetworkTerms { name: name.into(), deadline: Duration::from_secs(4), max_payload: 1000 };
+    let network = |name: &str| NetworkTerms { name: name.into(), deadline: Duration::from_secs(4), max_payload: 1000, groups: Vec::new() };
     let limits = Limits { head: 8192, payloads: 8192 };
     Arc::new(AgentTerms {
         limits,
@@ -32,7 +33,16 @@ fn terms() -> Arc<AgentTerms> {
 }
 
 fn want(network: &str, roles: Roles) -> Want {
-    Want { network: network.into(), roles, verify: WINDOW, consume: WINDOW, consumer: "c".into(), cursor: Cursor::default(), policy: None }
+    Want {
+        network: network.into(),
+        roles,
+        verify: WINDOW,
+        consume: WINDOW,
+        consumer: "c".into(),
+        group: "".into(),
+        cursor: Cursor::default(),
+        policy: None,
+    }
 }
 
 fn grant(network: &str, roles: Roles) -> Grant {

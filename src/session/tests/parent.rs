@@ -5,7 +5,7 @@ use crate::wire::message::{Delivered, Judged, Lost, Offered};
 use crate::wire::{Encoder, GapReason, RefuseCode, Verdict};
 
 fn attached() -> Pair {
-    Pair::attached(vec![want("quakes", Roles::ALL)])
+    Pair::attached(vec![want("quakes", Roles::PARENT)])
 }
 
 fn delivered(counter: u64) -> Delivered<'static> {
@@ -62,7 +62,7 @@ fn verdicts_for_tickets_that_are_not_open_stay_here() {
     let mut pair = attached();
     pair.agent.validate(0, &[offer(1, 5, pair.now)], pair.now).unwrap();
     pair.settle();
-    let verdict = |ticket| Judged { network: 0, ticket: Ticket(ticket), verdict: Verdict::Ignore, reason: 0 };
+    let verdict = |ticket| Judged { network: 0, ticket: Ticket(ticket), verdict: Verdict::Ignore, reason: 0, text: "" };
     assert_eq!(pair.parent.verdicts(&[verdict(1), verdict(1), verdict(2)]), Ok(1));
     pair.settle();
     assert_eq!((pair.agent.counts(), pair.agent.unverified(0).messages), (Counts::default(), 0));

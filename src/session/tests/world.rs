@@ -195,7 +195,7 @@ impl World {
                     self.offer();
                 }
                 AgentEvent::Verdicts { network: 0, frame, released } => {
-                    let judged: Vec<Judged> = frame.items().unwrap().collect();
+                    let judged: Vec<Judged<'_>> = frame.items().unwrap().collect();
                     assert_eq!(released.messages as usize, judged.len());
                     for verdict in judged {
                         self.tickets.get_mut(&verdict.ticket.0).unwrap().verdicts += 1;
@@ -250,8 +250,8 @@ impl World {
     }
 
     fn judge(&mut self, count: usize) {
-        let verdict = |ticket| Judged { network: 0, ticket: Ticket(ticket), verdict: Verdict::Accept, reason: 0 };
-        let judged: Vec<Judged> = self.to_judge.drain(..count.min(self.to_judge.len())).map(verdict).collect();
+        let verdict = |ticket| Judged { network: 0, ticket: Ticket(ticket), verdict: Verdict::Accept, reason: 0, text: "" };
+        let judged: Vec<Judged<'_>> = self.to_judge.drain(..count.min(self.to_judge.len())).map(verdict).collect();
         if self.parent.is_attached() {
             assert_eq!(self.parent.verdicts(&judged), Ok(judged.len()));
             // A second time: nothing leaves.

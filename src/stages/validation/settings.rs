@@ -1,5 +1,6 @@
 //! Settings of the validation queue.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -48,13 +49,27 @@ pub struct Settings {
     pub max_messages: u32,
     /// Most payload bytes pending; a message that does not fit is settled by `fallback.queue_full`.
     pub max_bytes: ByteSize,
+    /// Groups of verifiers, by name. Without any: one group, and the verdict of any one of its members counts. With some: a chain, in which a
+    /// message needs the Accept of one member of each group, in this order.
+    pub groups: Vec<String>,
     /// What takes the place of a verdict that does not come.
     pub fallback: Fallbacks,
 }
 
+/// Most groups of a chain.
+const MAX_GROUPS: usize = 16;
+/// Longest name of a group, in bytes.
+const MAX_GROUP_NAME: usize = 64;
+
 impl Default for Settings {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(4), max_messages: 65_536, max_bytes: ByteSize::mib(64), fallback: Fallbacks::default() }
+        Self {
+            deadline: Duration::from_secs(4),
+            max_messages: 65_536,
+            max_bytes: ByteSize::mib(64),
+            groups: Vec::new(),
+            fallback: Fallbacks::default(),
+        }
     }
 }
 
@@ -73,7 +88,26 @@ impl StageSettings for Settings {
                 "every message would be dropped at once; use at least the largest message",
             ));
         }
+        self.check_groups()?;
         Ok(Part::Store(Box::new(self)))
+    }
+}
+
+impl Settings {
+    fn check_groups(&self) -> Result<(), SettingError> {
+        if self.groups.len() > MAX_GROUPS {
+            return Err(SettingError::new("groups", format!("{} names", self.groups.len()), format!("name at most {MAX_GROUPS} groups")));
+        }
+        for (at, name) in self.groups.iter().enumerate() {
+            let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+            if name.is_empty() || name.len() > MAX_GROUP_NAME || !letters {
+                return Err(SettingError::new("groups", format!("{name:?}"), "a name has 1 to 64 letters, digits, - and _"));
+            }
+            if self.groups.iter().take(at).any(|other| other == name) {
+                return Err(SettingError::new("groups", format!("{name:?}"), "it stands there twice: a message passes each group once"));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -112,6 +146,10 @@ impl StoreBlueprint for Settings {
 
     fn deadline(&self) -> Duration {
         self.deadline
+    }
+
+    fn groups(&self) -> Vec<Arc<str>> {
+        self.groups.iter().map(|name| name.as_str().into()).collect()
     }
 
     fn accepts_unverified(&self) -> Vec<Reason> {

@@ -14,12 +14,14 @@ pub struct Wanted<'a> {
     pub network: &'a str,
     /// What for.
     pub roles: Roles,
-    /// Credit for messages to verify.
+    /// Credit for messages to verify, as a verifier or as a shadow.
     pub verify: Window,
     /// Credit for records.
     pub consume: Window,
     /// The consumer's name; empty = its stream ends with the session.
     pub consumer: &'a str,
+    /// The group of verifiers that it joins; empty = the network's first or only one.
+    pub group: &'a str,
     /// Where the consumer stands.
     pub cursor: Cursor,
     /// What happens when it is slow; `None` = as the network's file says.
@@ -48,6 +50,7 @@ impl<'a> Wire<'a> for Wanted<'a> {
             counter: self.cursor.counter,
             network_len: names.text(self.network)?,
             consumer_len: names.text(self.consumer)?,
+            group_len: names.text(self.group)?,
             software_len: names.text(self.software)?,
         })
     }
@@ -66,6 +69,7 @@ impl<'a> Wire<'a> for Wanted<'a> {
             verify: Window { messages: head.verify_messages.into(), bytes: head.verify_bytes.into() },
             consume: Window { messages: head.consume_messages.into(), bytes: head.consume_bytes.into() },
             consumer: names.text(head.consumer_len.into())?,
+            group: names.text(head.group_len.into())?,
             cursor: Cursor { stream: head.stream.into(), counter: head.counter.into() },
             policy,
             software: names.text(head.software_len.into())?,

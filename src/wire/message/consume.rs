@@ -166,7 +166,7 @@ impl<'a> Wire<'a> for Ack {
 pub struct Credit {
     /// Index of the network in the welcome.
     pub network: u16,
-    /// Whose window: [`Roles::VERIFY`] or [`Roles::CONSUME`], never both.
+    /// Whose window: [`Roles::VERIFY`] (also a shadow's) or [`Roles::CONSUME`], never both.
     pub role: Roles,
     /// The window, absolute.
     pub window: Window,

@@ -21,7 +21,7 @@ pub use attach::{Granted, Wanted};
 pub use consume::{Ack, Credit, Delivered, Lost, Unjudged};
 pub use control::{Done, Pause, Ping, Pong, Refuse, Resume};
 pub use produce::{AllowList, Mark, Publish, Published, Subscribe, Thresholds, Unsubscribe};
-pub use verify::{Judged, Offered};
+pub use verify::{Judged, MAX_REASON, Offered};
 
 pub(super) use parts::{NamesIn, NamesOut, PayloadsIn};
 pub(super) use sealed::Wire;

@@ -59,36 +59,44 @@ impl<'a> Wire<'a> for Offered<'a> {
     }
 }
 
+/// Longest text of a verdict, in bytes.
+pub const MAX_REASON: usize = u8::MAX as usize;
+
 /// A verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Judged {
+pub struct Judged<'a> {
     /// Index of the network in the welcome.
     pub network: u16,
     /// As in the offer.
     pub ticket: Ticket,
     /// What is to become of the message.
     pub verdict: Verdict,
-    /// The parent's own code; 0 = none. This version carries it and makes nothing of it.
+    /// The parent's own code for its reason; 0 = none. Counted by the agent.
     pub reason: u16,
+    /// The reason in the parent's own words, for the agent's log; at most [`MAX_REASON`] bytes, empty = none.
+    pub text: &'a str,
 }
 
-impl Item<'_> for Judged {
+impl<'a> Item<'a> for Judged<'a> {
     const KIND: Kind = Kind::Verdict;
 }
 
-impl<'a> Wire<'a> for Judged {
+impl<'a> Wire<'a> for Judged<'a> {
     type Head = VerdictHead;
 
-    fn put(&self, _: &mut NamesOut<'_>) -> Result<VerdictHead, Bad> {
-        Ok(VerdictHead { ticket: self.ticket.0, network: self.network, reason: self.reason, verdict: self.verdict as u8 })
+    fn put(&self, names: &mut NamesOut<'_>) -> Result<VerdictHead, Bad> {
+        let text_len = u8::try_from(self.text.len()).map_err(|_| "a verdict's text is longer than 255 bytes")?;
+        names.text(self.text)?;
+        Ok(VerdictHead { ticket: self.ticket.0, network: self.network, reason: self.reason, verdict: self.verdict as u8, text_len })
     }
 
-    fn get(head: &ArchivedVerdictHead, _: &mut NamesIn<'a>, _: &mut PayloadsIn<'a>) -> Result<Self, Bad> {
+    fn get(head: &ArchivedVerdictHead, names: &mut NamesIn<'a>, _: &mut PayloadsIn<'a>) -> Result<Self, Bad> {
         Ok(Self {
             network: head.network.into(),
             ticket: Ticket(head.ticket.into()),
             verdict: Verdict::from_code(head.verdict).ok_or("unknown verdict code")?,
             reason: head.reason.into(),
+            text: names.text(head.text_len.into())?,
         })
     }
 }
