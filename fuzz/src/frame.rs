@@ -102,7 +102,7 @@ pub fn entries(frame: &Frame) -> bool {
         Hello: Wanted<'_>,
         Welcome: Granted<'_>,
         Validate: Offered<'_>,
-        Verdict: Judged,
+        Verdict: Judged<'_>,
         Deliver: Delivered<'_>,
         Gap: Lost,
         Unverified: Unjudged<'_>,

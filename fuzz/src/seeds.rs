@@ -45,6 +45,8 @@ pub fn seeds(config: impl Fn(&str) -> String) -> Vec<Seed> {
     // origin 0..20; sequence at 20, 8 bytes, big; epoch at 28, 4 bytes, little; tag from 20, without the last 2.
     let fixed = [&[0, 20, 1, 20, 8, 1, 0, 28, 4, 0, 20, 2], &[5; 40][..]].concat();
     seeds.push(("codec_fixed", "all".to_owned(), fixed));
+    // Found by fuzzing: more is trimmed than there is.
+    seeds.push(("codec_fixed", "trim".to_owned(), [&[0, 1, 0, 0, 1, 0, 0, 0, 200], &[7; 5][..]].concat()));
     // origin 2..34; sequence at 0, 2 bytes, little; no epoch; tag 3..9.
     seeds.push(("codec_fixed", "length".to_owned(), [&[2, 32, 0, 0, 2, 0, 1, 6, 3, 0], &[6; 34][..]].concat()));
 
@@ -85,14 +87,17 @@ roles = ["verify", "consume"]
 type Steps = &'static [(&'static str, &'static [&'static [u8]])];
 
 /// A hello of two networks with all roles and windows of 4 messages and 200 bytes, then the welcome.
-const HELLO: &[u8] = &[0, 0, 0, 1, 0, 7, 4, 200, 4, 200, 0, 0, 0, 1, 7, 4, 200, 4, 200, 1, 5, 1];
+const HELLO: &[u8] = &[0, 0, 0, 1, 0, 7, 4, 200, 4, 200, 1, 0, 0, 0, 1, 7, 4, 200, 4, 200, 0, 1, 5, 1];
 const WELCOME: &[u8] = &[12, 2, 1, 0, 1, 5];
+
+/// More than a ping's time, then an ack.
+const TALK: &[u8] = &[13, 21, 0, 7, 0, 0, 0, 0];
 
 /// Steps as `session/agent.rs` reads them; the first byte are the grants. A said frame: 0, its kind's index, its session, entries but one, entries.
 const AGENT: Steps = &[
     ("attach", &[&[0], HELLO, WELCOME]),
     // Two offers on network 0, a verdict for each, one more for none.
-    ("verify", &[&[0], HELLO, WELCOME, &[8, 0, 1, 1, 0, 10, 9, 2, 0, 20, 9], &[0, 3, 0, 2, 0, 1, 0, 0, 2, 1, 0, 3, 2]]),
+    ("verify", &[&[0], HELLO, WELCOME, &[8, 0, 1, 1, 0, 10, 9, 2, 0, 20, 9], &[0, 3, 0, 2, 0, 1, 0, 0, 0, 2, 1, 3, 0, 3, 2, 1]]),
     // Two messages and a gap on network 0, an ack of the second.
     ("consume", &[&[0], HELLO, WELCOME, &[10, 0, 2, 0, 0, 9, 1, 0, 9, 5, 3, 0], &[0, 7, 0, 0, 0, 2]]),
     // A publish that is answered, a subscribe that is not.
@@ -103,23 +108,39 @@ const AGENT: Steps = &[
     // A parent that does not read and pings.
     ("unread", &[&[0], HELLO, WELCOME, &[15, 0], &[0, 18, 0, 2, 1, 2, 3], &[13, 22], &[0, 18, 0, 0, 1], &[13, 22], &[15, 1]]),
     ("stale", &[&[0], HELLO, WELCOME, &[0, 7, 250, 0, 0, 2], &[15, 255]]),
-    ("not granted", &[&[1], &[0, 0, 0, 0, 1, 1, 4, 9, 4, 9, 0, 0, 0], WELCOME]),
+    // A shadow of the second group: offers, and a verdict.
+    ("shadow", &[&[0], &[0, 0, 0, 0, 0, 8, 4, 200, 4, 200, 2, 0, 0, 0], &[12, 1, 0, 0], &[8, 0, 0, 1, 0, 9, 9], &[0, 3, 0, 0, 0, 1, 0, 0]]),
+    ("not-granted", &[&[1], &[0, 0, 0, 0, 1, 1, 4, 9, 4, 9, 0, 0, 0, 0], WELCOME]),
+    // Found by fuzzing: a hello that asks for no role must not tell that the network is there.
+    ("no-role", &[&[1], &[0, 0, 0, 0, 2, 0, 4, 9, 4, 9, 0, 0, 0, 0], WELCOME]),
+    // A gap up to the last counter of all; behind it comes nothing.
+    ("last-counter", &[&[0], HELLO, WELCOME, &[10, 0, 0, 5, 254, 1, 0], &[10, 0, 0, 7, 255, 0, 0]]),
+    // A parent that speaks and never reads.
+    ("talker", &[&[0], HELLO, WELCOME, &[15, 0], TALK, TALK, TALK, TALK, TALK, &[15, 1]]),
 ];
 
 /// A parent of two networks with all roles and windows of 4 messages and 200 bytes, attached.
-const WANTS: &[u8] = &[1, 7, 4, 200, 4, 200, 0, 0, 0, 7, 4, 200, 4, 200, 1, 5, 1];
+const WANTS: &[u8] = &[1, 7, 4, 200, 4, 200, 1, 0, 0, 0, 7, 4, 200, 4, 200, 0, 1, 5, 1];
 const GRANTED: &[u8] = &[0, 1, 0, 1, 5, 0, 0];
+
+/// More than a ping's time, then an answer.
+const SAID: &[u8] = &[14, 21, 5, 21, 0, 0, 0, 0];
 
 /// Steps as `session/parent.rs` reads them; the first bytes are what the parent wants.
 const PARENT: Steps = &[
     ("attach", &[WANTS, GRANTED]),
-    ("verify", &[WANTS, GRANTED, &[1, 1, 0, 1, 10, 0, 2, 20], &[9, 1, 0, 1, 0, 0, 2, 1]]),
+    ("verify", &[WANTS, GRANTED, &[1, 1, 0, 1, 10, 0, 2, 20], &[9, 1, 0, 1, 0, 0, 0, 2, 1, 3]]),
     ("consume", &[WANTS, GRANTED, &[3, 0, 0, 0, 1, 9, 9], &[3, 0, 2, 0, 0, 4], &[11, 0, 1, 1]]),
     ("credit", &[WANTS, GRANTED, &[12, 0, 0, 9, 250, 9, 9], &[13, 0, 0, 0, 1], &[13, 0, 0, 0, 0]]),
     ("produce", &[WANTS, GRANTED, &[13, 0, 1, 0, 9], &[13, 0, 3, 0], &[13, 0, 7, 0, 2, 0], &[5, 10, 0, 0, 0, 1, 0, 3, 0]]),
     ("silence", &[WANTS, GRANTED, &[14, 25], &[14, 25], &[14, 25]]),
     ("unread", &[WANTS, GRANTED, &[15, 0], &[5, 18, 0, 2, 1, 2, 3], &[13, 0, 3, 0], &[15, 1]]),
     ("refused", &[WANTS, &[5, 20, 0, 0, 0, 3, 255, 0, 1]]),
+    // Found by fuzzing: of a welcome whose second entry is wrong, the first one must not count.
+    ("half-a-welcome", &[WANTS, &[0, 2, 9, 1, 6, 0, 0]]),
+    // A gap up to the last counter of all, and a record that repeats it.
+    ("last-counter", &[WANTS, GRANTED, &[3, 0, 2, 0, 0, 254, 1], &[3, 0, 0, 250, 255, 0, 0]]),
+    ("talker", &[WANTS, GRANTED, &[15, 0], SAID, SAID, SAID, SAID, SAID, &[15, 1]]),
 ];
 
 /// One frame of every kind.
@@ -134,10 +155,11 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
     let (network, request, payload) = (0, 77, Bytes::from_static(b"payload"));
     let wanted = |network, software| Wanted {
         network,
-        roles: Roles::ALL,
+        roles: Roles::PARENT,
         verify: window,
         consume: window,
         consumer: "ledger",
+        group: "one",
         cursor,
         policy: Some(Overflow::DropOldest),
         software,
@@ -150,10 +172,10 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         ("hello", one([wanted("quakes", "fuzz/1"), wanted("weather", "")])),
         (
             "welcome",
-            one([Granted { network: "quakes", index: 0, roles: Roles::ALL, cursor, deadline, max_payload: 1000, max_window: window }]),
+            one([Granted { network: "quakes", index: 0, roles: Roles::PARENT, cursor, deadline, max_payload: 1000, max_window: window }]),
         ),
         ("validate", one([offered(1, "a"), offered(2, "a"), offered(3, "b")])),
-        ("verdict", one(Verdict::ALL.map(|verdict| Judged { network, ticket: Ticket(7), verdict, reason: 3 }))),
+        ("verdict", one(Verdict::ALL.map(|verdict| Judged { network, ticket: Ticket(7), verdict, reason: 3, text: "why" }))),
         ("deliver", one([delivered(42, "a"), delivered(43, "a")])),
         ("gap", one([Lost { network, from: 44, to: 50, count: 6, reason: GapReason::Retention }])),
         ("unverified", one([Unjudged { network, counter: 51, topic: "a", cause: Reason::Timeout, count: 9 }])),

@@ -20,6 +20,8 @@ const MAX_WINDOW: Window = Window { messages: 8, bytes: 300 };
 const MAX_ANSWERS: usize = 8;
 const MAX_REQUESTS: usize = 3;
 const MAX_PAYLOAD: u32 = 100;
+/// The groups of verifiers of the first network.
+const GROUPS: [&str; 2] = ["one", "two"];
 const TIMING: Timing = Timing { ping: Duration::from_secs(1), dead: Duration::from_secs(3) };
 
 /// The first byte chooses what the parent may; every step behind it is a byte and what that step takes.
@@ -65,11 +67,14 @@ impl World {
             2 => vec![("quakes", Roles::VERIFY), ("quakes", Roles::CONSUME)],
             _ => vec![],
         };
-        let network = |name: &str| NetworkTerms { name: name.into(), deadline: Duration::from_secs(4), max_payload: MAX_PAYLOAD };
+        let network =
+            |name: &str| NetworkTerms { name: name.into(), deadline: Duration::from_secs(4), max_payload: MAX_PAYLOAD, groups: Vec::new() };
+        let mut networks = ["quakes", "weather", "hidden"].map(network);
+        networks[0].groups = GROUPS.map(Into::into).into();
         let terms = AgentTerms {
             limits: LIMITS,
             max_window: MAX_WINDOW,
-            networks: ["quakes", "weather", "hidden"].map(network).into(),
+            networks: networks.into(),
             max_answers: MAX_ANSWERS,
             max_requests: MAX_REQUESTS,
             timing: TIMING,
@@ -161,6 +166,9 @@ impl World {
                     let granted = self.granted(&want.network);
                     assert!(!granted.is_empty(), "{} is not this parent's to see", want.network);
                     assert!(want.roles.without(granted).is_empty(), "{} on {} was not granted", want.roles, want.network);
+                    assert!(!want.roles.contains(Roles::VERIFY | Roles::SHADOW), "a judge of both kinds");
+                    let groups = if *want.network == *"quakes" { &GROUPS[..] } else { &[] };
+                    assert!(want.group.is_empty() || groups.contains(&&*want.group), "group {:?}", want.group);
                     for window in [want.verify, want.consume] {
                         assert!(window.messages <= MAX_WINDOW.messages && window.bytes <= MAX_WINDOW.bytes);
                     }
@@ -171,7 +179,7 @@ impl World {
                 let of = &mut self.networks[usize::from(network)];
                 assert!(of.may(Roles::VERIFY));
                 let mut sum = Outstanding::default();
-                for judged in frame.items::<Judged>().unwrap_or_else(|error| panic!("{error}")) {
+                for judged in frame.items::<Judged<'_>>().unwrap_or_else(|error| panic!("{error}")) {
                     assert_eq!(judged.network, network);
                     let part = of.judge(judged.ticket.0).unwrap_or_else(|| panic!("a verdict for what is not out: {judged:?}"));
                     sum = Outstanding { messages: sum.messages + part.messages, bytes: sum.bytes + part.bytes };

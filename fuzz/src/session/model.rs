@@ -25,7 +25,7 @@ impl Network {
     }
 
     pub fn may(&self, role: Roles) -> bool {
-        self.roles.bits() & role.bits() == role.bits()
+        self.roles.serves(role)
     }
 
     pub fn widen(&mut self, role: Roles, window: Window) {

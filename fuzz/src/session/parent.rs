@@ -8,7 +8,7 @@ use pmq::wire::{AllowOp, Encoder, Frame, GapReason, Kind, MarkOp, MessageId, Ove
 
 use super::super::input::Input;
 use super::model::Network;
-use super::said::{NAMES, code, cursor, damaged, index, judged, nonsense, payload, roles, said, session, ticket, topic, window};
+use super::said::{NAMES, code, cursor, damaged, group, index, judged, nonsense, payload, roles, said, session, ticket, topic, window};
 use super::{LIMITS, PINGS, STEPS, TICK, fatal, readable};
 
 const SESSION: SessionId = SessionId(77);
@@ -59,6 +59,7 @@ impl World {
                 verify: window(input),
                 consume: window(input),
                 consumer: "c".into(),
+                group: group(input).into(),
                 cursor: cursor(input),
                 policy: Overflow::from_code(input.below(4)),
             })
@@ -274,10 +275,10 @@ impl World {
     }
 
     fn verdicts(&mut self, input: &mut Input<'_>) {
-        let judged: Vec<Judged> = (0..=input.below(4)).map(|_| judged(input)).collect();
+        let judged: Vec<Judged<'_>> = (0..=input.below(4)).map(|_| judged(input)).collect();
         match self.end.verdicts(&judged) {
             Ok(sent) => {
-                let open = |judged: &&Judged| {
+                let open = |judged: &&Judged<'_>| {
                     self.networks.get_mut(usize::from(judged.network)).is_some_and(|of| of.judge(judged.ticket.0).is_some())
                 };
                 assert_eq!(sent, judged.iter().filter(open).count(), "{judged:?}");
@@ -370,7 +371,7 @@ impl World {
             match frame.prefix.kind {
                 Kind::Hello => self.hellos += 1,
                 Kind::Ping => pings += 1,
-                Kind::Verdict => self.judged -= frame.items::<Judged>().map_or(0, |items| items.len()),
+                Kind::Verdict => self.judged -= frame.items::<Judged<'_>>().map_or(0, |items| items.len()),
                 _ => {}
             }
             if frame.prefix.kind != Kind::Ping {

@@ -33,7 +33,7 @@ pub fn window(input: &mut Input<'_>) -> Window {
 }
 
 pub fn roles(input: &mut Input<'_>) -> Roles {
-    Roles::from_bits(input.below(8)).unwrap_or_default()
+    Roles::from_bits(input.below(16)).unwrap_or_default()
 }
 
 pub fn cursor(input: &mut Input<'_>) -> Cursor {
@@ -49,9 +49,9 @@ pub fn ticket(input: &mut Input<'_>) -> Ticket {
     Ticket(input.below(16).into())
 }
 
-pub fn judged(input: &mut Input<'_>) -> Judged {
+pub fn judged(input: &mut Input<'_>) -> Judged<'static> {
     let (network, ticket) = (index(input), ticket(input));
-    Judged { network, ticket, verdict: code(input, &Verdict::ALL), reason: 0 }
+    Judged { network, ticket, verdict: code(input, &Verdict::ALL), reason: 0, text: topic(input) }
 }
 
 /// An index of a network: there are at most three.
@@ -65,6 +65,11 @@ pub fn code<T: Copy>(input: &mut Input<'_>, all: &[T]) -> T {
 
 pub fn topic(input: &mut Input<'_>) -> &'static str {
     code(input, &["t", "u", "a longer topic", ""])
+}
+
+/// A group of verifiers; the agent's first network has the first two.
+pub fn group(input: &mut Input<'_>) -> &'static str {
+    code(input, &["", "one", "two", "none"])
 }
 
 fn id(input: &mut Input<'_>) -> MessageId {
@@ -89,6 +94,7 @@ pub fn said(input: &mut Input<'_>, own: SessionId) -> Option<Frame> {
             verify: window(i),
             consume: window(i),
             consumer: "c",
+            group: group(i),
             cursor: cursor(i),
             policy: Overflow::from_code(i.below(4)),
             software: "fuzz/1",
