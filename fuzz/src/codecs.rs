@@ -20,17 +20,20 @@ fn read(codec: &dyn Codec, payload: &[u8]) -> Option<Header> {
 }
 
 /// Nothing is read, nothing is refused.
-pub fn codec_raw(data: &[u8]) {
+pub fn codec_raw(data: &[u8]) -> bool {
     let codec = codec(RawSettings {});
     assert_eq!(codec.read("topic", data), Ok(None));
     assert!(!codec.reads_header());
+    true
 }
 
 /// The first byte chooses: a payload of any bytes, or a header made of them.
 ///
 /// - A payload is read exactly if its header can be split off, and header, content and signatures make the payload again.
 /// - Origin, epoch and number are the header's; the tag is the content's, whatever the signatures are.
-pub fn codec_pmq(data: &[u8]) {
+///
+/// Answers whether the payload was read.
+pub fn codec_pmq(data: &[u8]) -> bool {
     let mut input = Input(data);
     let codec = codec(PmqSettings {});
     if input.flag() {
@@ -44,17 +47,17 @@ pub fn codec_pmq(data: &[u8]) {
         payload.extend_from_slice(content);
         payload.extend_from_slice(signatures);
         assert_eq!(PmqHeader::split(&payload), Ok((header, content, signatures)));
-        check_pmq(&*codec, &payload);
+        check_pmq(&*codec, &payload)
     } else {
-        check_pmq(&*codec, input.0);
+        check_pmq(&*codec, input.0)
     }
 }
 
-fn check_pmq(codec: &dyn Codec, payload: &[u8]) {
+fn check_pmq(codec: &dyn Codec, payload: &[u8]) -> bool {
     let read = read(codec, payload);
     let Ok((header, content, signatures)) = PmqHeader::split(payload) else {
         assert_eq!(read, None, "a header out of nothing");
-        return;
+        return false;
     };
     let mut written = Vec::new();
     header.write(&mut written);
@@ -74,24 +77,27 @@ fn check_pmq(codec: &dyn Codec, payload: &[u8]) {
         assert_ne!(self::read(codec, &written).map(|other| other.tag), Some(read.tag), "two contents with one tag");
     }
     assert_eq!(self::read(codec, &payload[..bare - 1]), None, "cut short and read all the same");
+    true
 }
 
 /// The settings come first, then the payload.
 ///
 /// - Settings that make no sense are refused; all others make a codec that reads exactly the payloads that hold every field.
 /// - Fields are where the settings say; the tag is that of its range and of nothing else.
-pub fn codec_fixed(data: &[u8]) {
+///
+/// Answers whether the payload was read.
+pub fn codec_fixed(data: &[u8]) -> bool {
     let mut input = Input(data);
     let settings = fixed_settings(&mut input);
     let Ok(codec) = settings.clone().into_codec() else {
         assert!(settings.check().is_err(), "settings that are right were refused");
-        return;
+        return false;
     };
     assert!(settings.check().is_ok() && codec.reads_header());
     let payload = input.0;
     let Some(read) = read(&*codec, payload) else {
         assert!(expected(&settings, payload).is_none(), "a good payload was refused");
-        return;
+        return false;
     };
     let expected = expected(&settings, payload).unwrap_or_else(|| panic!("a field was read that is not there"));
     let (origin, epoch, seq, tagged) = expected;
@@ -103,6 +109,7 @@ pub fn codec_fixed(data: &[u8]) {
         let changed = self::read(&*codec, &other).unwrap_or_else(|| panic!("a field moved"));
         assert_eq!(changed.tag == read.tag, !tagged.contains(&at), "the tag is that of bytes {tagged:?}, byte {at} was changed");
     }
+    true
 }
 
 fn fixed_settings(input: &mut Input<'_>) -> FixedSettings {

@@ -18,21 +18,25 @@ const SLACK: usize = 256 * 1024;
 /// - Nothing panics, and no more memory is held than the limits allow.
 /// - The frames and what is left of the stream are the stream, byte by byte, however it was cut.
 /// - What can be read can be written again: to the same bytes, or where a topic was spelled twice to fewer, and to the same entries.
-pub fn frame(data: &[u8]) {
-    let Some((&pieces, stream)) = data.split_first() else { return };
+///
+/// Answers whether there was a frame, and every one could be read.
+pub fn frame(data: &[u8]) -> bool {
+    let Some((&pieces, stream)) = data.split_first() else { return false };
     let (frames, error) = read(stream, pieces);
     let (whole, same_error) = read(stream, 0);
     assert_eq!(frames.len(), whole.len(), "the pieces made a difference");
     assert_eq!(error, same_error, "the pieces made a difference");
+    let mut good = !frames.is_empty();
     let mut seen = Vec::with_capacity(stream.len());
     for (frame, same) in frames.iter().zip(&whole) {
         let bytes = bytes(frame);
         assert_eq!(bytes, self::bytes(same), "the pieces made a difference");
         seen.extend_from_slice(&bytes);
-        entries(frame);
+        good &= entries(frame);
     }
     assert!(stream.starts_with(&seen), "the frames are not what came");
     assert!(error.is_some() || seen.len() == stream.len(), "bytes were swallowed");
+    good
 }
 
 fn read(stream: &[u8], pieces: u8) -> (Vec<Frame>, Option<FrameError>) {

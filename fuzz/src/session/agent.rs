@@ -30,7 +30,9 @@ const TIMING: Timing = Timing { ping: Duration::from_secs(1), dead: Duration::fr
 /// - What is on its way is, message by message, what a second account says, and never more than the widest window.
 /// - Every verdict is for a ticket that was out, every ack for what was sent, every request within role and bound.
 /// - Answers, pings and requests that wait are bounded; every frame can be read; the end is one fatal refusal and nothing behind it.
-pub fn session_agent(data: &[u8]) {
+///
+/// Answers whether a session came about.
+pub fn session_agent(data: &[u8]) -> bool {
     let mut input = Input(data);
     let mut world = World::new(&mut input);
     for _ in 0..STEPS {
@@ -41,6 +43,7 @@ pub fn session_agent(data: &[u8]) {
         world.check();
     }
     world.read();
+    world.welcomed
 }
 
 struct World {

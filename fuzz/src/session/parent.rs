@@ -21,9 +21,11 @@ const TIMING: Timing = Timing { ping: Duration::from_secs(1), dead: Duration::fr
 /// - What is on its way is, message by message, what a second account says, and never more than the widest window.
 /// - Records follow each other; the place to resume from is the last ack, and a frame that is refused moves nothing.
 /// - Frames that wait are bounded; every one can be read; the end is one fatal refusal and nothing behind it.
-pub fn session_parent(data: &[u8]) {
+///
+/// Answers whether a session came about.
+pub fn session_parent(data: &[u8]) -> bool {
     let mut input = Input(data);
-    let Some(mut world) = World::new(&mut input) else { return };
+    let Some(mut world) = World::new(&mut input) else { return false };
     for _ in 0..STEPS {
         if input.is_empty() {
             break;
@@ -32,6 +34,7 @@ pub fn session_parent(data: &[u8]) {
         world.check();
     }
     world.read();
+    world.attached
 }
 
 struct World {

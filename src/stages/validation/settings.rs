@@ -159,6 +159,6 @@ impl StoreBlueprint for Settings {
     fn memory(&self, rate: f64, size: u64) -> u64 {
         let pending = (rate * self.deadline.as_secs_f64()).min(f64::from(self.max_messages)).max(0.0) as u64;
         let overhead = super::PENDING_BYTES as u64;
-        pending.saturating_mul(overhead) + pending.saturating_mul(size).min(self.max_bytes.as_u64())
+        pending.saturating_mul(overhead).saturating_add(pending.saturating_mul(size).min(self.max_bytes.as_u64()))
     }
 }
