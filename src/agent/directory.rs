@@ -8,7 +8,7 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
 
 use super::subscriptions::{Holder, Subscriptions};
 use crate::gossip::{Gossip, PublishError, Published, SubscribeError};
-use crate::pipeline::{Arrival, Claims, Inlet, Peer, Plan, Snapshot, TooManyTopics, Topic, Topics, Up};
+use crate::pipeline::{Arrival, Claims, Inlet, Peer, Plan, Snapshot, Tap, TooManyTopics, Topic, Topics, Up};
 
 /// The peer that own messages are said to come from; the router counts its handles up from 0 and never gets there.
 const OWN: Peer = Peer(u32::MAX);
@@ -34,6 +34,8 @@ pub struct Network {
     pub inlet: Inlet,
     /// What its driver shows.
     pub snapshot: watch::Receiver<Snapshot>,
+    /// Where its outcomes can be looked at.
+    pub tap: Tap,
 }
 
 /// What the parts of a running agent share.

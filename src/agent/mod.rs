@@ -1,5 +1,6 @@
 //! The composition root: builds every room from its settings, joins them, and takes them down in order.
 
+pub mod console;
 pub mod control;
 pub mod directory;
 mod grace;

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::directory::Network;
 use crate::config;
-use crate::pipeline::{Channels, Driver, Inlet, Overflowed, Report, Road, RouterGone, Snapshot};
+use crate::pipeline::{Channels, Driver, Inlet, Overflowed, Report, Road, RouterGone, Snapshot, Tap};
 
 /// Messages from the router that a driver has not taken yet. When it is full, the router reports Ignore at once, and the driver books it.
 pub const ARRIVALS: usize = 4096;
@@ -45,7 +45,8 @@ pub(super) fn start(
                 shutdown: shutdown.clone(),
             },
         );
-        drivers.spawn(driver.drain_within(drain_within).run());
+        let tap = Tap::default();
+        drivers.spawn(driver.drain_within(drain_within).tapped(tap.clone()).run());
         started.push(Network {
             name,
             claims: network.claims,
@@ -57,6 +58,7 @@ pub(super) fn start(
             ups,
             inlet: Inlet::new(arrivals, overflowed),
             snapshot,
+            tap,
         });
     }
     started

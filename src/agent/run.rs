@@ -12,16 +12,17 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::console::{self, Console};
 use super::control::Control;
 use super::directory::{Directory, TopicError};
 use super::ops::{HealthBoard, Ops, OpsError, Status};
-use super::parents::{Admission, Parents, serve};
+use super::parents::{Admission, Parents, Registry, serve};
 use super::{Holder, grace, health, networks};
 use crate::config::Config;
 use crate::gossip::{self, GossipError, Identity, IdentityError, NetworkOverlay};
 use crate::pipeline::RouterGone;
 use crate::session::{AgentTerms, NetworkTerms};
-use crate::transports::{LinkError, Listener};
+use crate::transports::{LinkError, Listener, LocalSocket, SocketMode};
 use crate::wire::{Limits, Window};
 
 /// How often the main loop shows that it lives.
@@ -66,6 +67,9 @@ pub enum RunError {
         /// Why.
         source: LinkError,
     },
+    /// The operator's socket.
+    #[error("control: {0}")]
+    Control(#[source] LinkError),
     /// No further parent can attach.
     #[error("an address for parents failed: {0}")]
     Accept(#[source] LinkError),
@@ -133,6 +137,7 @@ struct Running {
     gossip: gossip::Running,
     drivers: JoinSet<Result<(), RouterGone>>,
     parents: tokio::task::JoinHandle<Result<(), LinkError>>,
+    console: tokio::task::JoinHandle<()>,
     drain: watch::Sender<bool>,
     part: watch::Sender<bool>,
 }
@@ -177,14 +182,18 @@ impl Running {
             tracing::info!(address = %listener.address(), "parents may attach");
         }
         board.set(health::ATTACH, Status::ready(listeners.iter().map(|listener| listener.address().to_string()).collect()));
+        let control = Control::new(&directory, config.gossip.publish_wait + PATIENCE);
+        let registry = Registry::default();
+        let console = start_console(config, &directory, &control, &registry, &parting).await?;
         let parents = Parents {
-            control: Control::new(&directory, config.gossip.publish_wait + PATIENCE),
+            control,
+            registry,
             admission: Arc::new(Admission::new(&config.attach, rustix::process::geteuid().as_raw())),
             terms: Arc::new(terms(config, &directory, limits)),
             shutdown: parting,
             directory: directory.clone(),
         };
-        Ok(Self { directory, gossip: running, drivers, parents: tokio::spawn(serve(listeners, parents)), drain, part })
+        Ok(Self { directory, gossip: running, drivers, parents: tokio::spawn(serve(listeners, parents)), console, drain, part })
     }
 
     async fn until(mut self, leave: impl Future<Output = ()>, board: &HealthBoard, within: Duration) -> Result<(), RunError> {
@@ -225,12 +234,39 @@ impl Running {
         }
         let _ = self.part.send(true);
         self.parents.await?.map_err(RunError::Accept)?;
+        self.console.await?;
         if self.directory.gossip.stop(GRACE).await.is_ok() {
             self.gossip.task.await?;
         }
         tracing::info!("gone");
         Ok(())
     }
+}
+
+/// A task that ends at once where there is to be no control socket.
+async fn start_console(
+    config: &Config,
+    directory: &Arc<Directory>,
+    control: &Control,
+    registry: &Registry,
+    shutdown: &watch::Receiver<bool>,
+) -> Result<tokio::task::JoinHandle<()>, RunError> {
+    let settings = &config.control;
+    if !settings.enabled {
+        return Ok(tokio::spawn(async {}));
+    }
+    let path = settings.place(&config.attach.unix.path);
+    let socket = LocalSocket::bind(&path, SocketMode::Owner).await.map_err(RunError::Control)?;
+    tracing::info!(path = %path.display(), "the operator may ask");
+    let console = Console {
+        directory: directory.clone(),
+        control: control.clone(),
+        registry: registry.clone(),
+        own_uid: rustix::process::geteuid().as_raw(),
+        max_clients: settings.max_clients,
+        shutdown: shutdown.clone(),
+    };
+    Ok(tokio::spawn(console::serve(socket, console)))
 }
 
 /// What a shutdown leaves to verdicts that are pending: all but the time for goodbyes, and at least a half.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::pipeline::Topic;
@@ -13,6 +14,19 @@ pub enum Holder {
     File,
     /// One session of a parent, by its number.
     Session(u64),
+    /// One client of the control socket, by its number.
+    Console(u64),
+}
+
+/// Clients of the control socket among the holders; never reused while the agent runs.
+static CONSOLES: AtomicU64 = AtomicU64::new(1);
+
+impl Holder {
+    /// A new client of the control socket.
+    #[must_use]
+    pub fn console() -> Self {
+        Self::Console(CONSOLES.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 //! Data goes to stdout, everything else to stderr. Exit codes are those of sysexits.
 
 mod config;
+mod control;
 mod demo;
 mod health;
 mod key;
@@ -98,6 +99,12 @@ enum Command {
     Key(key::Command),
     /// Asks a running agent how it is
     Health(health::Args),
+    /// Shows a running agent's messages with their outcomes, as they happen
+    Tap(control::tap::Args),
+    /// Publishes lines of standard input or a file through a running agent
+    Publish(control::publish::Args),
+    /// Shows who is attached to a running agent, and how each parent stands
+    Parents(control::parents::Args),
     /// Runs three networks of agents and parents on this machine, and says what became of every message
     Demo(crate::demo::Args),
     /// One of the demo's parents
@@ -118,6 +125,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Config(command) => config::run(&command, &globals),
         Command::Key(command) => key::run(&command, &globals),
         Command::Health(arguments) => health::run(&arguments, &globals),
+        Command::Tap(arguments) => control::tap::run(&arguments, &globals),
+        Command::Publish(arguments) => control::publish::run(&arguments, &globals),
+        Command::Parents(arguments) => control::parents::run(&arguments, &globals),
         Command::Demo(arguments) => match demo::run(arguments, &globals) {
             Ok(code) => return code,
             Err(failure) => Err(failure),

@@ -1,6 +1,7 @@
 //! Data, errors and exit codes.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
@@ -26,14 +27,26 @@ pub enum Output {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
+    /// Some of what was asked for did not succeed.
+    Failed = 1,
     /// EX_USAGE: the command line is wrong.
     Usage = 64,
+    /// EX_DATAERR: the input is wrong.
+    Data = 65,
+    /// EX_NOINPUT: the input cannot be read.
+    NoInput = 66,
     /// EX_UNAVAILABLE: something that is needed does not answer, or is taken.
     Unavailable = 69,
     /// EX_SOFTWARE: the program is at fault.
     Internal = 70,
+    /// EX_PROTOCOL: the other side speaks another version.
+    Protocol = 76,
+    /// EX_NOPERM: not permitted.
+    NoPermission = 77,
     /// EX_CONFIG: the configuration is wrong.
     Config = 78,
+    /// 128 and SIGINT: cut short by Ctrl-C.
+    Interrupted = 130,
 }
 
 /// Why a command failed.
@@ -107,14 +120,27 @@ impl From<anyhow::Error> for Failure {
 /// # Errors
 /// With exit code 69 when stdout cannot be written. A reader that has seen enough (`| head`) is no failure.
 pub(super) fn print(data: &str) -> Result<(), Failure> {
+    show(data).map(drop)
+}
+
+/// Like [`print`], and answers whether there is still a reader.
+///
+/// # Errors
+/// As [`print`].
+pub(super) fn show(data: &str) -> Result<ControlFlow<()>, Failure> {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(data.as_bytes()).and_then(|()| if data.ends_with('\n') { Ok(()) } else { stdout.write_all(b"\n") });
     match written.and_then(|()| stdout.flush()) {
-        Err(wrong) if wrong.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(Exit::Unavailable, format!("cannot write to stdout: {wrong}")))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(wrong) if wrong.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        Err(wrong) => Err(Failure::new(Exit::Unavailable, format!("cannot write to stdout: {wrong}"))),
     }
+}
+
+/// A line for the eye, on stderr.
+pub(super) fn note(text: &str) {
+    // There is nowhere left to say that stderr is closed.
+    let _ = writeln!(io::stderr(), "pmq: {text}");
 }
 
 /// Help and version are data; everything else that clap says is a usage error.

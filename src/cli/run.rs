@@ -71,6 +71,8 @@ fn failure(config: &Config, error: &RunError) -> Failure {
         RunError::Gossip(wrong @ GossipError::Listen { .. }) => unavailable(of("gossip.listen", wrong)),
         RunError::Attach { key, source: wrong @ LinkError::AddressInUse(_) } => unavailable(of(key, wrong)),
         RunError::Attach { key, source } => of(key, source),
+        RunError::Control(wrong @ LinkError::AddressInUse(_)) => unavailable(of("control.path", wrong)),
+        RunError::Control(wrong) => of("control.path", wrong),
         RunError::Identity(wrong) => of("gossip.identity", wrong),
         RunError::Gossip(GossipError::Settings(_)) | RunError::Topic { .. } => Failure::new(Exit::Config, error.to_string()),
         RunError::Gossip(_) => Failure::new(Exit::Unavailable, error.to_string()),

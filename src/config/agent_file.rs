@@ -13,7 +13,7 @@ use super::mend::advise;
 use super::overrides::{self, Override};
 use super::places::Places;
 use super::{Config, Source, check, network_file};
-use crate::agent::{ops, settings};
+use crate::agent::{console, ops, settings};
 use crate::gossip;
 use crate::stages::Registry;
 
@@ -29,6 +29,7 @@ pub(super) struct AgentFile {
     pub agent: settings::Agent,
     pub gossip: gossip::Settings,
     pub attach: settings::Attach,
+    pub control: console::settings::Settings,
     pub ops: ops::settings::Settings,
     pub log: settings::Log,
     pub network: Network,
@@ -58,6 +59,7 @@ pub(super) fn load(path: &Path, source: &Source, all: &[Override], registry: &Re
     for (index, grant) in file.attach.grant.iter().enumerate() {
         grant.check().map_err(|wrong| complain.about(&format!("attach.grant.{index}"), &wrong))?;
     }
+    file.control.check().map_err(|wrong| complain.about("control", &wrong))?;
     file.ops.check().map_err(|wrong| complain.about("ops", &wrong))?;
     file.log.check().map_err(|wrong| complain.about("log", &wrong))?;
     if file.networks.is_empty() {
@@ -105,6 +107,7 @@ pub(super) fn load(path: &Path, source: &Source, all: &[Override], registry: &Re
         agent: file.agent,
         gossip: file.gossip,
         attach: file.attach,
+        control: file.control,
         ops: file.ops,
         log: file.log,
         unclaimed,

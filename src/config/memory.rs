@@ -53,6 +53,9 @@ impl Config {
             .networks
             .iter()
             .fold(0_u64, |sum, network| sum.saturating_add(network.max_message.saturating_mul(crate::agent::ARRIVALS as u64)));
+        let taps =
+            (self.networks.len() as u64).saturating_mul(crate::pipeline::TAP_RECORDS as u64 * size_of::<crate::pipeline::Seen>() as u64);
+        let clients = if self.control.enabled { crate::agent::console::memory(self.control.max_clients, largest) } else { 0 };
         let agent = Estimate {
             network: String::new(),
             items: vec![
@@ -70,6 +73,16 @@ impl Config {
                     "arrivals",
                     arrivals,
                     &format!("{} largest messages between the router and each network's road", crate::agent::ARRIVALS),
+                ),
+                bound(
+                    "taps",
+                    taps,
+                    &format!("{} outcomes of each network, while somebody looks; no payloads", crate::pipeline::TAP_RECORDS),
+                ),
+                bound(
+                    "clients of the control socket",
+                    clients,
+                    &format!("{} clients, each with a longest line coming and messages under way", self.control.max_clients),
                 ),
                 expected(
                     "send queues of peers",

@@ -28,7 +28,7 @@ pub use show::{Setting, show};
 
 use std::path::PathBuf;
 
-use crate::agent::{ops, settings};
+use crate::agent::{console, ops, settings};
 use crate::stages::Registry;
 use crate::{gossip, pipeline};
 
@@ -43,6 +43,8 @@ pub struct Config {
     pub gossip: gossip::Settings,
     /// What parents may have, and who they may be.
     pub attach: settings::Attach,
+    /// The operator's socket.
+    pub control: console::settings::Settings,
     /// The operator's HTTP address.
     pub ops: ops::settings::Settings,
     /// Logs.

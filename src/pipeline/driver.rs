@@ -6,6 +6,7 @@
 mod drain;
 mod pace;
 mod standing;
+mod watched;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,9 +19,12 @@ use tokio::time::MissedTickBehavior;
 
 use self::standing::{MARKS, Standing};
 use super::metrics::Metrics;
-use super::{Arrival, BATCH_MESSAGES, Cut, Down, LinkId, LinkPort, Overflowed, Report, Road, RoadError, Shipment, Snapshot, TICK, Up};
+use super::{
+    Arrival, BATCH_MESSAGES, Cut, Down, Drops, LinkId, LinkPort, Overflowed, Refusals, Report, Road, RoadError, Seen, Shipment, Snapshot,
+    TICK, Tap, Up,
+};
 use crate::wire::message::Judged;
-use crate::wire::{Offer, Reason, Record, Verdict};
+use crate::wire::{Offer, Reason, Record};
 
 /// Builds a road anew, at the start and after a fault. Its argument names the delivery stream.
 pub type Build = Box<dyn Fn(u64) -> Road + Send>;
@@ -46,6 +50,8 @@ struct Attached {
     consumer: Arc<str>,
     /// The place in the link's channel that is kept for the news of its end.
     last: OwnedPermit<(u16, Down)>,
+    refused: Refusals,
+    dropped: Drops,
 }
 
 impl Attached {
@@ -67,6 +73,7 @@ pub struct Driver {
     restarts: u64,
     delivered: u64,
     drain_within: Duration,
+    tap: Tap,
     /// When the drain is over; `None` until it begins.
     end: Option<tokio::time::Instant>,
     /// What parents have ordered, for the next road.
@@ -121,6 +128,7 @@ impl Driver {
             restarts: 0,
             delivered: 0,
             drain_within: DRAIN,
+            tap: Tap::default(),
             end: None,
             standing: Standing::new(MARKS),
             ups: Vec::with_capacity(BATCH_MESSAGES),
@@ -235,7 +243,7 @@ impl Driver {
                     self.cut(old, Cut::Replaced);
                 }
                 let consumer = consume.map_or_else(|| Arc::from(""), |terms| terms.name);
-                self.links.insert(link, Attached { port, consumer, last });
+                self.links.insert(link, Attached { port, consumer, last, refused: Refusals::default(), dropped: Drops::default() });
                 if opened.send(answer).is_err() {
                     self.gone(link, now);
                 }
@@ -245,6 +253,8 @@ impl Driver {
             Up::VerifyWindow(link, window) => self.road.store.window(link, window),
             Up::ConsumeWindow(link, window) => self.road.outlet.window(link, window),
             Up::Pause(link, paused) => self.road.store.pause(link, paused),
+            // Whoever asked may have gone meanwhile.
+            Up::Inspect(answer) => drop(answer.send(self.inspect())),
             Up::Own(arrival, deliver) => self.road.own(arrival, deliver, now)?,
             Up::Command(order, answer) => {
                 let result = self.road.command(order.clone(), now)?;
@@ -272,6 +282,9 @@ impl Driver {
                 Ok(round_trip) => self.metrics.round_trip.record(round_trip.as_secs_f64()),
                 Err(why) => {
                     self.metrics.refused(why);
+                    if let Some(attached) = self.links.get_mut(&link) {
+                        attached.refused.add(why);
+                    }
                     self.send(link, Down::VerdictRefused(verdict.ticket, why));
                 }
             }
@@ -309,8 +322,9 @@ impl Driver {
         self.road.pump(&mut shipments, &mut cut);
         for Shipment { link, record } in shipments.drain(..) {
             if let Record::Gap { count, reason, .. } = record
-                && let Some(attached) = self.links.get(&link)
+                && let Some(attached) = self.links.get_mut(&link)
             {
+                attached.dropped.add(reason, count);
                 self.metrics.gap(&attached.consumer, reason, count);
             }
             let message = matches!(record, Record::Message { .. });
@@ -333,7 +347,11 @@ impl Driver {
 
     async fn report(&mut self) -> Result<(), Step> {
         let now = Instant::now();
+        let tap = self.tap.open();
         for report in self.road.reports().drain(..) {
+            if let Some(tap) = &tap {
+                tap.show(Seen::of(&report, now));
+            }
             if report.outcome.reason == Reason::Verified {
                 let hop = now.saturating_duration_since(report.arrived);
                 self.hops.saturating_record((hop.as_micros() as u64).max(1));
@@ -343,25 +361,6 @@ impl Driver {
             self.channels.reports.send(report).await.map_err(|_| Step::Router)?;
         }
         Ok(())
-    }
-
-    fn show(&mut self) {
-        self.metrics.flush(&self.road);
-        let tally = self.road.tally();
-        let lost = Reason::ALL.iter().filter(|reason| reason.lost_by_us()).map(|&reason| tally.count(Verdict::Ignore, reason)).sum();
-        self.channels.snapshot.send_replace(Snapshot {
-            network: self.network.clone(),
-            came_in: tally.came_in(),
-            verdicts: Verdict::ALL.map(|verdict| tally.verdicts(verdict)),
-            verified: Verdict::ALL.map(|verdict| tally.count(verdict, Reason::Verified)),
-            pending: (self.road.in_flight(), self.road.store.bytes()),
-            verifiers: self.road.store.verifiers(),
-            consumers: self.road.outlet.consumers(),
-            lost_by_us: lost,
-            delivered: self.delivered,
-            hop_us: [0.5, 0.99, 0.999].map(|quantile| self.hops.value_at_quantile(quantile)),
-            restarts: self.restarts,
-        });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Envelope, LogError, Topic};
+use super::{ConsumerView, Envelope, LogError, Topic, VerifierView};
 use crate::wire::{ConsumerTerms, Cursor, Offer, Reason, Record, Ticket, Verdict, VerdictRefused, Window};
 
 /// One parent's attachment to one network, in one session. Never reused while the agent runs.
@@ -60,6 +60,8 @@ pub trait Store: Send {
     fn bytes(&self) -> u64;
     /// Verifiers attached.
     fn verifiers(&self) -> usize;
+    /// How a link stands as a verifier; `None` if it is none.
+    fn view(&self, link: LinkId) -> Option<VerifierView>;
 }
 
 /// The last room: fans accepted messages out to consumers.
@@ -85,6 +87,8 @@ pub trait Outlet: Send {
     fn pump(&mut self, out: &mut Vec<Shipment>, cut: &mut Vec<LinkId>);
     /// Consumers attached.
     fn consumers(&self) -> usize;
+    /// How a link stands as a consumer; `None` if it is none.
+    fn view(&self, link: LinkId) -> Option<ConsumerView>;
     /// Entries that the log holds.
     fn queued(&self) -> u64;
     /// Names of consumers whose place was forgotten to make room, since this outlet was built.

@@ -13,10 +13,12 @@ mod port;
 mod road;
 mod stage;
 mod tally;
+mod tap;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tickets;
 mod topics;
+mod view;
 mod wheel;
 mod wrapped;
 
@@ -32,7 +34,9 @@ pub use port::{Cut, Down, LinkPort, Snapshot, Up};
 pub use road::{Report, Road, RoadError};
 pub use stage::{Blueprint, Core, Fault, Pass, Stack, Stage, StageLayer};
 pub use tally::{Tally, TopicTally};
+pub use tap::{Ended, Look, Open, Seen, Sight, TAP_RECORDS, Tap};
 pub use tickets::{End, Known, Tickets};
 pub use topics::{Claims, TooManyTopics, Topics};
+pub use view::{ConsumerView, Drops, LinkView, Refusals, VerifierView};
 pub use wheel::{TICK, Wheel};
 pub use wrapped::Wrapped;

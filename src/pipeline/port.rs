@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Arrival, CommandError, LinkId, Opened, Order};
+use super::{Arrival, CommandError, LinkId, LinkView, Opened, Order};
 use crate::wire::{ConsumerTerms, Frame, Offer, Outstanding, Record, Ticket, VerdictRefused, Window};
 
 /// From the driver to one link.
@@ -82,6 +82,8 @@ pub enum Up {
     Own(Arrival, bool),
     /// An order to the stages.
     Command(Order, oneshot::Sender<Result<(), CommandError>>),
+    /// How every link stands.
+    Inspect(oneshot::Sender<Vec<LinkView>>),
 }
 
 /// What the driver shows of itself, every 500 ms.

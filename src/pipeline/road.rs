@@ -38,6 +38,8 @@ pub struct Report {
     pub id: MessageId,
     /// Its topic.
     pub topic: Topic,
+    /// Payload bytes.
+    pub size: u32,
     /// How it ended.
     pub outcome: Outcome,
     /// When it came.
@@ -48,7 +50,9 @@ impl Report {
     /// The end of one arrival.
     #[must_use]
     pub fn of(arrival: &Arrival, outcome: Outcome) -> Self {
-        Self { peer: arrival.peer, id: arrival.id, topic: arrival.topic.clone(), outcome, arrived: arrival.arrived }
+        // A payload fits a frame, whose prefix counts in 32 bits.
+        let size = arrival.payload.len() as u32;
+        Self { peer: arrival.peer, id: arrival.id, topic: arrival.topic.clone(), size, outcome, arrived: arrival.arrived }
     }
 }
 

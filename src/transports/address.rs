@@ -73,3 +73,12 @@ impl fmt::Display for Address {
         }
     }
 }
+
+/// As its URL.
+#[cfg(feature = "agent")]
+impl<'de> serde::Deserialize<'de> for Address {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let url = String::deserialize(deserializer)?;
+        url.parse().map_err(serde::de::Error::custom)
+    }
+}

@@ -55,6 +55,22 @@ pub enum LinkError {
         /// Bytes announced.
         need: usize,
     },
+    /// A token that cannot be used.
+    #[error("no token: {what}")]
+    Token {
+        /// Which, why, and the mend.
+        what: String,
+    },
+    /// The peer sent more than this end had read. The link is over.
+    #[error(
+        "the peer sent {frames} frames of {bytes} bytes that this end has not read yet, which is more than attach.zeromq.inbox_frames and inbox_bytes let wait"
+    )]
+    Overrun {
+        /// Frames that would wait.
+        frames: usize,
+        /// Their bytes.
+        bytes: usize,
+    },
     /// The peer is gone.
     #[error("the peer has closed the link")]
     Closed,

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use futures::{Sink, Stream};
 
-use super::{LinkError, memory, unix};
+use super::{LinkError, memory, unix, zeromq};
 use crate::wire::{Frame, FrameError, Limits, Prefix};
 
 /// One connection between an agent and a parent.
@@ -78,6 +78,8 @@ pub struct FrameStream(pub(super) Incoming);
 #[derive(Debug)]
 pub(super) enum Incoming {
     Unix(unix::Reader),
+    ZmqLane(zeromq::LaneReceiver),
+    ZmqDealer(zeromq::DealerReceiver),
     Memory(memory::Receiver),
 }
 
@@ -87,6 +89,8 @@ impl Stream for FrameStream {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match &mut self.get_mut().0 {
             Incoming::Unix(reader) => reader.poll_frame(cx),
+            Incoming::ZmqLane(receiver) => receiver.poll_frame(cx),
+            Incoming::ZmqDealer(receiver) => receiver.poll_frame(cx),
             Incoming::Memory(receiver) => receiver.poll_frame(cx),
         }
     }
@@ -101,6 +105,8 @@ pub struct FrameSink(pub(super) Outgoing);
 #[derive(Debug)]
 pub(super) enum Outgoing {
     Unix(unix::Writer),
+    ZmqLane(zeromq::LaneSender),
+    ZmqDealer(zeromq::DealerSender),
     Memory(memory::Sender),
 }
 
@@ -110,6 +116,8 @@ impl Sink<Frame> for FrameSink {
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
         match &mut self.get_mut().0 {
             Outgoing::Unix(writer) => writer.poll_ready(cx),
+            Outgoing::ZmqLane(sender) => sender.poll_ready(cx),
+            Outgoing::ZmqDealer(sender) => sender.poll_ready(cx),
             Outgoing::Memory(sender) => sender.poll_ready(cx),
         }
     }
@@ -118,6 +126,8 @@ impl Sink<Frame> for FrameSink {
         consistent(&frame)?;
         match &mut self.get_mut().0 {
             Outgoing::Unix(writer) => writer.queue(frame),
+            Outgoing::ZmqLane(sender) => sender.queue(frame),
+            Outgoing::ZmqDealer(sender) => sender.queue(frame),
             Outgoing::Memory(sender) => sender.queue(frame),
         }
     }
@@ -125,6 +135,8 @@ impl Sink<Frame> for FrameSink {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
         match &mut self.get_mut().0 {
             Outgoing::Unix(writer) => writer.poll_flush(cx),
+            Outgoing::ZmqLane(sender) => sender.poll_flush(cx),
+            Outgoing::ZmqDealer(sender) => sender.poll_flush(cx),
             Outgoing::Memory(sender) => sender.poll_flush(cx),
         }
     }
@@ -132,6 +144,8 @@ impl Sink<Frame> for FrameSink {
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
         match &mut self.get_mut().0 {
             Outgoing::Unix(writer) => writer.poll_close(cx),
+            Outgoing::ZmqLane(sender) => sender.poll_close(cx),
+            Outgoing::ZmqDealer(sender) => sender.poll_close(cx),
             Outgoing::Memory(sender) => sender.poll_close(cx),
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::throttle::Throttle;
-use super::{Address, Link, LinkError, SocketMode, UnixSettings, memory, unix};
+use super::{Address, Credential, Link, LinkError, SocketMode, Token, UnixSettings, ZeromqSettings, memory, unix, zeromq};
 use crate::wire::Limits;
 
 /// An agent's ear. Dropping it frees the address: a socket file is unlinked if it is still ours, a name leaves the registry.
@@ -19,6 +19,7 @@ pub struct Listener {
 enum Inner {
     Unix(unix::Listener),
     Memory(memory::Listener),
+    Zeromq(zeromq::Listener),
 }
 
 impl Listener {
@@ -33,9 +34,9 @@ impl Listener {
                 let settings = UnixSettings { path: path.clone(), mode: SocketMode::Owner, accept_rate };
                 Self::bind_unix(&settings, limits).await
             }
-            // The twins for these two follow.
             Address::ZmqIpc(_) | Address::ZmqTcp(_) => {
-                Err(LinkError::Address { url: address.to_string(), what: "this build has no ZeroMQ" })
+                let settings = ZeromqSettings { accept_rate, ..ZeromqSettings::default() };
+                Self::bind_zeromq(address, &settings, limits).await
             }
             Address::Memory(name) => {
                 let inner = Inner::Memory(memory::Listener::bind(name)?);
@@ -52,6 +53,16 @@ impl Listener {
         let inner = Inner::Unix(unix::Listener::bind(&settings.path, settings.mode).await?);
         let address = Address::Unix(settings.path.clone());
         Ok(Self { inner, address, throttle: Throttle::new(settings.accept_rate, Instant::now()), limits })
+    }
+
+    /// Binds a ZeroMQ socket at `address` as `settings` say (`settings.bind` is not looked at). Port 0 takes a free one.
+    ///
+    /// # Errors
+    /// As [`Self::bind`]; [`LinkError::Token`] for a token file that cannot be trusted.
+    pub async fn bind_zeromq(address: &Address, settings: &ZeromqSettings, limits: Limits) -> Result<Self, LinkError> {
+        let (listener, address) = zeromq::Listener::bind(address, settings, limits).await?;
+        let throttle = Throttle::new(settings.accept_rate, Instant::now());
+        Ok(Self { inner: Inner::Zeromq(listener), address, throttle, limits })
     }
 
     /// Where it listens.
@@ -75,10 +86,14 @@ impl Listener {
             let accepted = match &mut self.inner {
                 Inner::Unix(listener) => listener.accept(self.limits).await,
                 Inner::Memory(listener) => listener.accept(self.limits).await,
+                Inner::Zeromq(listener) => listener.accept().await,
             };
             match accepted {
                 Ok(link) => {
-                    self.throttle.accepted(Instant::now());
+                    // Who has proven nothing takes no part of the rate from those who may.
+                    if !matches!(link.peer, Credential::Unproven(_)) {
+                        self.throttle.accepted(Instant::now());
+                    }
                     return Ok(link);
                 }
                 Err(unix::AcceptError::Exhausted(source)) => {
@@ -104,9 +119,17 @@ impl Listener {
 /// # Errors
 /// [`LinkError::NobodyListens`]; [`LinkError::Io`] for the rest (a socket without permission, for example).
 pub async fn connect(address: &Address, limits: Limits) -> Result<Link, LinkError> {
+    connect_with(address, limits, None).await
+}
+
+/// As [`connect`], and shows `token` where the agent asks for one (ZeroMQ over TCP).
+///
+/// # Errors
+/// As [`connect`]. That the agent does not take the token is said by the agent on the link.
+pub async fn connect_with(address: &Address, limits: Limits, token: Option<&Token>) -> Result<Link, LinkError> {
     match address {
         Address::Unix(path) => unix::connect(path, limits).await,
-        Address::ZmqIpc(_) | Address::ZmqTcp(_) => Err(LinkError::Address { url: address.to_string(), what: "this build has no ZeroMQ" }),
+        Address::ZmqIpc(_) | Address::ZmqTcp(_) => zeromq::connect(address, limits, token).await,
         Address::Memory(name) => memory::connect(name, limits).await,
     }
 }

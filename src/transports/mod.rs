@@ -20,9 +20,11 @@ mod error;
 mod link;
 mod listener;
 mod memory;
+mod place;
 mod settings;
 mod throttle;
 mod unix;
+mod zeromq;
 
 #[cfg(test)]
 mod tests;
@@ -30,8 +32,11 @@ mod tests;
 pub use address::Address;
 pub use error::LinkError;
 pub use link::{Credential, FrameSink, FrameStream, Link};
-pub use listener::{Listener, connect};
+pub use listener::{Listener, connect, connect_with};
 pub use settings::{SettingsError, SocketMode, UnixSettings};
+#[cfg(feature = "agent")]
+pub(crate) use unix::{AcceptError, Listener as LocalSocket};
+pub use zeromq::{Token, TokenFile, ZeromqError, ZeromqSettings};
 
 /// Frames that may wait to be sent on one link; the sink is not ready past it.
 pub const SEND_FRAMES: usize = 1024;

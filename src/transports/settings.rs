@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::place::MAX_PATH;
+
 /// Settings of the Unix listener.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "agent", derive(serde::Deserialize), serde(deny_unknown_fields, default))]
@@ -60,9 +62,6 @@ pub enum SettingsError {
     #[error("accept_rate = {0}: must be 1 to 10000 links a second")]
     AcceptRate(u32),
 }
-
-/// Longest path of a Unix socket in bytes (`sun_path` without its NUL).
-pub(super) const MAX_PATH: usize = 107;
 
 impl UnixSettings {
     /// Checks what can be checked without touching the disk.

@@ -48,9 +48,10 @@ fn the_worked_example_is_an_accept() {
 #[test]
 fn the_vectors_file_has_every_golden_vector() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/vectors.txt");
-    let mut text = String::from("# A frame of every kind, in the order of docs/wire.md: its name, and its bytes as they stand on a stream.\n");
-    for bytes in super::golden_vectors() {
-        let kind = super::Kind::from_code(bytes[4]).unwrap();
+    let mut text =
+        String::from("# A frame of every kind, in the order of docs/wire.md: its name, and its bytes as they stand on a stream.\n");
+    for bytes in golden_vectors() {
+        let kind = Kind::from_code(bytes[4]).unwrap();
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         text.push_str(&format!("{kind:?} {hex}\n"));
     }

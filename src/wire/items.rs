@@ -104,10 +104,13 @@ pub enum GapReason {
 }
 
 impl GapReason {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::DropOldest, Self::DropNewest, Self::Retention, Self::Restart];
+
     /// Reads the number used on the wire.
     #[must_use]
     pub fn from_code(code: u8) -> Option<Self> {
-        [Self::DropOldest, Self::DropNewest, Self::Retention, Self::Restart].into_iter().find(|v| *v as u8 == code)
+        Self::ALL.into_iter().find(|v| *v as u8 == code)
     }
 }
 
@@ -141,6 +144,16 @@ impl Overflow {
     #[must_use]
     pub fn from_code(code: u8) -> Option<Self> {
         [Self::DropOldest, Self::DropNewest, Self::Disconnect].into_iter().find(|v| *v as u8 == code)
+    }
+
+    /// Name in files and texts.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DropOldest => "drop-oldest",
+            Self::DropNewest => "drop-newest",
+            Self::Disconnect => "disconnect",
+        }
     }
 }
 

@@ -12,11 +12,11 @@ use bytes::Bytes;
 use futures::StreamExt;
 use pmq::agent::control::Control;
 use pmq::agent::directory::{Directory, Network};
-use pmq::agent::parents::{Admission, Parents, serve};
+use pmq::agent::parents::{self, Admission, Parents, serve};
 use pmq::agent::settings::Attach;
 use pmq::client::{Client, ConsumeOptions, Consumer, Delivery, Verifier, VerifyOptions};
 use pmq::gossip::{Gossip, Identity, Payloads, Settings, start};
-use pmq::pipeline::{Arrival, Channels, Claims, Driver, Inlet, Overflowed, Part, Peer, Plan, Report, Road, Snapshot, Topic, Topics};
+use pmq::pipeline::{Arrival, Channels, Claims, Driver, Inlet, Overflowed, Part, Peer, Plan, Report, Road, Snapshot, Tap, Topic, Topics};
 use pmq::session::{AgentTerms, NetworkTerms};
 use pmq::stages::{NetworkContext, Registry};
 use pmq::transports::{Address, Listener};
@@ -144,6 +144,7 @@ impl Harness {
             ups,
             inlet: Inlet::new(arrivals.clone(), Overflowed::default()),
             snapshot: snapshot.clone(),
+            tap: Tap::default(),
         };
         let directory = Arc::new(Directory::new(vec![network], gossip.clone(), 16));
         let terms = NetworkTerms { name: "test".into(), deadline: Duration::from_secs(30), max_payload: 1 << 20, groups: Vec::new() };
@@ -154,6 +155,7 @@ impl Harness {
             admission: Arc::new(Admission::new(&Attach::default(), rustix::process::geteuid().as_raw())),
             terms: Arc::new(AgentTerms { networks: vec![terms], ..AgentTerms::default() }),
             shutdown: down,
+            registry: parents::Registry::default(),
         };
         tokio::spawn(serve(vec![listener], parents));
         let builder =

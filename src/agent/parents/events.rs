@@ -7,6 +7,7 @@ use std::time::Instant;
 use futures::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 
+use super::registry::Place;
 use super::session::{Attached, Ended, Session};
 use crate::agent::control::{Ask, ControlError, Request};
 use crate::gossip::AllowChange;
@@ -50,12 +51,13 @@ impl Session {
         // Windows can be raised up to the bound later on.
         let bound = wants.len() * 2 * self.max_window.messages as usize;
         self.down = mpsc::channel(windows.max(bound) + SLACK);
-        let mut cursors = Vec::with_capacity(wants.len());
+        let (mut cursors, mut places) = (Vec::with_capacity(wants.len()), Vec::with_capacity(wants.len()));
         for (index, want) in wants.into_iter().enumerate() {
             // The hello has been checked against the networks of this directory; an index fits, since a frame counts its heads in 16 bits.
             let (position, _) = self.directory.network(&want.network).ok_or(Ended::Shutdown)?;
             let link = LinkId(LINKS.fetch_add(1, Ordering::Relaxed));
             self.attached.push(Attached { network: position, link });
+            places.push(Place { network: position, link, roles: want.roles });
             let (opened, answer) = oneshot::channel();
             let attach = Up::Attach {
                 port: LinkPort { link, index: index as u16, down: self.down.0.clone() },
@@ -73,6 +75,7 @@ impl Session {
             let opened = answer.await.map_err(|_| Ended::Shutdown)?;
             cursors.push(opened.map_or(Cursor::default(), |opened| opened.cursor));
         }
+        self.seat.attached(software, places);
         self.end.welcome(&cursors, Instant::now())?;
         Ok(())
     }

@@ -8,9 +8,11 @@
 
 mod admit;
 mod events;
+mod registry;
 mod serve;
 mod session;
 mod writer;
 
 pub use admit::{Admission, Refusal};
+pub use registry::{Place, Registry, Sitting};
 pub use serve::{Parents, serve};

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
 use super::admit::Admission;
+use super::registry::Registry;
 use super::session::{Ended, Parent, Session};
 use super::writer::Writer;
 use crate::agent::Holder;
@@ -31,6 +32,8 @@ pub struct Parents {
     pub control: Control,
     /// Who may attach as what.
     pub admission: Arc<Admission>,
+    /// Who is attached.
+    pub registry: Registry,
     /// What sessions are offered.
     pub terms: Arc<AgentTerms>,
     /// Turns true when the agent shuts down.
@@ -83,7 +86,8 @@ async fn attach(link: Link, via: Address, parents: Parents) {
             let max_window = parents.terms.max_window;
             let end = AgentEnd::new(place.grants.clone(), parents.terms, session, Instant::now());
             let steers = parents.directory.networks.iter().all(|network| place.may_produce(&network.name));
-            let parent = Parent { holder, owner: peer.owner(), steers, via };
+            let seat = parents.registry.sit(session, peer.clone(), via.clone());
+            let parent = Parent { holder, owner: peer.owner(), steers, via, seat };
             let attached = metrics::gauge!("pmq_attach_sessions");
             attached.increment(1.0);
             let ended = Session::new(end, parents.directory, parents.control, parent, max_window).run(link, parents.shutdown).await;

@@ -10,6 +10,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 
+use super::registry::Seat;
 use super::writer::Writer;
 use crate::agent::Holder;
 use crate::agent::control::{Control, ControlError, Reply, publish_status};
@@ -63,6 +64,7 @@ pub(super) struct Parent {
     pub(super) owner: Arc<str>,
     pub(super) steers: bool,
     pub(super) via: Address,
+    pub(super) seat: Seat,
 }
 
 /// A session that runs.
@@ -78,6 +80,8 @@ pub(super) struct Session {
     pub(super) steers: bool,
     /// Where it came in.
     pub(super) via: Address,
+    /// What others see of it.
+    pub(super) seat: Seat,
     /// The largest window that a parent may have, by network and role.
     pub(super) max_window: Window,
     pub(super) attached: Vec<Attached>,
@@ -89,7 +93,7 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(end: AgentEnd, directory: Arc<Directory>, control: Control, parent: Parent, max_window: Window) -> Self {
-        let Parent { holder, owner, steers, via } = parent;
+        let Parent { holder, owner, steers, via, seat } = parent;
         Self {
             end,
             directory,
@@ -98,6 +102,7 @@ impl Session {
             owner,
             steers,
             via,
+            seat,
             max_window,
             attached: Vec::new(),
             // Replaced at the hello, when the windows are known.
@@ -196,6 +201,7 @@ impl Session {
         let received = self.end.receive(frame, Instant::now());
         // Also of a frame that ends the session: what stands before the offending entry counts.
         self.events().await?;
+        self.seat.refused(self.end.counts());
         Ok(received?)
     }
 

@@ -26,6 +26,9 @@ impl<R: Router> Task<R> {
             Command::Unsubscribe { topic, answer } => tell(answer, self.unsubscribe(&topic)),
             Command::Publish { topic, payload, answer } => self.publish(topic, payload, answer, now),
             Command::Peers(answer) => tell(answer, self.view()),
+            Command::Names(peers, answer) => {
+                tell(answer, peers.into_iter().map(|peer| self.peers.id(peer).map(|id| id.to_base58())).collect());
+            }
             Command::Allow { change, answer } => {
                 self.swarm.behaviour_mut().allow.change(change);
                 tell(answer, ());

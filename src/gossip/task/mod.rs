@@ -25,7 +25,7 @@ use super::metrics::Metrics;
 use super::net::{Dialler, Router, Shared, listen_address, probe, target};
 use super::peers::Peers;
 use super::settings::{Settings, SettingsError};
-use crate::pipeline::{Inlet, Report, Topic};
+use crate::pipeline::{Inlet, Peer, Report, Topic};
 use solitude::Solitude;
 use waiting::Waiting;
 
@@ -45,6 +45,7 @@ pub(super) enum Command {
     Unsubscribe { topic: Topic, answer: oneshot::Sender<Result<(), SubscribeError>> },
     Publish { topic: Topic, payload: Bytes, answer: oneshot::Sender<Result<Published, PublishError>> },
     Peers(oneshot::Sender<Vec<PeerView>>),
+    Names(Vec<Peer>, oneshot::Sender<Vec<Option<String>>>),
     Allow { change: AllowChange<PeerId>, answer: oneshot::Sender<()> },
     Appraise { peer: PeerId, score: f64, answer: oneshot::Sender<bool> },
     Addresses(oneshot::Sender<Vec<String>>),

@@ -59,7 +59,10 @@ impl Driver {
 
     /// Books what found no room in the channel of arrivals.
     pub(super) fn missed(&mut self, reason: Reason) -> Result<(), RoadError> {
-        self.channels.overflowed.take().into_values().try_for_each(|(topic, count)| self.road.missed(&topic, reason, count))
+        self.channels.overflowed.take().into_values().try_for_each(|(topic, count)| {
+            self.show_missed(&topic, reason, count);
+            self.road.missed(&topic, reason, count)
+        })
     }
 }
 

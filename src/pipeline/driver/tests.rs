@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod stuck;
+mod watched;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,7 +13,7 @@ use tower::util::MapRequestLayer;
 use super::*;
 use crate::pipeline::testing::{arrival, network_plan, number};
 use crate::pipeline::{Inlet, Opened, Pass};
-use crate::wire::{ConsumerTerms, Cursor, Encoder, Outstanding, SessionId, Ticket, VerdictRefused, Window};
+use crate::wire::{ConsumerTerms, Cursor, Encoder, Outstanding, SessionId, Ticket, Verdict, VerdictRefused, Window};
 
 const WIDE: Window = Window { messages: 1_000, bytes: 1 << 20 };
 /// Longest wait for anything that must come.
@@ -40,9 +41,18 @@ impl Bench {
     }
 
     fn start_within(build: impl Fn(u64) -> Road + Send + 'static, within: Duration) -> Self {
+        Self::start_with(build, within, Tap::default(), 1_024)
+    }
+
+    fn start_tapped(build: impl Fn(u64) -> Road + Send + 'static, tap: Tap, capacity: usize) -> Self {
+        Self::start_with(build, DRAIN, tap, capacity)
+    }
+
+    /// `capacity` is that of the channel of reports.
+    fn start_with(build: impl Fn(u64) -> Road + Send + 'static, within: Duration, tap: Tap, capacity: usize) -> Self {
         let (arrivals, arrivals_in) = mpsc::channel(1_024);
         let (ups, ups_in) = mpsc::channel(1_024);
-        let (reports_out, reports) = mpsc::channel(1_024);
+        let (reports_out, reports) = mpsc::channel(capacity);
         let (snapshot_out, snapshot) = watch::channel(Snapshot::default());
         let (shutdown, down) = watch::channel(false);
         let overflowed = Overflowed::default();
@@ -54,7 +64,7 @@ impl Bench {
             snapshot: snapshot_out,
             shutdown: down,
         };
-        let driver = tokio::spawn(Driver::new("test".into(), Box::new(build), channels).drain_within(within).run());
+        let driver = tokio::spawn(Driver::new("test".into(), Box::new(build), channels).drain_within(within).tapped(tap).run());
         Self { arrivals, overflowed, ups, reports, snapshot, shutdown, driver, encoder: Encoder::default() }
     }
 
@@ -69,9 +79,19 @@ impl Bench {
         verify: Option<Window>,
         consume: bool,
     ) -> (mpsc::Receiver<(u16, Down)>, Option<Opened>) {
+        let consume = consume.then(|| ConsumerTerms { name: "".into(), cursor: Cursor::default(), window: WIDE, policy: None });
+        self.attach_terms(link, capacity, verify, consume).await
+    }
+
+    async fn attach_terms(
+        &self,
+        link: u32,
+        capacity: usize,
+        verify: Option<Window>,
+        consume: Option<ConsumerTerms>,
+    ) -> (mpsc::Receiver<(u16, Down)>, Option<Opened>) {
         let (down, downs) = mpsc::channel(capacity);
         let port = LinkPort { link: LinkId(link), index: 3, down };
-        let consume = consume.then(|| ConsumerTerms { name: "".into(), cursor: Cursor::default(), window: WIDE, policy: None });
         let (opened, answer) = oneshot::channel();
         self.ups.send(Up::Attach { port, verify, consume, opened }).await.unwrap();
         (downs, soon(answer).await.unwrap())

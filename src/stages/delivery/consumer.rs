@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::pipeline::{Entry, LinkId, Log, Shipment};
+use crate::pipeline::{ConsumerView, Entry, LinkId, Log, Shipment};
 use crate::wire::{GapReason, Outstanding, Overflow, Record, Window};
 
 /// A consumer that is attached.
@@ -61,6 +61,12 @@ impl Consumer {
 
     pub(super) fn sent(&self) -> u64 {
         self.sent
+    }
+
+    /// How it stands while `newest` is the log's newest position.
+    pub(super) fn view(&self, newest: u64) -> ConsumerView {
+        let &Self { policy, window, outstanding, acked, sent, .. } = self;
+        ConsumerView { name: self.name.clone(), policy, window, outstanding, acked, sent, lag: newest.saturating_sub(sent) }
     }
 
     /// The log has grown: does this consumer still keep up?

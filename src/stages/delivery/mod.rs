@@ -22,7 +22,7 @@ pub use settings::{Policy, Settings};
 
 use self::consumer::Consumer;
 use self::names::Names;
-use crate::pipeline::{Entry, Envelope, LinkId, Log, LogError, Opened, Outlet, Shipment, Topic};
+use crate::pipeline::{ConsumerView, Entry, Envelope, LinkId, Log, LogError, Opened, Outlet, Shipment, Topic};
 use crate::wire::{ConsumerTerms, Cursor, GapReason, Reason, Window};
 
 /// Its name in a network's file.
@@ -144,6 +144,10 @@ impl Outlet for Delivery {
 
     fn consumers(&self) -> usize {
         self.consumers.len()
+    }
+
+    fn view(&self, link: LinkId) -> Option<ConsumerView> {
+        self.consumers.iter().find(|consumer| consumer.link == link).map(|consumer| consumer.view(self.log.next() - 1))
     }
 
     fn queued(&self) -> u64 {

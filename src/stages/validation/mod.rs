@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 pub use settings::{Fallback, Fallbacks, Settings};
 
 use self::verifiers::Verifiers;
-use crate::pipeline::{Batch, End, Envelope, Known, LinkId, Outcome, Settled, Store, Tickets, Wheel};
+use crate::pipeline::{Batch, End, Envelope, Known, LinkId, Outcome, Settled, Store, Tickets, VerifierView, Wheel};
 use crate::wire::{Offer, Reason, Ticket, Verdict, VerdictRefused, Window};
 
 /// Its name in a network's file.
@@ -261,6 +261,10 @@ impl Store for ValidationQueue {
 
     fn verifiers(&self) -> usize {
         self.verifiers.len()
+    }
+
+    fn view(&self, link: LinkId) -> Option<VerifierView> {
+        self.verifiers.view(link)
     }
 }
 

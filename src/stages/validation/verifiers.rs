@@ -1,6 +1,6 @@
 //! The verifiers of one group: who has how much credit, and whose turn it is.
 
-use crate::pipeline::LinkId;
+use crate::pipeline::{LinkId, VerifierView};
 use crate::wire::{Outstanding, Window};
 
 #[derive(Debug)]
@@ -61,6 +61,11 @@ impl Verifiers {
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    pub(super) fn view(&self, link: LinkId) -> Option<VerifierView> {
+        let &Verifier { window, outstanding, paused, .. } = self.0.iter().find(|verifier| verifier.link == link)?;
+        Some(VerifierView { window, outstanding, paused })
     }
 
     pub(super) fn len(&self) -> usize {

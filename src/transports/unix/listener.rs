@@ -6,17 +6,17 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
-use tokio::net::{UnixListener, UnixSocket};
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
-use super::super::{LinkError, SocketMode};
-use super::{Link, link, place};
+use super::super::{Address, LinkError, SocketMode, place};
+use super::{Link, link};
 use crate::wire::Limits;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 128;
 
 /// Why a connection was not accepted.
-pub(in super::super) enum AcceptError {
+pub(crate) enum AcceptError {
     /// Out of descriptors or memory: try again later.
     Exhausted(io::Error),
     /// That one peer's fault: try the next.
@@ -25,8 +25,9 @@ pub(in super::super) enum AcceptError {
     Broken(io::Error),
 }
 
+/// A socket of this user's in a place that only this user can write to. Its file goes with it.
 #[derive(Debug)]
-pub(in super::super) struct Listener {
+pub(crate) struct Listener {
     socket: UnixListener,
     path: PathBuf,
     /// Device and inode of the file that we made.
@@ -34,10 +35,11 @@ pub(in super::super) struct Listener {
 }
 
 impl Listener {
-    pub(in super::super) async fn bind(path: &Path, mode: SocketMode) -> Result<Self, LinkError> {
+    /// Binds it; see [`place`].
+    pub(crate) async fn bind(path: &Path, mode: SocketMode) -> Result<Self, LinkError> {
         let what = |step: &str| LinkError::io(format!("{step} {}", path.display()));
-        let locked = place::directory(path).await?;
-        place::clear(path).await?;
+        let locked = place::directory(path, place::NOT_WRITABLE).await?;
+        place::clear(path, || Address::Unix(path.to_owned())).await?;
         // Between bind and listen every connection is refused, so nobody slips in before the mode is set, whatever the umask.
         let socket = UnixSocket::new_stream().map_err(what("make a socket for"))?;
         socket.bind(path).map_err(what("bind"))?;
@@ -52,8 +54,12 @@ impl Listener {
     }
 
     pub(in super::super) async fn accept(&self, limits: Limits) -> Result<Link, AcceptError> {
-        let (stream, _) = self.socket.accept().await.map_err(classify)?;
-        link(stream, limits).map_err(AcceptError::Peer)
+        link(self.stream().await?, limits).map_err(AcceptError::Peer)
+    }
+
+    /// The next connection as it is. Cancel-safe.
+    pub(crate) async fn stream(&self) -> Result<UnixStream, AcceptError> {
+        self.socket.accept().await.map(|(stream, _)| stream).map_err(classify)
     }
 }
 

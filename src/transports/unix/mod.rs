@@ -1,7 +1,6 @@
 //! Links over a Unix socket: the agent binds, parents connect.
 
 mod listener;
-mod place;
 mod reader;
 mod writer;
 
@@ -10,12 +9,12 @@ use std::path::Path;
 
 use tokio::net::UnixStream;
 
-pub(super) use listener::{AcceptError, Listener};
+pub(crate) use listener::{AcceptError, Listener};
 pub(super) use reader::Reader;
 pub(super) use writer::Writer;
 
 use super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
-use super::settings::MAX_PATH;
+use super::place::MAX_PATH;
 use super::{Address, LinkError};
 use crate::wire::Limits;
 

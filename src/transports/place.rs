@@ -9,8 +9,14 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags};
 use tokio::net::UnixStream;
 
-use super::super::settings::MAX_PATH;
-use super::super::{Address, LinkError};
+use super::{Address, LinkError};
+
+/// Longest path of a Unix socket in bytes (`sun_path` without its NUL).
+pub(super) const MAX_PATH: usize = 107;
+
+/// Permissions that the directory may not give to others: writing, or anything at all.
+pub(super) const NOT_WRITABLE: u32 = 0o022;
+pub(super) const OURS_ALONE: u32 = 0o077;
 
 /// How long another agent's start is waited for: one second in all.
 const LOCK_ATTEMPTS: u32 = 100;
@@ -18,7 +24,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Makes sure of the directory and takes its lock, so that two agents that start at once do not both find the socket stale.
 /// The lock goes when the file is dropped.
-pub(super) async fn directory(socket: &Path) -> Result<File, LinkError> {
+pub(super) async fn directory(socket: &Path, forbidden: u32) -> Result<File, LinkError> {
     if socket.as_os_str().len() > MAX_PATH {
         return Err(LinkError::PathTooLong(socket.to_owned()));
     }
@@ -45,9 +51,10 @@ pub(super) async fn directory(socket: &Path) -> Result<File, LinkError> {
     if meta.uid() != us {
         return Err(distrust(format!("belongs to uid {}, not to {us}: give it to the agent's user, or choose another path", meta.uid())));
     }
-    if meta.mode() & 0o022 != 0 {
+    if meta.mode() & forbidden != 0 {
         let mode = meta.mode() & 0o7777;
-        return Err(distrust(format!("can be written to by others (mode {mode:04o}): chmod 0700 {}", path.display())));
+        let open = if meta.mode() & NOT_WRITABLE != 0 { "written to" } else { "entered or read" };
+        return Err(distrust(format!("can be {open} by others (mode {mode:04o}): chmod 0700 {}", path.display())));
     }
     // Never blocks the thread: whoever holds the lock may need it to go on.
     for _ in 0..LOCK_ATTEMPTS {
@@ -61,7 +68,7 @@ pub(super) async fn directory(socket: &Path) -> Result<File, LinkError> {
 }
 
 /// Frees the path: a socket of ours that nobody listens on is removed. Anything else is left as it is, and refused.
-pub(super) async fn clear(socket: &Path) -> Result<(), LinkError> {
+pub(super) async fn clear(socket: &Path, address: impl FnOnce() -> Address) -> Result<(), LinkError> {
     let foreign = |what| LinkError::ForeignFile { path: socket.to_owned(), what };
     let meta = match fs::symlink_metadata(socket) {
         Ok(meta) => meta,
@@ -85,7 +92,7 @@ pub(super) async fn clear(socket: &Path) -> Result<(), LinkError> {
         }
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
         // A full backlog answers WouldBlock: somebody listens, if slowly. So does every answer that is no plain refusal.
-        _ => Err(LinkError::AddressInUse(Address::Unix(socket.to_owned()))),
+        _ => Err(LinkError::AddressInUse(address())),
     }
 }
 

@@ -1,0 +1,118 @@
+//! The accept loop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::UnixStream;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::client::Client;
+use super::{Answer, Code, Problem};
+use crate::agent::control::Control;
+use crate::agent::directory::Directory;
+use crate::agent::parents::Registry;
+use crate::transports::{AcceptError, LocalSocket};
+
+/// Pause while the process is out of descriptors or memory.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What every client of the control socket needs.
+#[derive(Debug, Clone)]
+pub struct Console {
+    /// Networks, topics, overlay.
+    pub directory: Arc<Directory>,
+    /// The road for publishes.
+    pub control: Control,
+    /// Who is attached.
+    pub registry: Registry,
+    /// The agent's own user.
+    pub own_uid: u32,
+    /// Clients at a time.
+    pub max_clients: u32,
+    /// Turns true when the agent shuts down.
+    pub shutdown: watch::Receiver<bool>,
+}
+
+/// Serves clients until the agent shuts down, then waits for their last words.
+pub(crate) async fn serve(socket: LocalSocket, console: Console) {
+    let mut clients = JoinSet::new();
+    let mut shutdown = console.shutdown.clone();
+    loop {
+        tokio::select! {
+            accepted = socket.stream() => match accepted {
+                Ok(stream) => match admit(&stream, &console, clients.len()) {
+                    Ok(()) => drop(clients.spawn(attend(stream, console.clone()))),
+                    Err(problem) => refuse(&stream, problem).await,
+                },
+                Err(AcceptError::Exhausted(wrong)) => {
+                    tracing::warn!(%wrong, "cannot accept a client of the control socket; trying again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(AcceptError::Peer(wrong)) => tracing::debug!(%wrong, "a client of the control socket left while it was accepted"),
+                Err(AcceptError::Broken(wrong)) => {
+                    // What the agent is for goes on without it.
+                    tracing::error!(%wrong, "the control socket failed; `pmq tap`, `publish` and `parents` need a restart of the agent");
+                    break;
+                }
+            },
+            // Takes the ended ones out of the set, which keeps it as small as its bound.
+            Some(ended) = clients.join_next(), if !clients.is_empty() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a client of the control socket failed");
+                }
+            }
+            () = down(&mut shutdown) => break,
+        }
+    }
+    drop(socket);
+    // Their requests end at shutdown, too, each within the time of a farewell.
+    while clients.join_next().await.is_some() {}
+}
+
+/// Returns when the agent shuts down, or is gone.
+pub(super) async fn down(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that the sender was dropped, which says the same.
+    let _ = shutdown.wait_for(|down| *down).await;
+}
+
+async fn attend(stream: UnixStream, console: Console) {
+    let clients = metrics::gauge!("pmq_control_clients");
+    clients.increment(1.0);
+    Client::new(stream).run(&console).await;
+    clients.decrement(1.0);
+}
+
+fn admit(stream: &UnixStream, console: &Console, clients: usize) -> Result<(), Problem> {
+    let who =
+        stream.peer_cred().map_err(|wrong| Problem::new(Code::NotPermitted, format!("the system does not say who you are: {wrong}")))?;
+    permitted(who.uid(), console.own_uid)?;
+    if clients >= console.max_clients as usize {
+        let text = format!("{clients} clients are served, which is the bound of control.max_clients; end one, or raise it");
+        return Err(Problem::new(Code::Busy, text));
+    }
+    Ok(())
+}
+
+/// The agent's own user, and root, who can be anybody.
+pub(super) fn permitted(uid: u32, own: u32) -> Result<(), Problem> {
+    if uid == own || uid == 0 {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::NotPermitted,
+        format!("uid {uid} may not control the agent of uid {own}; run this command as that user, or as root"),
+    ))
+}
+
+/// Says no before anything is read.
+async fn refuse(stream: &UnixStream, problem: Problem) {
+    tracing::warn!(text = problem.text, "a client of the control socket was refused");
+    let why = if problem.code == Code::Busy { "busy" } else { "not-permitted" };
+    metrics::counter!("pmq_control_refused_total", "why" => why).increment(1);
+    let line = serde_json::json!(Answer::Error(problem)).to_string() + "\n";
+    // A fresh socket has room for a line; one that has not does without the reason.
+    if let Ok(Ok(())) = tokio::time::timeout(PAUSE, stream.writable()).await {
+        let _ = stream.try_write(line.as_bytes());
+    }
+}

@@ -1,0 +1,106 @@
+//! Who sits where: what is known of each session, for those who look from outside.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::pipeline::LinkId;
+use crate::session::Counts;
+use crate::transports::{Address, Credential};
+use crate::wire::{Roles, SessionId};
+
+/// One session.
+#[derive(Debug, Clone)]
+pub struct Sitting {
+    /// As it stands in its frames.
+    pub session: SessionId,
+    /// Who.
+    pub who: Credential,
+    /// The address that it came to.
+    pub over: Address,
+    /// Name and version of its software; empty before its hello.
+    pub software: String,
+    /// When it came.
+    pub since: Instant,
+    /// Its networks; none before its hello.
+    pub places: Vec<Place>,
+    /// What it was refused in passing.
+    pub counts: Counts,
+}
+
+/// One network of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Index of the network in the directory.
+    pub network: usize,
+    /// Its link there.
+    pub link: LinkId,
+    /// What it may do there.
+    pub roles: Roles,
+}
+
+/// The sessions that are attached. Bounded by the bound on sessions: only those that were admitted are in it. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Registry(Arc<Mutex<BTreeMap<u64, Sitting>>>);
+
+impl Registry {
+    /// All of them, in the order in which they came.
+    #[must_use]
+    pub fn list(&self) -> Vec<Sitting> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// A session begins.
+    pub(super) fn sit(&self, session: SessionId, who: Credential, over: Address) -> Seat {
+        let sitting =
+            Sitting { session, who, over, software: String::new(), since: Instant::now(), places: Vec::new(), counts: Counts::default() };
+        let mut sittings = self.lock();
+        let number = sittings.last_key_value().map_or(0, |(last, _)| last + 1);
+        sittings.insert(number, sitting);
+        drop(sittings);
+        Seat { registry: self.clone(), number, counts: Counts::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Sitting>> {
+        // A panic while it was held cannot have left it half-changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A session's own entry; it leaves the registry when this is dropped.
+#[derive(Debug)]
+pub(super) struct Seat {
+    registry: Registry,
+    number: u64,
+    counts: Counts,
+}
+
+impl Seat {
+    /// The hello was taken.
+    pub(super) fn attached(&self, software: &str, places: Vec<Place>) {
+        self.change(|sitting| {
+            software.clone_into(&mut sitting.software);
+            sitting.places = places;
+        });
+    }
+
+    /// What was refused so far. Takes the lock only when that has changed.
+    pub(super) fn refused(&mut self, counts: Counts) {
+        if counts != self.counts {
+            self.counts = counts;
+            self.change(|sitting| sitting.counts = counts);
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Sitting)) {
+        if let Some(sitting) = self.registry.lock().get_mut(&self.number) {
+            change(sitting);
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.registry.lock().remove(&self.number);
+    }
+}

@@ -1,0 +1,151 @@
+//! Settings of the ZeroMQ listeners.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use super::super::{Address, place};
+
+/// Settings of the ZeroMQ listeners.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "agent", derive(serde::Deserialize), serde(deny_unknown_fields, default))]
+pub struct ZeromqSettings {
+    /// Where to listen: `zmq+ipc:///path` (in a directory with mode 0700), `zmq+tcp://ip:port`. None = no ZeroMQ.
+    pub bind: Vec<Address>,
+    /// Allows TCP beyond loopback. The token crosses the network in the clear and so does everything else.
+    pub insecure: bool,
+    /// Takes parents without a token, over TCP on loopback, for the agent's own user: any user of the machine.
+    pub trust_loopback: bool,
+    /// Links accepted a second at each address, with a burst of one second's worth (1 to 10,000).
+    pub accept_rate: u32,
+    /// Frames of one parent that may wait to be read by its session; one that sends more is cut off.
+    pub inbox_frames: u32,
+    /// The same by bytes. One frame of any allowed size passes when nothing waits.
+    #[cfg_attr(feature = "agent", serde(deserialize_with = "size"))]
+    pub inbox_bytes: u64,
+    /// What parents have to show over TCP.
+    pub token: Vec<TokenFile>,
+}
+
+/// A secret that makes whoever shows it a parent of that name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "agent", derive(serde::Deserialize), serde(deny_unknown_fields, default))]
+pub struct TokenFile {
+    /// What grants call it. "self" counts as the user that runs the agent.
+    pub name: String,
+    /// A file of 16 to 255 bytes, mode 0600, of the agent's own user.
+    pub file: PathBuf,
+}
+
+impl Default for ZeromqSettings {
+    fn default() -> Self {
+        Self {
+            bind: Vec::new(),
+            insecure: false,
+            trust_loopback: false,
+            accept_rate: 50,
+            inbox_frames: 4096,
+            inbox_bytes: 64 * 1024 * 1024,
+            token: Vec::new(),
+        }
+    }
+}
+
+impl Default for TokenFile {
+    fn default() -> Self {
+        Self { name: "self".to_owned(), file: PathBuf::new() }
+    }
+}
+
+/// As other sizes: "64MiB".
+#[cfg(feature = "agent")]
+fn size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    serde::Deserialize::deserialize(deserializer).map(|size: bytesize::ByteSize| size.as_u64())
+}
+
+/// A setting of the ZeroMQ listeners that cannot work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ZeromqError {
+    /// Another transport's address.
+    #[error("`bind.{0}` is no address of ZeroMQ; write zmq+ipc:///path or zmq+tcp://127.0.0.1:5570")]
+    Scheme(usize),
+    /// Twice the same.
+    #[error("`bind.{0}` is there twice; delete one of them")]
+    Twice(usize),
+    /// A path that cannot be a socket's.
+    #[error("`bind.{0}` must name a file in a directory of its own, in at most 106 bytes; write zmq+ipc:///run/pmq/zmq.ipc")]
+    Path(usize),
+    /// Reachable from other machines.
+    #[error(
+        "`bind.{0}` can be reached from other machines, and ZeroMQ has no encryption here; take 127.0.0.1, or set insecure = true if that is what is meant"
+    )]
+    Exposed(usize),
+    /// Nobody could attach.
+    #[error("`bind.{0}` is TCP, where a parent has to show a token, and there is none; add [[attach.zeromq.token]] with a file")]
+    NoToken(usize),
+    /// Out of range.
+    #[error("`accept_rate` is {0}; take 1 to 10000 links a second")]
+    AcceptRate(u32),
+    /// No frame could come.
+    #[error("`{0}` is 0, so no frame could come; take at least 1")]
+    Zero(&'static str),
+    /// A token without a name or a file.
+    #[error("`token.{0}.{1}` is empty; {2}")]
+    Token(usize, &'static str, &'static str),
+    /// Two tokens of a name.
+    #[error("`token.{0}.name` is that of another token; give each its own")]
+    SameName(usize),
+}
+
+impl ZeromqSettings {
+    /// Checks what can be checked without touching the disk.
+    ///
+    /// # Errors
+    /// [`ZeromqError`] names the first setting that cannot work.
+    pub fn check(&self) -> Result<(), ZeromqError> {
+        let mut seen = HashSet::new();
+        for (index, address) in self.bind.iter().enumerate() {
+            match address {
+                Address::ZmqIpc(path) => {
+                    let in_directory = path.parent().is_some_and(|dir| dir.parent().is_some());
+                    // One byte more is needed while it is bound.
+                    if path.file_name().is_none() || !in_directory || path.as_os_str().len() >= place::MAX_PATH {
+                        return Err(ZeromqError::Path(index));
+                    }
+                }
+                Address::ZmqTcp(socket) => {
+                    if !socket.ip().is_loopback() && !self.insecure {
+                        return Err(ZeromqError::Exposed(index));
+                    }
+                    if self.token.is_empty() && !(self.trust_loopback && socket.ip().is_loopback()) {
+                        return Err(ZeromqError::NoToken(index));
+                    }
+                }
+                Address::Unix(_) | Address::Memory(_) => return Err(ZeromqError::Scheme(index)),
+            }
+            if !seen.insert(address) {
+                return Err(ZeromqError::Twice(index));
+            }
+        }
+        if !(1..=10_000).contains(&self.accept_rate) {
+            return Err(ZeromqError::AcceptRate(self.accept_rate));
+        }
+        if let Some((key, _)) =
+            [("inbox_frames", u64::from(self.inbox_frames)), ("inbox_bytes", self.inbox_bytes)].iter().find(|(_, n)| *n == 0)
+        {
+            return Err(ZeromqError::Zero(key));
+        }
+        let mut names = HashSet::new();
+        for (index, token) in self.token.iter().enumerate() {
+            if token.name.is_empty() {
+                return Err(ZeromqError::Token(index, "name", "grants have to call it something"));
+            }
+            if token.file.as_os_str().is_empty() {
+                return Err(ZeromqError::Token(index, "file", "name a file with the secret"));
+            }
+            if !names.insert(&token.name) {
+                return Err(ZeromqError::SameName(index));
+            }
+        }
+        Ok(())
+    }
+}

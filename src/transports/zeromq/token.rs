@@ -1,0 +1,87 @@
+//! The secret that a parent shows over TCP, where the system does not say who is there.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{Mode, OFlags};
+
+use super::super::LinkError;
+
+/// Bytes of a token: too short ones can be guessed, and a message has a bound.
+const LENGTHS: std::ops::RangeInclusive<usize> = 16..=255;
+
+/// The secret that a parent shows over TCP: 16 to 255 bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(Arc<[u8]>);
+
+impl Token {
+    /// Takes a secret.
+    ///
+    /// # Errors
+    /// [`LinkError::Token`] if it has less than 16 bytes or more than 255.
+    pub fn new(secret: &[u8]) -> Result<Self, LinkError> {
+        if !LENGTHS.contains(&secret.len()) {
+            return Err(LinkError::Token {
+                what: format!("it has {} bytes; take 16 to 255, such as `openssl rand -hex 32`", secret.len()),
+            });
+        }
+        Ok(Self(secret.into()))
+    }
+
+    /// Reads a file that belongs to this process's user and that nobody else can read (0600). White space around the secret is left out.
+    ///
+    /// # Errors
+    /// [`LinkError::Token`] for a file of others, one that others can read, a symlink or a secret of another length;
+    /// [`LinkError::Io`] for one that cannot be read.
+    pub fn from_file(path: &Path) -> Result<Self, LinkError> {
+        let shown = path.display();
+        let what = || LinkError::io(format!("read the token file {shown}"));
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| what()(error.into()))?;
+        // What is verified is what was opened.
+        let file = File::from(opened);
+        let meta = file.metadata().map_err(what())?;
+        let distrust = |what: String| LinkError::Token { what: format!("{shown} {what}") };
+        let us = rustix::process::geteuid().as_raw();
+        if !meta.is_file() {
+            return Err(distrust("is no file".to_owned()));
+        }
+        if meta.uid() != us {
+            return Err(distrust(format!("belongs to uid {}, not to {us}: give it to the user that runs this process", meta.uid())));
+        }
+        if meta.mode() & 0o077 != 0 {
+            return Err(distrust(format!("can be read by others (mode {:04o}): chmod 0600 {shown}", meta.mode() & 0o7777)));
+        }
+        let mut secret = Vec::new();
+        // White space included; whatever is longer is no token.
+        file.take(1024).read_to_end(&mut secret).map_err(what())?;
+        Self::new(secret.trim_ascii()).map_err(|error| match error {
+            LinkError::Token { what } => distrust(format!("holds no token: {what}")),
+            other => other,
+        })
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether `shown` is this secret, in a time that depends on `shown`'s length alone.
+    pub(super) fn is(&self, shown: &[u8]) -> bool {
+        let mut differ = u8::from(self.0.len() != shown.len());
+        for (index, byte) in shown.iter().enumerate() {
+            // Tokens are never empty.
+            differ = std::hint::black_box(differ | (byte ^ self.0[index % self.0.len()]));
+        }
+        differ == 0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
