@@ -4,13 +4,13 @@ mod calls;
 
 use std::time::{Duration, Instant};
 
-use pmq::session::{ParentEnd, ParentEvent, ParentTerms, Request, SendError, Timing, Violation, Want};
+use pmq::session::{ParentEnd, ParentEvent, ParentTerms, Timing, Violation, Want};
 use pmq::wire::message::{Delivered, Granted, Judged, Lost, Offered, Unjudged};
-use pmq::wire::{AllowOp, Encoder, Frame, GapReason, Kind, MarkOp, MessageId, Overflow, Reason, RefuseCode, Roles, SessionId, Window};
+use pmq::wire::{Encoder, Frame, GapReason, Kind, MessageId, Overflow, Reason, RefuseCode, Roles, SessionId, Window};
 
 use super::super::input::Input;
 use super::model::Network;
-use super::said::{NAMES, code, cursor, damaged, group, index, judged, nonsense, payload, roles, said, session, ticket, topic, window};
+use super::said::{NAMES, cursor, damaged, group, index, nonsense, payload, roles, said, session, ticket, window};
 use super::{LIMITS, PINGS, STEPS, TICK, fatal, readable};
 
 const SESSION: SessionId = SessionId(77);
