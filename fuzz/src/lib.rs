@@ -16,8 +16,11 @@ pub use frame::frame;
 pub use seeds::seeds;
 pub use session::{session_agent, session_parent};
 
-/// Every target by its name, which is that of its corpus too.
-pub const TARGETS: [(&str, fn(&[u8]) -> bool); 7] = [
+/// A target and its name, which is that of its corpus too.
+pub type Target = (&'static str, fn(&[u8]) -> bool);
+
+/// All of them.
+pub const TARGETS: [Target; 7] = [
     ("codec_fixed", codec_fixed),
     ("codec_pmq", codec_pmq),
     ("codec_raw", codec_raw),
