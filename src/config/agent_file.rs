@@ -12,7 +12,7 @@ use super::error::ConfigError;
 use super::mend::advise;
 use super::overrides::{self, Override};
 use super::places::Places;
-use super::{Config, check, files, network_file};
+use super::{Config, Source, check, network_file};
 use crate::agent::{console, ops, settings};
 use crate::gossip;
 use crate::stages::Registry;
@@ -43,9 +43,9 @@ pub(super) struct Network {
 }
 
 /// Reads, checks and joins the agent's file and those that it names.
-pub(super) fn load(path: &Path, all: &[Override], registry: &Registry) -> Result<Config, ConfigError> {
+pub(super) fn load(path: &Path, source: &Source, all: &[Override], registry: &Registry) -> Result<Config, ConfigError> {
     let (of_networks, own): (Vec<_>, Vec<_>) = all.iter().cloned().partition(|setting| overrides::network_of(setting).is_some());
-    let document = Document::new(path, files::read(path)?, &own);
+    let document = Document::new(path, source.read(path)?, &own);
     let mut root = document.table()?;
     take_version(&document, &mut root)?;
     let node = Spanned::new(document.span(), DeValue::Table(root.clone()));
@@ -84,7 +84,7 @@ pub(super) fn load(path: &Path, all: &[Override], registry: &Registry) -> Result
     let mut read = Vec::with_capacity(file.networks.len());
     for (index, name) in file.networks.iter().enumerate() {
         let path = directory.join(name);
-        let text = files::read(&path).map_err(|wrong| {
+        let text = source.read(&path).map_err(|wrong| {
             let what = format!("{} {}", path.display(), wrong.what);
             complain.at(&format!("networks.{index}"), &what, &wrong.mend)
         })?;

@@ -1,7 +1,9 @@
 //! Finds and reads the agent's file.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::error::{ConfigError, Place};
 use super::overrides::{self, Override};
@@ -18,6 +20,18 @@ pub struct Request {
     pub flags: Vec<String>,
     /// The environment; only `PMQ_CONFIG`, `XDG_CONFIG_HOME`, `HOME` and `PMQ__...` are looked at.
     pub environment: Vec<(String, String)>,
+    /// Where the files' texts are.
+    pub source: Source,
+}
+
+/// Where the texts of files come from.
+#[derive(Debug, Clone, Default)]
+pub enum Source {
+    /// The disk.
+    #[default]
+    Disk,
+    /// These texts by path, and nothing else: for a configuration that is not written yet.
+    Texts(Arc<BTreeMap<PathBuf, String>>),
 }
 
 impl Request {
@@ -26,7 +40,7 @@ impl Request {
     pub fn from_process(file: Option<PathBuf>, flags: Vec<String>) -> Self {
         let environment =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
-        Self { file, flags, environment }
+        Self { file, flags, environment, source: Source::Disk }
     }
 
     fn variable(&self, name: &str) -> Option<&str> {
@@ -72,17 +86,29 @@ pub(super) fn find(request: &Request) -> Result<PathBuf, ConfigError> {
     })
 }
 
-/// A file's text.
-pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
-    let refuse =
-        |what: String, mend: &str| ConfigError { place: Place::Path(path.to_owned()), key: None, value: None, what, mend: mend.to_owned() };
-    let mut text = String::new();
-    let file =
-        std::fs::File::open(path).map_err(|wrong| refuse(format!("cannot be read: {wrong}"), "name a file that exists and may be read"))?;
-    let read = file.take(MAX_FILE + 1).read_to_string(&mut text);
-    let read = read.map_err(|wrong| refuse(format!("cannot be read: {wrong}"), "it must be a text in UTF-8"))?;
-    if read as u64 > MAX_FILE {
-        return Err(refuse(format!("is larger than {MAX_FILE} bytes"), "a configuration file is far smaller: is this the right one?"));
+impl Source {
+    /// A file's text.
+    pub(super) fn read(&self, path: &Path) -> Result<String, ConfigError> {
+        let refuse = |what: String, mend: &str| ConfigError {
+            place: Place::Path(path.to_owned()),
+            key: None,
+            value: None,
+            what,
+            mend: mend.to_owned(),
+        };
+        let missing = |wrong: std::io::Error| refuse(format!("cannot be read: {wrong}"), "name a file that exists and may be read");
+        let text = match self {
+            Self::Disk => {
+                let mut text = String::new();
+                let read = std::fs::File::open(path).map_err(missing)?.take(MAX_FILE + 1).read_to_string(&mut text);
+                read.map_err(|wrong| refuse(format!("cannot be read: {wrong}"), "it must be a text in UTF-8"))?;
+                text
+            }
+            Self::Texts(texts) => texts.get(path).cloned().ok_or_else(|| missing(std::io::ErrorKind::NotFound.into()))?,
+        };
+        if text.len() as u64 > MAX_FILE {
+            return Err(refuse(format!("is larger than {MAX_FILE} bytes"), "a configuration file is far smaller: is this the right one?"));
+        }
+        Ok(text)
     }
-    Ok(text)
 }

@@ -48,7 +48,7 @@ impl Config {
         let waiting = bytes(rate.min(queue as f64) * size as f64).saturating_mul(peers);
         // A window for each network and each of two roles; a frame being read, and what a link's sink holds.
         let windows = sessions.saturating_mul(window).saturating_mul(2 * self.networks.len() as u64);
-        let buffers = sessions.saturating_mul(self.attach.max_frame_payload.as_u64() + crate::transports::SEND_BYTES as u64);
+        let buffers = sessions.saturating_mul(self.attach.max_frame_payload.as_u64().saturating_add(crate::transports::SEND_BYTES as u64));
         let zeromq = &self.attach.zeromq;
         let inboxes = sessions.saturating_mul(zeromq.inbox_bytes);
         let arrivals = self

@@ -22,7 +22,7 @@ mod show;
 
 pub use check::Warning;
 pub use error::{ConfigError, Place};
-pub use files::{Request, search};
+pub use files::{Request, Source, search};
 pub use memory::{Estimate, Item};
 pub use reference::{REFERENCE, REFERENCE_NETWORK};
 pub use show::{Setting, show};
@@ -99,7 +99,7 @@ pub fn load(request: &Request) -> Result<Config, ConfigError> {
 /// The first [`ConfigError`].
 pub fn load_with(request: &Request, registry: &Registry) -> Result<Config, ConfigError> {
     let overrides = request.overrides()?;
-    agent_file::load(&files::find(request)?, &overrides, registry)
+    agent_file::load(&files::find(request)?, &request.source, &overrides, registry)
 }
 
 #[cfg(test)]

@@ -45,7 +45,8 @@ struct Entry<'a> {
 
 /// Reads and checks one network's file.
 pub(super) fn load(path: &Path, text: String, context: &Context<'_>) -> Result<Read, ConfigError> {
-    let document = Document::new(path, text, &own(path, context)?);
+    let own = own(path, &text, context)?;
+    let document = Document::new(path, text, &own);
     let mut root = document.table()?;
     take_version(&document, &mut root)?;
     let mut rest = root.clone();
@@ -110,9 +111,8 @@ pub(super) fn load(path: &Path, text: String, context: &Context<'_>) -> Result<R
 }
 
 /// The overrides that concern this file. Its name must be read first, and cannot be overridden itself.
-fn own(path: &Path, context: &Context<'_>) -> Result<Vec<Override>, ConfigError> {
-    let text = super::files::read(path)?;
-    let bare = Document::new(path, text, &[]);
+fn own(path: &Path, text: &str, context: &Context<'_>) -> Result<Vec<Override>, ConfigError> {
+    let bare = Document::new(path, text.to_owned(), &[]);
     let table = bare.table()?;
     let name = table.get("name").and_then(|name| name.get_ref().as_str()).unwrap_or_default();
     let own = overrides::for_network(context.overrides, name);

@@ -8,7 +8,7 @@ use super::document::{Document, Node};
 use super::error::{ConfigError, Place};
 use super::overrides::{self, Override};
 use super::reference::{REFERENCE, REFERENCE_NETWORK, uncommented};
-use super::{Request, files};
+use super::{Request, Source};
 
 /// One option in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,16 +31,17 @@ pub fn show(request: &Request) -> Result<Vec<Setting>, ConfigError> {
     let config = super::load(request)?;
     let (of_networks, own): (Vec<_>, Vec<_>) =
         request.overrides()?.into_iter().partition(|setting| overrides::network_of(setting).is_some());
-    let mut all = merge("", &config.file, &own, REFERENCE)?;
+    let mut all = merge("", &config.file, &request.source, &own, REFERENCE)?;
     for network in &config.networks {
-        all.extend(merge(&network.name, &network.file, &overrides::for_network(&of_networks, &network.name), REFERENCE_NETWORK)?);
+        let own = overrides::for_network(&of_networks, &network.name);
+        all.extend(merge(&network.name, &network.file, &request.source, &own, REFERENCE_NETWORK)?);
     }
     Ok(all)
 }
 
 /// One file over its reference.
-fn merge(network: &str, path: &Path, overrides: &[Override], reference: &str) -> Result<Vec<Setting>, ConfigError> {
-    let document = Document::new(path, files::read(path)?, overrides);
+fn merge(network: &str, path: &Path, source: &Source, overrides: &[Override], reference: &str) -> Result<Vec<Setting>, ConfigError> {
+    let document = Document::new(path, source.read(path)?, overrides);
     let table = document.table()?;
     let defaults = Document::new(Path::new("reference"), uncommented(reference), &[]);
     let default_table = defaults.table()?;

@@ -95,6 +95,11 @@ impl Tickets {
     }
 }
 
+/// Whether a record from counter `first` to `last` is the next one behind `sent`. Behind the last counter of all there is none.
+pub(super) fn follows(sent: u64, first: u64, last: u64) -> bool {
+    sent.checked_add(1) == Some(first) && first <= last
+}
+
 /// Records that were sent and not acked, in counter order. Bounded by the widest window.
 #[derive(Debug)]
 pub(super) struct Unacked {

@@ -151,9 +151,9 @@ impl Sink<Frame> for FrameSink {
     }
 }
 
-/// All bytes of a frame. Cannot overflow: every part was a buffer in memory, or was checked against limits.
+/// All bytes of a frame.
 pub(super) fn frame_len(prefix: &Prefix) -> usize {
-    crate::wire::PREFIX + prefix.head_len() + prefix.payloads as usize
+    prefix.frame_len()
 }
 
 /// A frame whose parts do not match its prefix would turn everything behind it into garbage, so it is not sent.

@@ -217,6 +217,12 @@ impl Prefix {
         // Both were checked against the limits when read, and are lengths of buffers when written.
         self.archive as usize + self.names as usize
     }
+
+    /// The whole frame, in bytes. Cannot overflow: every part was a buffer in memory, or was checked against limits.
+    #[must_use]
+    pub fn frame_len(&self) -> usize {
+        PREFIX + self.head_len() + self.payloads as usize
+    }
 }
 
 /// A frame in memory: the same type coming and going, so that the memory transport hands it over as it is.

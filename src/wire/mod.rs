@@ -2,6 +2,7 @@
 //!
 //! A [`Frame`] is written by an [`Encoder`] from [`message`] items, and read back with [`Frame::items`]. `docs/wire.md` gives every offset.
 
+mod buffer;
 mod codes;
 mod credit;
 mod encode;
@@ -20,6 +21,7 @@ mod frame_tests;
 #[cfg(test)]
 mod golden_tests;
 
+pub use buffer::FrameBuffer;
 pub use codes::{AllowOp, MarkOp, PublishStatus, RefuseCode, Roles};
 pub use credit::{Outstanding, Window};
 pub use encode::Encoder;

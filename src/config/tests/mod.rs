@@ -54,5 +54,6 @@ pub(super) fn request(file: &Path, environment: &[(&str, &str)], flags: &[&str])
         file: Some(file.to_owned()),
         flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
         environment: environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        ..Request::default()
     }
 }

@@ -70,3 +70,16 @@ fn memory_is_estimated_for_every_bounded_room() {
         shipped(&["networks=[\"weather.toml\"]", "network.weather.expected_rate=13600.0", "network.weather.expected_size=\"4KiB\""]);
     assert!((400_000_000..600_000_000).contains(&cache(&faster)), "{}", cache(&faster));
 }
+
+#[test]
+fn an_estimate_has_room_for_everything_that_may_be_set() {
+    let huge = u64::MAX;
+    let config = shipped(&[
+        "networks=[\"weather.toml\"]",
+        &format!("network.weather.stage.delivery.ring_bytes={huge}"),
+        &format!("network.weather.stage.validation_queue.max_bytes={huge}"),
+    ]);
+    let estimates = config.memory();
+    let ring = estimates[1].items.iter().find(|item| item.what == "delivery").unwrap();
+    assert_eq!((ring.bytes, estimates[1].total(true)), (huge, huge));
+}

@@ -241,8 +241,8 @@ fn agent_files(args: &Args, spot: &Spot, place: &Place, places: &[Place]) -> any
     if place.via != Via::Unix {
         set(&mut config, &["attach", "zeromq", "bind"], strings(vec![place.url()]));
     }
-    if let Some(token) = place.token() {
-        let token = toml::toml! { name = "self" };
+    if let Some(file) = place.token() {
+        let token = Table::from_iter([("file".to_owned(), Value::String(file.display().to_string()))]);
         set(&mut config, &["attach", "zeromq", "token"], Value::Array(vec![Value::Table(token)]));
     }
     set(&mut config, &["ops", "listen"], Value::String(format!("127.0.0.1:{}", place.ops)));

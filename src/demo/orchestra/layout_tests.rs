@@ -18,7 +18,11 @@ fn args(line: &[&str]) -> Args {
 
 #[test]
 fn every_agents_file_is_one_that_the_agent_takes() {
-    for line in [&[][..], &["--rate", "50", "--agents", "7", "--networks", "quakes", "--scoring", "off"]] {
+    for line in [
+        &[][..],
+        &["--rate", "50", "--agents", "7", "--networks", "quakes", "--scoring", "off", "--attach", "zeromq"],
+        &["--attach", "mixed"],
+    ] {
         let args = args(line);
         let topology = Topology::new(&args.networks.0, args.agents);
         let (work, places) = prepare(&args, &topology).unwrap();
@@ -27,8 +31,16 @@ fn every_agents_file_is_one_that_the_agent_takes() {
             let config = crate::config::load(&request).unwrap_or_else(|error| panic!("{}: {error}", spot.name));
             assert_eq!(config.networks.len(), args.networks.0.len() + usize::from(spot.network.is_some()));
             assert_eq!(config.gossip.peers.len(), spot.dials.len());
-            assert_eq!(config.gossip.score.enabled, line.is_empty());
+            assert_eq!(config.gossip.score.enabled, !line.contains(&"--scoring"));
             let setup = Setup::load(&place.setup()).unwrap();
+            let bound: Vec<String> = config.attach.zeromq.bind.iter().map(ToString::to_string).collect();
+            assert!(
+                bound.contains(&setup.attach) || setup.attach == format!("unix://{}", config.attach.unix.path.display()),
+                "{}",
+                setup.attach
+            );
+            assert_eq!(setup.token, config.attach.zeromq.token.first().map(|token| token.file.clone()));
+            assert_eq!(setup.token.is_some(), setup.attach.starts_with("zmq+tcp://"));
             assert_eq!(setup.key.is_some(), spot.role == Role::Honest);
             assert_eq!(std::fs::metadata(&place.dir).unwrap().permissions().mode() & 0o777, 0o700);
         }

@@ -18,6 +18,7 @@ fn setup(part: Part, node: u8) -> Setup {
         networks: vec![NET],
         nodes: 4,
         attach: String::new(),
+        token: None,
         key: None,
         roster: "".into(),
         facts: "".into(),

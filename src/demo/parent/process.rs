@@ -12,7 +12,7 @@ use super::actor::{Actor, Send, actor};
 use super::control::{Order, orders};
 use super::judge::Judge;
 use super::{Part, Setup};
-use crate::client::{Client, ConsumeOptions, Consumer, Delivery, Incoming, VerifyOptions};
+use crate::client::{Client, ConsumeOptions, Consumer, Delivery, Incoming, Token, VerifyOptions};
 use crate::demo::oracle::{Identity, NUMBERS_PER_ROUND, Network, NodeKey, Roster, fingerprint, open_report};
 use crate::demo::report::facts::{Fact, Ledger, now};
 
@@ -136,6 +136,9 @@ async fn attach(
 ) -> anyhow::Result<(Client, mpsc::Receiver<(Arc<str>, Bytes)>)> {
     let witness = setup.part == Part::Witness;
     let mut builder = Client::builder(&setup.attach).connect_timeout(CONNECT).software(format!("pmq-demo/{}", setup.name));
+    if let Some(file) = &setup.token {
+        builder = builder.token(Token::from_file(file)?);
+    }
     let carried = carried(setup);
     for Carried { network, .. } in &carried {
         builder = builder.verify(network, VerifyOptions::default());

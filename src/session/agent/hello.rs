@@ -57,8 +57,8 @@ impl AgentEnd {
         let network = item.network.to_owned();
         let allowed = granted(&self.grants, item.network);
         let place = self.terms.networks.iter().position(|terms| *terms.name == *item.network);
-        // What the credential may not see does not exist for it: only granted networks are named.
-        let Some(place) = place else {
+        // What the credential may not see does not exist for it: only granted networks are named, and whoever asks for no role learns nothing.
+        let Some(place) = place.filter(|_| !(allowed.is_empty() && item.roles.is_empty())) else {
             let visible = self.terms.networks.iter().filter(|terms| !granted(&self.grants, &terms.name).is_empty());
             let known: Vec<&str> = visible.map(|terms| &*terms.name).collect();
             let known = if known.is_empty() { "none for this credential".to_owned() } else { known.join(", ") };

@@ -164,9 +164,11 @@ impl AgentEnd {
         match beat {
             Ok(Beat::Quiet) => Ok(()),
             Ok(Beat::Ping) => {
-                self.pings += 1;
-                // Outside the bound of answers: no more than `dead / ping` of them can be unanswered.
-                self.push(Ping { nonce: self.pings });
+                // Outside the bound of answers. One that was not written yet asks for the next one too: a peer that speaks and does not read gets no more.
+                if !self.outbox.iter().any(|frame| frame.prefix.kind == Kind::Ping) {
+                    self.pings += 1;
+                    self.push(Ping { nonce: self.pings });
+                }
                 Ok(())
             }
             Err(dead) => {

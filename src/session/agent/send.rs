@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{AgentEnd, State};
 use crate::session::SendError;
 use crate::session::cut;
+use crate::session::ledger::follows;
 use crate::wire::message::{Done, Published, Refuse};
 use crate::wire::{Item, MessageId, Offer, PublishStatus, Record, RefuseCode, Roles};
 
@@ -41,9 +42,9 @@ impl AgentEnd {
         let unacked = &self.network(network, Roles::CONSUME)?.consume;
         let mut last = unacked.sent();
         for record in records {
-            let (expected, got) = (last.saturating_add(1), record.first());
-            if got != expected || record.last() < got {
-                return Err(SendError::Counter { network, expected, got });
+            let got = record.first();
+            if !follows(last, got, record.last()) {
+                return Err(SendError::Counter { network, expected: last.saturating_add(1), got });
             }
             last = record.last();
         }

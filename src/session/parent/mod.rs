@@ -10,7 +10,7 @@ use super::ledger::{Tickets, Unacked};
 use super::pulse::{Beat, Pulse};
 use super::{Dead, ParentEvent, ParentTerms, SendError, Want};
 use crate::wire::message::{Item, Ping, Refuse, Wanted};
-use crate::wire::{Encoder, Frame, Outstanding, RefuseCode, SessionId};
+use crate::wire::{Encoder, Frame, Kind, Outstanding, RefuseCode, SessionId};
 
 /// Where the session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,9 +156,11 @@ impl ParentEnd {
         match self.pulse.beat(now) {
             Ok(Beat::Quiet) => Ok(()),
             Ok(Beat::Ping) => {
-                self.pings += 1;
-                // Outside the bound of frames: no more than `dead / ping` of them can be unanswered.
-                self.push(Ping { nonce: self.pings });
+                // Outside the bound of frames. One that was not written yet asks for the next one too: a peer that speaks and does not read gets no more.
+                if !self.outbox.iter().any(|frame| frame.prefix.kind == Kind::Ping) {
+                    self.pings += 1;
+                    self.push(Ping { nonce: self.pings });
+                }
                 Ok(())
             }
             Err(dead) => {

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::{ParentEnd, State};
+use crate::session::ledger::follows;
 use crate::session::{ParentEvent, Served, Violation};
 use crate::wire::message::{Delivered, Done, Granted, Lost, Offered, Ping, Pong, Published, Refuse, Unjudged};
 use crate::wire::{Frame, Kind, Roles, SessionId};
@@ -77,8 +78,8 @@ impl ParentEnd {
             return Err(Violation::Welcome(format!("{} networks for the {} of the hello", items.len(), self.networks.len())));
         }
         let mut served = Vec::with_capacity(items.len());
-        for ((item, network), index) in items.zip(&mut self.networks).zip(0_u16..) {
-            let want = &mut network.want;
+        for ((item, network), index) in items.zip(&self.networks).zip(0_u16..) {
+            let want = &network.want;
             if item.index != index || *item.network != *want.network || item.roles != want.roles {
                 return Err(Violation::Welcome(format!(
                     "entry {index} is {:?} as {}, not {:?} as {}",
@@ -90,8 +91,6 @@ impl ParentEnd {
                 if item.cursor.stream == want.cursor.stream && item.cursor.counter > want.cursor.counter && want.cursor.stream != 0 {
                     return Err(Violation::Counter { network: index, expected: want.cursor.counter, got: item.cursor.counter });
                 }
-                want.cursor = item.cursor;
-                network.consume.start(item.cursor.counter);
             }
             served.push(Served {
                 network: want.network.clone(),
@@ -102,6 +101,11 @@ impl ParentEnd {
                 max_payload: item.max_payload,
                 max_window: item.max_window,
             });
+        }
+        // Only a welcome that is right as a whole moves anything: the next session resumes where this one stood.
+        for (network, served) in self.networks.iter_mut().zip(&served).filter(|(network, _)| network.want.roles.contains(Roles::CONSUME)) {
+            network.want.cursor = served.cursor;
+            network.consume.start(served.cursor.counter);
         }
         self.session = frame.prefix.session;
         self.state = State::Attached;
@@ -148,9 +152,8 @@ impl ParentEnd {
         let Some(of) = of else {
             return Err(Violation::Credit { what: "consume", network, detail: "a record where none was asked for" });
         };
-        let expected = of.consume.sent().saturating_add(1);
-        if first != expected || last < first {
-            return Err(Violation::Counter { network, expected, got: first });
+        if !follows(of.consume.sent(), first, last) {
+            return Err(Violation::Counter { network, expected: of.consume.sent().saturating_add(1), got: first });
         }
         if !of.consume.take(last, bytes) {
             return Err(Violation::Credit { what: "consume", network, detail: "a record beyond the window" });

@@ -33,6 +33,28 @@ fn unknown_networks_are_refused_and_only_granted_ones_are_named() {
 }
 
 #[test]
+fn a_hello_that_asks_for_nothing_learns_of_nothing() {
+    for network in ["weather", "tides"] {
+        let mut pair = Pair::open(vec![grant("quakes", Roles::CONSUME)], vec![want(network, Roles::NONE)]);
+        let (code, fatal, text) = refusal(pair.parent.poll_event());
+        assert_eq!((code, fatal), (RefuseCode::NetworkUnknown, true), "{text}");
+    }
+}
+
+#[test]
+fn nothing_follows_the_last_counter() {
+    let mut pair = Pair::attached(vec![want("quakes", Roles::CONSUME)]);
+    let gap = |from| Record::Gap { from, to: u64::MAX, count: 0, reason: crate::wire::GapReason::Restart };
+    pair.agent.records(0, &[gap(1)]).unwrap();
+    let full = SendError::Counter { network: 0, expected: u64::MAX, got: u64::MAX };
+    assert_eq!(pair.agent.records(0, &[gap(u64::MAX)]), Err(full));
+    pair.settle();
+    let again = crate::wire::message::Lost { network: 0, from: u64::MAX, to: u64::MAX, count: 0, reason: crate::wire::GapReason::Restart };
+    let frame = Encoder::default().frame(SessionId(77), [again]).unwrap();
+    assert!(matches!(pair.parent.receive(frame, pair.now), Err(Violation::Counter { network: 0, .. })));
+}
+
+#[test]
 fn a_grant_for_all_networks_counts_together_with_one_for_one() {
     let grants = vec![grant("*", Roles::CONSUME), grant("weather", Roles::VERIFY)];
     let mut pair = Pair::open(grants.clone(), vec![want("weather", Roles::CONSUME | Roles::VERIFY), want("quakes", Roles::CONSUME)]);

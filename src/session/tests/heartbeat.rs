@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::wire::message::Ping;
+use crate::wire::message::{Ping, Pong};
 use crate::wire::{Encoder, Kind};
 
 const fn ms(n: u64) -> Duration {
@@ -34,6 +34,26 @@ fn a_ping_is_answered_and_the_answer_keeps_both_alive() {
         pair.settle();
     }
     assert!(pair.agent.is_attached() && pair.parent.is_attached());
+}
+
+/// Every word puts death off and brings the next ping; of those, no more than one waits for a peer that does not read.
+#[test]
+fn a_peer_that_speaks_and_does_not_read_gets_one_ping() {
+    let mut pair = Pair::attached(vec![want("quakes", Roles::VERIFY)]);
+    for _ in 0..50 {
+        pair.now += ms(1100);
+        pair.agent.tick(pair.now).unwrap();
+        pair.parent.tick(pair.now).unwrap();
+        let pong = Encoder::default().frame(SessionId(77), [Pong { nonce: 0 }]).unwrap();
+        pair.agent.receive(pong.clone(), pair.now).unwrap();
+        pair.parent.receive(pong, pair.now).unwrap();
+    }
+    assert_eq!(std::iter::from_fn(|| pair.agent.poll_frame()).count(), 1);
+    assert_eq!(std::iter::from_fn(|| pair.parent.poll_frame()).count(), 1);
+    // Once it is written, the next one follows.
+    pair.now += ms(1100);
+    pair.agent.tick(pair.now).unwrap();
+    assert_eq!(pair.agent.poll_frame().unwrap().prefix.kind, Kind::Ping);
 }
 
 proptest! {

@@ -1,7 +1,7 @@
 //! What the parent's end insists on.
 
 use super::*;
-use crate::wire::message::{Delivered, Judged, Lost, Offered};
+use crate::wire::message::{Delivered, Granted, Judged, Lost, Offered};
 use crate::wire::{Encoder, GapReason, RefuseCode, Verdict};
 
 fn attached() -> Pair {
@@ -77,6 +77,25 @@ fn a_welcome_that_skips_records_of_the_same_stream_is_refused() {
     pair.agent.welcome(&[Cursor { stream: 5, counter: 11 }], pair.now).unwrap();
     let violation = pair.parent.receive(pair.agent.poll_frame().unwrap(), pair.now).unwrap_err();
     assert!(matches!(violation, Violation::Counter { expected: 10, got: 11, .. }), "{violation}");
+}
+
+#[test]
+fn of_a_welcome_that_is_refused_nothing_counts() {
+    let wants = vec![want("quakes", Roles::CONSUME), want("weather", Roles::CONSUME)];
+    let now = Instant::now();
+    let mut parent = ParentEnd::new(wants.clone(), "", ParentTerms::default(), now).unwrap();
+    let granted = |index, network| Granted {
+        network,
+        index,
+        roles: Roles::CONSUME,
+        cursor: Cursor { stream: 5, counter: 900 },
+        deadline: Duration::ZERO,
+        max_payload: 0,
+        max_window: WINDOW,
+    };
+    let frame = Encoder::default().frame(SessionId(77), [granted(0, "quakes"), granted(1, "tides")]).unwrap();
+    assert!(matches!(parent.receive(frame, now), Err(Violation::Welcome(_))));
+    assert_eq!(parent.wants(), wants, "the next session resumes where this one stood");
 }
 
 #[test]

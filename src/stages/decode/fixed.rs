@@ -132,8 +132,10 @@ impl Codec for Fixed {
         let content = match tag.length {
             Some(length) => field(payload, tag.offset, length)?,
             None => {
+                // A payload shorter than what is trimmed has no content that would be empty, it has none.
                 let have = payload.len();
-                payload.get(tag.offset..have.saturating_sub(tag.trim)).ok_or(Malformed::Short { have, need: tag.offset + tag.trim })?
+                let content = have.checked_sub(tag.trim).and_then(|end| payload.get(tag.offset..end));
+                content.ok_or(Malformed::Short { have, need: tag.offset + tag.trim })?
             }
         };
         Ok(Some(Header {

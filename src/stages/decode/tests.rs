@@ -43,6 +43,13 @@ fn fixed_reads_its_fields() {
 }
 
 #[test]
+fn fixed_refuses_what_is_shorter_than_what_is_trimmed() {
+    let codec = codec("codec = \"fixed\"\norigin = { offset = 0, length = 1 }\nsequence = { offset = 1, length = 1 }\ntag = { trim = 4 }");
+    assert_eq!(codec.read("t", &[5, 1, 2]), Err(Malformed::Short { have: 3, need: 4 }));
+    assert!(codec.read("t", &[5, 1, 2, 3]).is_ok());
+}
+
+#[test]
 fn fixed_reads_big_endian_by_default() {
     let codec = codec("codec = \"fixed\"\norigin = { offset = 0, length = 1 }\nsequence = { offset = 1, length = 8 }");
     let header = codec.read("t", &[5, 1, 2, 3, 4, 5, 6, 7, 8]).unwrap().unwrap();

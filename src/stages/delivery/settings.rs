@@ -84,6 +84,7 @@ impl OutletBlueprint for Settings {
     }
 
     fn memory(&self) -> u64 {
-        self.ring_bytes.as_u64() + u64::from(self.ring_messages) * super::ENTRY_BYTES as u64 + u64::from(self.max_names) * 64
+        let entries = u64::from(self.ring_messages) * super::ENTRY_BYTES as u64 + u64::from(self.max_names) * 64;
+        self.ring_bytes.as_u64().saturating_add(entries)
     }
 }

@@ -162,6 +162,6 @@ impl StoreBlueprint for Settings {
         // One shadow; in a chain, a place in the list of each group and the words of an earlier one.
         let further = if self.groups.len() > 1 { 16 * self.groups.len() + MAX_REASON } else { 0 };
         let overhead = (super::PENDING_BYTES + super::shadows::WATCH_BYTES + further) as u64;
-        pending.saturating_mul(overhead) + pending.saturating_mul(size).min(self.max_bytes.as_u64())
+        pending.saturating_mul(overhead).saturating_add(pending.saturating_mul(size).min(self.max_bytes.as_u64()))
     }
 }
