@@ -88,6 +88,18 @@ fn every_promise_is_kept_and_the_dishonest_node_is_graylisted() {
 }
 
 #[test]
+fn the_transport_makes_no_difference() {
+    let _one = ONE_AT_A_TIME.lock();
+    for attach in ["zeromq", "mixed"] {
+        let (output, object) = run(&["--attach", attach, "--seconds", "16", "--networks", "1"]);
+        assert!(output.status.success(), "{object:#}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(object["attach"], attach);
+        assert!(number(&object, "/networks/0/published") > 40, "{object:#}");
+        assert_eq!(number(&object, "/networks/0/lost"), 0, "{object:#}");
+    }
+}
+
+#[test]
 fn without_scores_nobody_is_graylisted() {
     let _one = ONE_AT_A_TIME.lock();
     let (output, object) = run(&["--seconds", "20", "--networks", "1", "--scoring", "off"]);

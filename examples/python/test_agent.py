@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.error
 import urllib.request
 
 HERE = pathlib.Path(__file__).parent
@@ -65,6 +66,8 @@ def free_ports(count):
 
 
 class Agent:
+    process = None
+
     def __init__(self, dir, peers=()):
         self.dir = dir
         (dir / "run").mkdir(mode=0o700, parents=True)
@@ -73,16 +76,19 @@ class Agent:
         (dir / "pmq.toml").write_text(AGENT.format(gossip=self.gossip, attach=self.attach, ops=self.ops, dir=dir, peers=json.dumps(list(peers))))
         (dir / "token").touch(mode=0o600)
         (dir / "token").write_text(secrets.token_hex(32))
-        self.start()
 
     def start(self):
         self.log = open(self.dir / "log", "ab")
-        self.process = subprocess.Popen([PMQ, "run", "-c", "pmq.toml"], cwd=self.dir, stderr=self.log)
-        self.health_when(lambda health: health["subsystems"]["attach"]["ready"])
+        self.process = subprocess.Popen([PMQ, "run", "-c", "pmq.toml"], cwd=self.dir, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log)
+        health = self.health_when(lambda health: health["subsystems"]["attach"]["ready"])
+        self.listen = health["subsystems"]["gossip"]["detail"]["listen"][0]
 
     def ask(self, path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.ops}{path}", timeout=SOON) as answer:
-            return answer.read().decode()
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.ops}{path}", timeout=SOON) as answer:
+                return answer.read().decode()
+        except urllib.error.HTTPError as not_ready:
+            return not_ready.read().decode()
 
     def health_when(self, when):
         deadline = time.monotonic() + SOON
@@ -98,25 +104,28 @@ class Agent:
             time.sleep(0.05)
 
     def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.log.close()
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.log.close()
 
 
 class Parent:
     """parent.py in a process of its own."""
 
-    def __init__(self, *args):
+    def __init__(self, *args, program="parent.py"):
         pipe = subprocess.PIPE
-        command = [sys.executable, HERE / "parent.py", *args]
+        command = [sys.executable, HERE / program, *args]
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         self.lines = queue.Queue()
-        for stream in (self.process.stdout, self.process.stderr):
-            threading.Thread(target=self.read, args=(stream,), daemon=True).start()
+        self.readers = [threading.Thread(target=self.read, args=(stream,)) for stream in (self.process.stdout, self.process.stderr)]
+        for reader in self.readers:
+            reader.start()
 
     def read(self, stream):
-        for line in stream:
-            self.lines.put(line.rstrip("\n"))
+        with stream:
+            for line in stream:
+                self.lines.put(line.rstrip("\n"))
 
     def until(self, expected):
         """The lines up to the expected one."""
@@ -130,7 +139,10 @@ class Parent:
 
     def stop(self):
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        self.process.stdin.close()
+        for reader in self.readers:
+            reader.join()
 
 
 class RealAgents(unittest.TestCase):
@@ -138,15 +150,16 @@ class RealAgents(unittest.TestCase):
         dir = tempfile.TemporaryDirectory()
         self.addCleanup(dir.cleanup)
         self.near = self.agent(pathlib.Path(dir.name) / "near")
-        self.far = self.agent(pathlib.Path(dir.name) / "far", [f"/ip4/127.0.0.1/tcp/{self.near.gossip}"])
+        self.far = self.agent(pathlib.Path(dir.name) / "far", [self.near.listen])
 
     def agent(self, *args):
         agent = Agent(*args)
         self.addCleanup(agent.kill)
+        agent.start()
         return agent
 
-    def parent(self, *args):
-        parent = Parent(*args)
+    def parent(self, *args, **options):
+        parent = Parent(*args, **options)
         self.addCleanup(parent.stop)
         return parent
 
@@ -173,6 +186,12 @@ class RealAgents(unittest.TestCase):
         node.until("attached to weather")
         self.publish("report 4")
         self.assertIn("weather.reports report 4", node.until("report 4"))
+
+    def test_the_small_parent_of_the_docs(self):
+        node = self.parent(f"zmq+ipc://{self.far.dir}/run/zmq.ipc", program="small_parent.py")
+        node.until("attached to weather")
+        self.publish("forged", "report 1")
+        self.assertEqual(node.until("report 1"), ["weather.reports report 1"])
 
     def test_a_parent_without_the_token_or_the_role_is_refused(self):
         url = f"zmq+tcp://127.0.0.1:{self.far.attach}"

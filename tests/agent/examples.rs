@@ -51,3 +51,24 @@ async fn the_three_parents_do_what_they_say() {
     let health = b.network_when("weather", "the verdicts", |network| network["came_in"] == 3).await;
     assert_eq!(health["verified"]["reject"], 1);
 }
+
+#[tokio::test]
+async fn the_small_parent_of_the_docs_verifies_and_consumes() {
+    let (a, _parent, b) = pair(Setup::new("5s"), Setup::new("5s")).await;
+    let mut parent = example("small_parent", &b, &[]);
+    let mut printed = lines(&mut parent);
+    b.network_when("weather", "the parent", |network| network["verifiers"] == 1 && network["consumers"] == 1).await;
+    let mut publisher = example("publish", &a, &["weather", "weather"]);
+    publisher.stdin.take().unwrap().write_all(b"rumour\nreport 1\n").await.unwrap();
+    assert!(soon("the publisher's end", publisher.wait()).await.unwrap().success());
+    assert_eq!(line(&mut printed).await, "weather report 1");
+}
+
+#[test]
+fn the_docs_show_the_small_parents_as_they_are() {
+    let page = include_str!("../../docs/attach.md");
+    let (_, rust) = include_str!("../../examples/small_parent.rs").split_once("command's own output\")]\n\n").unwrap();
+    for code in [rust, include_str!("../../examples/python/small_parent.py")] {
+        assert!(page.contains(&format!("\n{code}```")), "docs/attach.md shows another parent than this:\n{code}");
+    }
+}
