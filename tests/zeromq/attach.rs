@@ -47,9 +47,8 @@ async fn a_token_that_others_can_read_ends_the_start_by_line_and_key() {
 }
 
 #[tokio::test]
-async fn a_restart_loses_nothing_that_was_acknowledged() {
-    // B is killed by its supervisor's hand here; what an enormous frame does to it is the same to its parents.
-    let (a, producer, b) = pair(setup("4s"), setup("4s")).await;
+async fn the_restart_after_an_enormous_frame_loses_nothing_that_was_acknowledged() {
+    let (a, producer, mut b) = pair(setup("4s"), setup("4s")).await;
     let [ipc, _] = addresses(&b).await;
     let client = Client::builder(&ipc).verify("weather", VerifyOptions::default()).consume("weather", ConsumeOptions::default());
     let client = client.produce("weather").connect_timeout(SOON).request_timeout(SOON).connect().await.unwrap();
@@ -61,6 +60,7 @@ async fn a_restart_loses_nothing_that_was_acknowledged() {
     assert_eq!(message(&mut consumer).await, "good before");
     assert_eq!(message(&mut heard).await, "good before");
     client.publish("weather", "weather", "good and answered").await.unwrap();
+    crate::enormous::abort(&mut b).await;
     let b = b.killed().await;
     // Answered Ok: it is with the neighbours.
     assert_eq!(message(&mut heard).await, "good and answered");
