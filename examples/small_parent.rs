@@ -24,5 +24,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         consumer.ack(&delivery);
     }
-    Ok(())
+    // It has ended for good: another parent took its consumer's name, for example.
+    Err(client.status().borrow().end().map_or("the client ended".into(), Into::into))
 }

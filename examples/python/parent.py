@@ -2,7 +2,6 @@
 """A parent of a PMQ agent: verifies, consumes and publishes over ZeroMQ.
 
     parent.py zmq+ipc:///run/pmq/zmq.ipc weather --verify report --consume printer
-    echo "report 7" | parent.py zmq+tcp://127.0.0.1:5570 weather --token-file node.token --publish weather.reports
 """
 
 import argparse
@@ -28,21 +27,22 @@ class Parent:
         self.endpoint, self.network, self.token = url.removeprefix("zmq+"), network.encode(), token
         self.verify, self.consume, self.publish = verify, consume, publish
         self.roles = (verify is not None) | (consume is not None) * 2 | (publish is not None) * 4
-        self.socket, self.cursor, self.requests, self.unanswered = None, (0, 0), itertools.count(1), {}
+        self.socket, self.cursor, self.requests, self.unanswered, self.pause = None, (0, 0), itertools.count(1), {}, 0.1
 
     def connect(self):
         self.close()  # a new socket for each session: what is left in the old one must not reach the new agent
         self.socket, self.session, self.index = zmq.Context.instance().socket(zmq.DEALER), 0, None
+        self.socket.sndtimeo = int(DEAD * 1000)  # an agent that does not read for so long is dead, too
         self.socket.connect(self.endpoint)
         self.socket.send_multipart([OPEN, self.token])
         names = [self.network, (self.consume or "").encode(), b"", b"parent.py"]  # third: a group of verifiers
-        hello = (1, self.roles, 0, *WINDOW, *WINDOW, *self.cursor, *map(len, names))
-        self.heard = time.monotonic()
-        self.send(HELLO, (hello, names, b""))
+        self.heard = self.since = time.monotonic()
+        self.send(HELLO, ((1, self.roles, 0, *WINDOW, *WINDOW, *self.cursor, *map(len, names)), names, b""))
 
     def close(self):
         if self.socket:
-            self.socket.send_multipart([LEAVE], zmq.NOBLOCK)
+            if self.socket.poll(0, zmq.POLLOUT):
+                self.socket.send_multipart([LEAVE])
             self.socket.close(linger=500)
             self.socket = None
 
@@ -51,25 +51,24 @@ class Parent:
 
     def run(self, lines=None):
         """Until interrupted; if it only publishes, until `lines` (a file descriptor) have ended and all of them are answered."""
-        rest = b""
-        while lines is not None or self.unanswered or self.roles != 4:
-            if not self.socket:
-                self.connect()
+        self.connect()
+        rest, whole = b"", []
+        while lines is not None or whole or self.unanswered or self.roles != 4:
             poller = zmq.Poller()
             poller.register(self.socket, zmq.POLLIN)
-            if lines is not None and self.index is not None and len(self.unanswered) < 512:
+            while whole and self.index is not None and len(self.unanswered) < 512:
+                self.say(whole.pop(0))
+            if lines is not None and not whole:
                 poller.register(lines, zmq.POLLIN)
             for source, _ in poller.poll(250):
                 if source is self.socket:
                     self.receive()
-                elif self.index is not None:
+                else:
                     now = os.read(lines, 4096)
                     *whole, rest = (rest + now).split(b"\n")
-                    for line in whole if now else filter(None, [rest]):
-                        self.say(line)
-                    lines = lines if now else None
-            if self.socket and time.monotonic() - self.heard > DEAD:
-                self.close()
+                    whole, lines = (whole, lines) if now else ([rest] if rest else [], None)
+            if time.monotonic() - self.heard > DEAD:
+                self.connect()
 
     def say(self, line):
         request, topic = next(self.requests), self.publish.encode()
@@ -80,7 +79,8 @@ class Parent:
         parts = self.socket.recv_multipart()
         self.heard = time.monotonic()
         if parts[0] == LEAVE:
-            time.sleep(0.1)
+            self.pause = 0.1 if time.monotonic() - self.since > 1 else min(2 * self.pause, 5)
+            time.sleep(self.pause)
             return self.connect()
         kind, session, items = read(parts[0], parts[1:])
         if kind == WELCOME:
@@ -100,7 +100,8 @@ class Parent:
         elif kind == PING:
             self.send(PONG, *items)
         elif kind == REFUSE:
-            (_, _, code, _, fatal), (text,), _ = items[0]
+            (about, _, code, _, fatal), (text,), _ = items[0]
+            self.unanswered.pop(about, None)
             print(f"refused (code {code}): {text.decode()}", file=sys.stderr)
             if fatal and code in FOR_GOOD:
                 raise SystemExit(1)
@@ -113,10 +114,9 @@ class Parent:
         for head, names, payload in items:
             if kind == DELIVER:
                 print(names[0].decode(), bytes(payload).decode(errors="replace"), flush=True)
-            elif kind == GAP:
-                print(f"gap: {head[2]} messages are missing, reason {head[4]}", flush=True)
             else:
-                print(f"{names[0].decode()}: {head[1]} messages without a verdict, cause {head[4]}", flush=True)
+                what = f"gap: {head[2]} messages are missing" if kind == GAP else f"{names[0].decode()}: {head[1]} without a verdict"
+                print(f"{what}, reason {head[4]}", flush=True)
             self.cursor = (self.cursor[0], head[1] if kind == GAP else head[0])
         self.send(ACK, ((self.cursor[1], self.index), [], b""))
 

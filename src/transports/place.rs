@@ -54,7 +54,7 @@ pub(super) async fn directory(socket: &Path, forbidden: u32) -> Result<File, Lin
     if meta.mode() & forbidden != 0 {
         let mode = meta.mode() & 0o7777;
         let open = if meta.mode() & NOT_WRITABLE != 0 { "written to" } else { "entered or read" };
-        return Err(distrust(format!("can be {open} by others (mode {mode:04o}): chmod 0700 {}", path.display())));
+        return Err(distrust(format!("can be {open} by others (mode {mode:04o}): give the socket a directory of its own, with mode 0700")));
     }
     // Never blocks the thread: whoever holds the lock may need it to go on.
     for _ in 0..LOCK_ATTEMPTS {
