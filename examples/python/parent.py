@@ -32,7 +32,6 @@ class Parent:
     def connect(self):
         self.close()  # a new socket for each session: what is left in the old one must not reach the new agent
         self.socket, self.session, self.index = zmq.Context.instance().socket(zmq.DEALER), 0, None
-        self.socket.sndtimeo = int(DEAD * 1000)  # an agent that does not read for so long is dead, too
         self.socket.connect(self.endpoint)
         self.socket.send_multipart([OPEN, self.token])
         names = [self.network, (self.consume or "").encode(), b"", b"parent.py"]  # third: a group of verifiers
@@ -47,7 +46,8 @@ class Parent:
             self.socket = None
 
     def send(self, kind, *items):
-        self.socket.send_multipart(write(kind, self.session, items))
+        if self.socket.poll(int(DEAD * 1000), zmq.POLLOUT):  # an agent that reads nothing for so long is dead, too
+            self.socket.send_multipart(write(kind, self.session, items))
 
     def run(self, lines=None):
         """Until interrupted; if it only publishes, until `lines` (a file descriptor) have ended and all of them are answered."""
@@ -56,7 +56,7 @@ class Parent:
         while lines is not None or whole or self.unanswered or self.roles != 4:
             poller = zmq.Poller()
             poller.register(self.socket, zmq.POLLIN)
-            while whole and self.index is not None and len(self.unanswered) < 512:
+            while whole and self.index is not None and len(self.unanswered) < 512 and self.socket.poll(0, zmq.POLLOUT):
                 self.say(whole.pop(0))
             if lines is not None and not whole:
                 poller.register(lines, zmq.POLLIN)
