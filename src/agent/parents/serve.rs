@@ -107,5 +107,5 @@ async fn refuse(link: Link, terms: Arc<AgentTerms>, code: crate::wire::RefuseCod
     end.close(0, code, text);
     let mut writer = Writer::new(link.outgoing);
     // A peer that does not read does without the reason.
-    let _ = tokio::time::timeout(Duration::from_millis(500), poll_fn(|cx| writer.poll_write(&mut end, cx))).await;
+    let _ = tokio::time::timeout(Duration::from_millis(500), poll_fn(|cx| writer.poll_close(&mut end, cx))).await;
 }

@@ -142,7 +142,7 @@ impl Session {
         count(self.end.counts());
         self.farewell(&ended);
         // A peer that does not read its last frames does without them.
-        let _ = tokio::time::timeout(FAREWELL, poll_fn(|cx| writer.poll_write(&mut self.end, cx))).await;
+        let _ = tokio::time::timeout(FAREWELL, poll_fn(|cx| writer.poll_close(&mut self.end, cx))).await;
         ended
     }
 

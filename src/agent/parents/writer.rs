@@ -1,7 +1,7 @@
 //! Frames on their way out of a session: taken as fast as the link takes them, flushed once a burst.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures::Sink;
 
@@ -40,6 +40,13 @@ impl Writer {
                 return Poll::Ready(Ok(()));
             }
         }
+    }
+
+    /// Writes what is left, and waits until the link has sent all of it. Cancel-safe.
+    pub(super) fn poll_close(&mut self, end: &mut AgentEnd, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        ready!(self.poll_write(end, cx))?;
+        // A flush may hand over what a close waits for: over ZeroMQ the frames still have to pass the hub.
+        Pin::new(&mut self.sink).poll_close(cx)
     }
 
     /// Moves frames into the sink as long as it has room. Answers whether it had none.

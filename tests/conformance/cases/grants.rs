@@ -8,6 +8,7 @@ use crate::rig::{Asks, Bench, Hand, NETWORK, Setting, text};
 
 cases! {
     role_not_granted: "A parent that claims a role which it has not been granted is refused, and told which on which network; those that claim what they may go on.",
+    network_not_granted: "A parent that claims a network which it has not been granted is refused, and told which; on the network that it may have it is served.",
     network_unknown: "A parent that claims a network which there is not is refused, and told which there are.",
     role_not_claimed: "What a session has not claimed the role for is refused by name and has no effect; the session goes on.",
     wrong_version: "A parent that speaks another version of the protocol is refused, and told both.",
@@ -27,6 +28,16 @@ async fn role_not_granted(bench: &Bench) {
     }
     consumer.publish(1, &bench.topic, "own".into());
     assert_eq!(consumer.messages(1).await, ["own"]);
+}
+
+async fn network_not_granted(bench: &Bench) {
+    let agent = bench.agent(Setting { only: Some("other"), ..Setting::default() }).await;
+    let mut stranger = Hand::dial(&agent).await;
+    stranger.send_frame(Asks::verify().hello());
+    let end = stranger.end().await;
+    assert_eq!((end.code, end.fatal), (RefuseCode::RoleNotGranted, true), "{end:?}");
+    assert!(end.text.contains("\"net\""), "{end:?}");
+    agent.hand(Asks { network: "other".to_owned(), ..Asks::consume() }).await.settled().await;
 }
 
 async fn network_unknown(bench: &Bench) {

@@ -27,6 +27,8 @@ pub struct Setting {
     pub attach: &'static str,
     /// What the parents of every transport may claim; `None` = everything.
     pub roles: Option<Roles>,
+    /// A second network, to which alone the parents of every transport are let.
+    pub only: Option<&'static str>,
 }
 
 impl Setting {
@@ -73,7 +75,10 @@ impl Agent {
     pub(super) async fn start(bench: &Bench, setting: Setting, number: usize) -> Self {
         let transport = bench.transport;
         let ops = address(number, 0);
-        let mut setup = Setup::with(&[&setting.network(&bench.topic)]).peer(&bench.around.neighbour).peer(&bench.around.behind);
+        let further = setting.only.map(|name| process::network(name, "", "20s"));
+        let networks = [Some(setting.network(&bench.topic)), further];
+        let networks: Vec<&str> = networks.iter().flatten().map(String::as_str).collect();
+        let mut setup = Setup::with(&networks).peer(&bench.around.neighbour).peer(&bench.around.behind);
         setup.ops = ops.to_string();
         let dir = setup.dir.path().to_owned();
         let mut setup = setup.more(&(transport.settings)(&dir, number));
@@ -84,6 +89,9 @@ impl Agent {
             let named = roles.to_string();
             let named: Vec<&str> = named.split('+').collect();
             setup = setup.more(&format!("[[attach.grant]]\nroles = {named:?}\n"));
+        }
+        if let Some(name) = setting.only {
+            setup = setup.more(&format!("[[attach.grant]]\nnetworks = [{name:?}]\n"));
         }
         let url = (transport.url)(&dir, number);
         let mut agent = Self { transport, url, topic: bench.topic.clone(), ops, running: Running::Dead(setup) };
