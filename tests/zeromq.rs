@@ -25,7 +25,7 @@ pub fn with_zeromq(setup: Setup) -> Setup {
     rig::write(&setup.dir.path().join("parent.token"), "0123456789abcdef0123\n", 0o600);
     let ipc = setup.dir.path().join("zmq/zmq.ipc");
     let more = format!(
-        "[attach.zeromq]\nbind = [\"zmq+ipc://{}\", \"zmq+tcp://127.0.0.1:0\"]\n[[attach.zeromq.token]]\nfile = \"parent.token\"\n",
+        "[attach.zeromq]\nbind = [\"zmq+ipc://{}\", \"zmq+tcp://127.0.0.1:0\"]\n[[attach.zeromq.token]]\nname = \"self\"\nfile = \"parent.token\"\n",
         ipc.display()
     );
     setup.more(&more)

@@ -37,7 +37,7 @@ fn the_files_for_high_throughput_load() {
     let config = load(&request(&files, &[], &[])).unwrap();
     assert_eq!(config.warnings, []);
     assert_eq!(config.attach.zeromq.bind.len(), 1);
-    assert!(config.notes()[0].contains("enormous frame"));
+    assert!(config.notes()[0].contains("enormous frame") && config.notes()[1].contains("handshake"));
     assert!(shipped(&[]).notes().is_empty(), "without ZeroMQ there is no exception");
     assert!(config.memory()[0].items.iter().any(|item| item.what == "inboxes of zeromq" && item.bytes == 8 * (32 << 20)));
 }

@@ -242,7 +242,8 @@ fn agent_files(args: &Args, spot: &Spot, place: &Place, places: &[Place]) -> any
         set(&mut config, &["attach", "zeromq", "bind"], strings(vec![place.url()]));
     }
     if let Some(file) = place.token() {
-        let token = Table::from_iter([("file".to_owned(), Value::String(file.display().to_string()))]);
+        let token = [("name", "self".to_owned()), ("file", file.display().to_string())];
+        let token = Table::from_iter(token.map(|(key, value)| (key.to_owned(), Value::String(value))));
         set(&mut config, &["attach", "zeromq", "token"], Value::Array(vec![Value::Table(token)]));
     }
     set(&mut config, &["ops", "listen"], Value::String(format!("127.0.0.1:{}", place.ops)));

@@ -123,9 +123,9 @@ impl Hub {
         match event {
             Some(SocketEvent::Accepted(_, identity)) => {
                 self.door.accepted();
-                if !self.peers.connected(identity.clone().into(), Instant::now()) {
-                    tracing::warn!(address = %self.gate.at, "too many connections without a link: one is cut off");
-                    self.backend.peer_disconnected(&identity);
+                if let Some(oldest) = self.peers.connected(identity.into(), Instant::now()) {
+                    tracing::debug!(address = %self.gate.at, "too many connections without a link: the oldest is cut off");
+                    self.disconnect(oldest);
                 }
             }
             Some(SocketEvent::Disconnected(identity)) => {
@@ -191,6 +191,10 @@ impl Hub {
     }
 
     async fn open(&mut self, identity: Bytes, token: &[u8]) {
+        if !self.peers.room() {
+            tracing::warn!(address = %self.gate.at, "a parent is cut off: too many links have ended whose parents do not read what was sent last");
+            return self.cut(&identity).await;
+        }
         let peer = self.gate.who(token);
         let unproven = matches!(peer, Credential::Unproven(_));
         let lane = Lane::new(identity, self.inbox, self.ready.clone());

@@ -74,6 +74,11 @@ impl Lane {
         (Receiver(self.clone()), Sender(self.clone()))
     }
 
+    /// Whether nothing of it waits to be sent any more.
+    pub(super) fn is_sent(&self) -> bool {
+        self.load.is_empty()
+    }
+
     /// From now on it may hold as much as is configured.
     pub(super) fn accept(&self) {
         self.lock().accepted = true;

@@ -50,6 +50,11 @@ impl Load {
         Poll::Pending
     }
 
+    /// Whether nothing is on its way any more, on a link that is closed, too.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().frames == 0
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.lock().closed
     }

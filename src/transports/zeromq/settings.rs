@@ -30,7 +30,7 @@ pub struct ZeromqSettings {
 }
 
 /// A secret that makes whoever shows it a parent of that name.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[cfg_attr(feature = "agent", derive(serde::Deserialize), serde(deny_unknown_fields, default))]
 pub struct TokenFile {
     /// What grants call it. "self" counts as the user that runs the agent.
@@ -50,12 +50,6 @@ impl Default for ZeromqSettings {
             inbox_bytes: 64 * 1024 * 1024,
             token: Vec::new(),
         }
-    }
-}
-
-impl Default for TokenFile {
-    fn default() -> Self {
-        Self { name: "self".to_owned(), file: PathBuf::new() }
     }
 }
 
@@ -142,7 +136,11 @@ impl ZeromqSettings {
         let mut names = HashSet::new();
         for (index, token) in self.token.iter().enumerate() {
             if token.name.is_empty() {
-                return Err(ZeromqError::Token(index, "name", "grants have to call it something"));
+                return Err(ZeromqError::Token(
+                    index,
+                    "name",
+                    "grants have to call it something; \"self\" counts as the user that runs the agent",
+                ));
             }
             if token.file.as_os_str().is_empty() {
                 return Err(ZeromqError::Token(index, "file", "name a file with the secret"));
