@@ -27,13 +27,13 @@ mod stock;
 mod task;
 
 pub use error::{GossipError, PeerError, PublishError, Stopped, SubscribeError};
-pub use face::{AllowChange, NetworkOverlay, PeerView, Published};
+pub use face::{AllowChange, NetworkOverlay, PeerView, Published, Transport};
 pub use handle::{Gossip, Running, check, start};
 pub use identity::{Identity, IdentityError};
 pub use payloads::Payloads;
 pub use settings::{
     AddressScore, BehaviourScore, Connections, ContentHash, FirstDeliveries, Invalid, Memory, Mesh, MeshDeliveries, MessageIdFunction,
-    NetworkSettings, Redial, Score, Settings, SettingsError, SlowPeerScore, Thresholds, TimeInMesh, TopicScore,
+    NetworkSettings, Quic, Redial, Score, Settings, SettingsError, SlowPeerScore, Thresholds, TimeInMesh, TopicScore,
 };
 
 #[cfg(test)]
