@@ -25,6 +25,7 @@ pub(crate) struct Pace {
     timer: AsyncFd<OwnedFd>,
     start: Nanos,
     rate: f64,
+    jittered: bool,
 }
 
 impl Pace {
@@ -34,13 +35,21 @@ impl Pace {
     /// When the kernel gives no timer.
     pub(crate) fn new(start: Nanos, rate: f64) -> io::Result<Self> {
         let timer = rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
-        Ok(Self { timer: AsyncFd::new(timer)?, start, rate })
+        Ok(Self { timer: AsyncFd::new(timer)?, start, rate, jittered: false })
+    }
+
+    /// Each message at some moment of its interval, so that no other timer of the machine keeps step with it. The same moments every time.
+    #[must_use]
+    pub(crate) fn jittered(mut self) -> Self {
+        self.jittered = true;
+        self
     }
 
     /// When a message is due.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an hour at the rate fits")]
     pub(crate) fn due(&self, index: u64) -> Nanos {
-        self.start + (index as f64 * 1e9 / self.rate) as u64
+        let within = if self.jittered { scattered(index) } else { 0.0 };
+        self.start + ((index as f64 + within) * 1e9 / self.rate) as u64
     }
 
     /// Waits until the message is due. Returns at once, and lets nobody else run, if it is already.
@@ -63,4 +72,13 @@ impl Pace {
         }
         Ok(())
     }
+}
+
+/// A number from 0 to below 1 for each index, without order (the finaliser of splitmix64).
+#[allow(clippy::cast_precision_loss, reason = "53 bits are kept")]
+fn scattered(index: u64) -> f64 {
+    let mut bits = index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -22,6 +22,7 @@ mod metrics;
 mod net;
 mod payloads;
 mod peers;
+mod plain;
 mod settings;
 mod stock;
 mod task;
@@ -31,6 +32,7 @@ pub use face::{AllowChange, NetworkOverlay, PeerView, Published, Transport};
 pub use handle::{Gossip, Running, check, start};
 pub use identity::{Identity, IdentityError};
 pub use payloads::Payloads;
+pub(crate) use plain::{Plain, Verdicts};
 pub use settings::{
     AddressScore, BehaviourScore, Connections, ContentHash, FirstDeliveries, Invalid, Memory, Mesh, MeshDeliveries, MessageIdFunction,
     NetworkSettings, Quic, Redial, Score, Settings, SettingsError, SlowPeerScore, Thresholds, TimeInMesh, TopicScore,

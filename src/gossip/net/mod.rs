@@ -52,6 +52,11 @@ pub(super) fn swarm<R: Router>(settings: &Settings, identity: &Identity, router:
         ping: ping::Behaviour::new(ping::Config::new().with_interval(settings.ping_interval)),
         router,
     };
+    assemble(settings, identity, behaviour)
+}
+
+/// The transports under a behaviour.
+pub(super) fn assemble<B: NetworkBehaviour>(settings: &Settings, identity: &Identity, behaviour: B) -> Result<Swarm<B>, GossipError> {
     Ok(SwarmBuilder::with_existing_identity(identity.keypair().clone())
         .with_tokio()
         .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
