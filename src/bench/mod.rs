@@ -21,6 +21,7 @@ mod memory;
 mod pace;
 mod process;
 mod report;
+pub mod rig;
 mod rounds;
 mod stats;
 
