@@ -69,7 +69,10 @@ pub async fn run(command: &Command, json: bool) -> anyhow::Result<()> {
 /// # Errors
 /// When it cannot do its part.
 pub async fn node(args: &NodeArgs) -> anyhow::Result<()> {
-    anyhow::bail!("there is no bench node {:?} ({})", args.kind, args.setup)
+    match &*args.kind {
+        agent::KIND => agent::parent(&args.setup).await,
+        kind => anyhow::bail!("there is no bench node {kind:?} ({})", args.setup),
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::client::{Client, ConsumeOptions, Consumer, Delivery, Verdict, Verifie
 const BURST: usize = 64;
 
 /// What a parent does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Work {
     /// Verdicts alone.
@@ -145,17 +145,16 @@ async fn verify(verifier: Verifier, books: Option<Arc<Books>>) {
 async fn consume(consumer: Consumer, books: Arc<Books>) {
     let mut bursts = consumer.ready_chunks(BURST);
     while let Some(burst) = bursts.next().await {
-        let payload = |delivery: &'_ Delivery| matches!(delivery, Delivery::Message { .. });
-        let messages = burst.iter().filter(|delivery| payload(delivery)).count();
-        books.time(burst.iter().filter_map(|delivery| match delivery {
-            Delivery::Message { payload, .. } => Some(&**payload),
-            Delivery::Gap { .. } | Delivery::Unverified { .. } => None,
-        }));
-        let lost = burst.iter().map(|delivery| match delivery {
-            Delivery::Message { .. } => 0,
-            Delivery::Gap { count, .. } | Delivery::Unverified { count, .. } => *count,
-        });
-        books.book(messages as u64, lost.sum());
+        let payloads = || {
+            burst.iter().filter_map(|delivery| match delivery {
+                Delivery::Message { payload, .. } => Some(&**payload),
+                Delivery::Gap { .. } | Delivery::Unverified { .. } => None,
+            })
+        };
+        // What had no verdict was not accepted; its sender knows from the report.
+        let lost = burst.iter().map(|delivery| if let Delivery::Gap { count, .. } = delivery { *count } else { 0 }).sum();
+        books.time(payloads());
+        books.book(payloads().count() as u64, lost);
         if let Some(last) = burst.last() {
             // Stands for all before it.
             bursts.get_ref().ack(last);
