@@ -88,8 +88,8 @@ impl Cell {
         let (mut source, mut parent) = self.start(place).await?;
         source.closed(&mut parent, time.mul_f64(WARM_UP)).await?;
         let round = source.closed(&mut parent, time).await.with_context(|| self.words())?;
-        parent.end().await?;
         source.end().await?;
+        parent.end().await?;
         Ok(round)
     }
 
@@ -101,8 +101,8 @@ impl Cell {
         for rate in rates {
             loaded.push(source.open(&mut parent, rate, time.mul_f64(WARM_UP), time).await.with_context(|| self.words())?);
         }
-        parent.end().await?;
         source.end().await?;
+        parent.end().await?;
         Ok(loaded)
     }
 

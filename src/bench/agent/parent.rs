@@ -119,7 +119,7 @@ impl Parent {
     pub(super) async fn until(&mut self, count: u64) -> anyhow::Result<Told> {
         match self {
             Self::Here(parent) => {
-                tokio::time::timeout(PATIENCE, parent.until(count)).await.context("the parent does not get done")??;
+                parent.until(count).await?;
                 Ok(Told::of(parent))
             }
             Self::Process(process) => {
@@ -137,7 +137,7 @@ impl Parent {
         }
     }
 
-    /// Detaches it.
+    /// Lets it go, after its agent: what is left of it ends by itself.
     pub(super) async fn end(self) -> anyhow::Result<()> {
         let Self::Process(Process { mut child, orders, .. }) = self else { return Ok(()) };
         drop(orders);

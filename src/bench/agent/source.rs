@@ -27,6 +27,8 @@ pub(super) struct Source {
     reports: Vec<Report>,
     bound: u64,
     making: Duration,
+    /// Messages that were reported Accept since the start: the parent gets done with so many.
+    accepted: u64,
 }
 
 /// What came through in a closed loop. CPU in microseconds per message.
@@ -60,13 +62,13 @@ pub(super) struct Loaded {
 impl Source {
     pub(super) fn new(rig: Rig, size: usize, bound: u64) -> Self {
         let (made, reports) = (Vec::with_capacity(BURST), Vec::with_capacity(REPORTS));
-        Self { rig, messages: Messages::new(size), made, reports, bound, making: Duration::ZERO }
+        Self { rig, messages: Messages::new(size), made, reports, bound, making: Duration::ZERO, accepted: 0 }
     }
 
     /// Keeps `bound` messages in flight for so long, and waits until the last one is done.
     pub(super) async fn closed(&mut self, parent: &mut Parent, time: Duration) -> anyhow::Result<Round> {
         let first = self.messages.next();
-        let before = parent.until(first - 1).await?;
+        let before = parent.until(self.accepted).await?;
         let (agent, theirs, making) = (usage(std::process::id())?.cpu, parent.cpu()?, self.making);
         let start = Instant::now();
         let mut in_flight = 0;
@@ -84,10 +86,11 @@ impl Source {
             if let Some(bad) = self.reports.drain(..).find(|report| report.outcome.verdict != Verdict::Accept) {
                 anyhow::bail!("a message was not accepted: {:?}", bad.outcome);
             }
+            self.accepted += count as u64;
             open = start.elapsed() < time;
         }
         let count = self.messages.next() - first;
-        let told = parent.until(self.messages.next() - 1).await?;
+        let told = parent.until(self.accepted).await?;
         let took = start.elapsed();
         let making = self.making.saturating_sub(making);
         let agent = usage(std::process::id())?.cpu.saturating_sub(agent).saturating_sub(making);
@@ -117,7 +120,7 @@ impl Source {
     /// Sends `rate` messages a second for so long, behind a warm-up that is not recorded.
     pub(super) async fn open(&mut self, parent: &mut Parent, rate: f64, warm_up: Duration, time: Duration) -> anyhow::Result<Loaded> {
         let first = self.messages.next();
-        let before = parent.until(first - 1).await?;
+        let before = parent.until(self.accepted).await?;
         let pace = Arc::new(Pace::new(now() + LEAD, rate)?);
         let count = |time: Duration| (rate * time.as_secs_f64()).ceil() as u64;
         let (warm, all) = (count(warm_up), count(warm_up) + count(time));
@@ -152,7 +155,8 @@ impl Source {
         };
         let ((), (refused, report)) = tokio::try_join!(send, take)?;
         // What was refused is never delivered.
-        let told = parent.until(before.done + before.lost + all - refused).await?;
+        self.accepted += all - refused;
+        let told = parent.until(self.accepted).await?;
         Ok(Loaded { rate, report, delivery: told.latency, lost: refused + told.lost.saturating_sub(before.lost) })
     }
 

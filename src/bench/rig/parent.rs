@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::{SinkExt, StreamExt};
 use tokio::sync::Notify;
 
-use super::{NETWORK, WINDOW, due};
+use super::{DEADLINE, NETWORK, WINDOW, due};
 use crate::bench::{Latency, now};
 use crate::client::{Client, ConsumeOptions, Consumer, Delivery, Verdict, Verifier, VerifyOptions};
 
@@ -83,13 +83,15 @@ impl Parent {
     /// Waits until `count` messages since the start are done or lost.
     ///
     /// # Errors
-    /// When the client has ended.
+    /// When the client has ended, or that takes longer than a message's deadline.
     pub async fn until(&self, count: u64) -> anyhow::Result<()> {
         self.books.target.store(count, Ordering::Relaxed);
+        let mut overdue = std::pin::pin!(tokio::time::sleep(DEADLINE));
         let mut status = self.client.status();
         while self.done() + self.lost() < count {
             tokio::select! {
                 () = self.books.reached.notified() => {}
+                () = &mut overdue => anyhow::bail!("of {count} messages {} are done and {} missed", self.done(), self.lost()),
                 ended = status.wait_for(|status| status.end().is_some()) => {
                     drop(ended);
                     anyhow::bail!("the parent's client has ended: {:?}", *self.client.status().borrow());
