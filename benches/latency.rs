@@ -5,21 +5,20 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
-#[path = "../tests/harness/mod.rs"]
-mod harness;
-
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use pmq::wire::Verdict;
+use pmq::bench::rig::{self, Messages, Parent, Rig, Work};
+use pmq::transports::{Address, Listener};
+use pmq::wire::{Limits, Verdict};
 
 const SIZE: usize = 256;
 
 /// Sends `count` messages at `rate` a second and records how long after it was due each was reported.
-async fn open_loop(harness: &mut harness::Harness, first: u64, count: u64, rate: f64) -> Histogram<u64> {
+async fn open_loop(rig: &mut Rig, first: u64, count: u64, rate: f64) -> Histogram<u64> {
     let mut histogram = Histogram::new_with_bounds(1, 60_000_000_000, 3).unwrap();
-    let messages = harness::messages(&harness::topic(), first, count, SIZE);
-    let arrivals = harness.arrivals.clone();
+    let messages = rig::messages(&rig::topic(), first, count, SIZE);
+    let arrivals = rig.arrivals.clone();
     let start = Instant::now() + Duration::from_millis(5);
     let due = move |index: u64| start + Duration::from_secs_f64(index as f64 / rate);
     let sender = tokio::spawn(async move {
@@ -34,7 +33,7 @@ async fn open_loop(harness: &mut harness::Harness, first: u64, count: u64, rate:
         }
     });
     for _ in 0..count {
-        let report = harness.reports.recv().await.unwrap();
+        let report = rig.reports.recv().await.unwrap();
         assert_eq!(report.outcome.verdict, Verdict::Accept, "{:?}", report.outcome);
         histogram.saturating_record(report.arrived.elapsed().as_nanos() as u64);
     }
@@ -51,14 +50,16 @@ struct Figures {
 
 /// Latency under a constant rate, then throughput with a full window, of one stack of stages.
 async fn measure(stages: &'static str, name: &str, rate: f64, seconds: f64, burst: u64) -> Figures {
-    let mut harness = harness::Harness::start(stages, name).await;
+    let listener = Listener::bind(&Address::Memory(name.into()), 1_000, Limits::default()).await.unwrap();
+    let mut rig = Rig::start(stages, vec![listener]).await.unwrap();
+    let parent = Parent::attach(&format!("memory:{name}"), Work::Consume).await.unwrap();
     let count = (rate * seconds) as u64;
     let warm_up = (count / 10).max(1_000);
-    open_loop(&mut harness, 1, warm_up, rate).await;
-    let histogram = open_loop(&mut harness, 1 + warm_up, count, rate).await;
-    let messages = harness::received(&harness::topic(), 1 + warm_up + count, burst, SIZE);
+    open_loop(&mut rig, 1, warm_up, rate).await;
+    let histogram = open_loop(&mut rig, 1 + warm_up, count, rate).await;
+    let messages = rig::received(&rig::topic(), 1 + warm_up + count, burst, SIZE);
     let start = Instant::now();
-    harness.pass(messages).await;
+    rig.pass(&parent, &mut Messages::new(SIZE), messages).await.unwrap();
     let throughput = burst as f64 / start.elapsed().as_secs_f64();
     let us = |quantile| histogram.value_at_quantile(quantile) as f64 / 1_000.0;
     let figures = Figures { p50: us(0.5), p99: us(0.99), p999: us(0.999), throughput };
@@ -76,8 +77,8 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         println!("due to report, {SIZE} B, {rate:.0} msg/s for {seconds} s, one thread, memory link");
-        let empty = measure(harness::EMPTY, "empty stack", rate, seconds, burst).await;
-        let full = measure(harness::FULL, "full stack", rate, seconds, burst).await;
+        let empty = measure(rig::EMPTY, "empty stack", rate, seconds, burst).await;
+        let full = measure(rig::FULL, "full stack", rate, seconds, burst).await;
         println!(
             "full / empty p50 {:7.2}      p99 {:7.2}      p99.9 {:7.2}      {:9.2}",
             full.p50 / empty.p50,

@@ -4,11 +4,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
-#[path = "../tests/harness/mod.rs"]
-mod harness;
-
 use std::time::{Duration, Instant};
 
+use pmq::bench::rig;
 use pmq::pipeline::{Arrival, BATCH_MESSAGES, LinkId, Road};
 use pmq::wire::{ConsumerTerms, Cursor, Record, Verdict, Window};
 
@@ -26,7 +24,7 @@ struct Bench {
 
 impl Bench {
     fn new(stages: &str) -> Self {
-        let mut road = Road::new(&harness::plan(stages), 1);
+        let mut road = Road::new(&rig::plan(stages).unwrap(), 1);
         let window = Window { messages: 4_096, bytes: 64 << 20 };
         road.store.attach(LINK, window.into(), Instant::now());
         road.outlet.open(LINK, &ConsumerTerms { name: "".into(), cursor: Cursor::default(), window, policy: None });
@@ -58,7 +56,7 @@ impl Bench {
 
     /// Passes `count` messages from `first` on; the time without making them.
     fn pass(&mut self, first: u64, count: u64) -> Duration {
-        let mut messages = harness::messages(&harness::topic(), first, count, SIZE).into_iter();
+        let mut messages = rig::messages(&rig::topic(), first, count, SIZE).into_iter();
         let mut batch = Vec::with_capacity(BATCH_MESSAGES);
         let (before, start) = (self.delivered, Instant::now());
         loop {
@@ -83,7 +81,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn main() {
     let quick = std::env::args().any(|arg| arg == "--quick" || arg == "--test") || std::env::var_os("PMQ_BENCH_QUICK").is_some();
     let (rounds, count) = if quick { (3, 10_000) } else { (9, 200_000) };
-    let (mut full, mut empty) = (Bench::new(harness::FULL), Bench::new(harness::EMPTY));
+    let (mut full, mut empty) = (Bench::new(rig::FULL), Bench::new(rig::EMPTY));
     let (mut full_rates, mut empty_rates) = (Vec::new(), Vec::new());
     let mut first = 1;
     for round in 0..=rounds {
