@@ -57,7 +57,7 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
-    fn add(&mut self, rate: f64, outcome: &Outcome) {
+    pub(super) fn add(&mut self, rate: f64, outcome: &Outcome) {
         self.rates.push(rate);
         self.rounds.push(outcome.got.latency.percentiles());
         if outcome.got.asked.count() > 0 {

@@ -104,3 +104,6 @@ pub(crate) async fn node(kind: &str, setup: &str) -> anyhow::Result<()> {
         kind => anyhow::bail!("there is no bench node {kind:?}"),
     }
 }
+
+#[cfg(test)]
+mod tests;
