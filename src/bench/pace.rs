@@ -35,7 +35,9 @@ impl Pace {
     /// When the kernel gives no timer.
     pub(crate) fn new(start: Nanos, rate: f64) -> io::Result<Self> {
         let timer = rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
-        Ok(Self { timer: AsyncFd::new(timer)?, start, rate, jittered: false })
+        #[allow(deprecated, reason = "its successor is unsafe code: it asks for what an OwnedFd that is never exchanged gives")]
+        let timer = AsyncFd::new(timer)?;
+        Ok(Self { timer, start, rate, jittered: false })
     }
 
     /// Each message at some moment of its interval, so that no other timer of the machine keeps step with it. The same moments every time.

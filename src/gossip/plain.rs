@@ -95,12 +95,12 @@ impl Plain {
             .is_ok()
     }
 
-    /// Looks at up to 64 events. Hands every message to `seen`, after its verdict. Ready with whether there may be more.
+    /// Looks at up to 64 events, and hands every message to `seen`, after its verdict. Ready when there may be more; pending, with a wake-up to come, when not.
     ///
     /// # Errors
     /// When a connection could not be made or was lost: on a line nothing can take its place.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, seen: &mut impl FnMut(&[u8])) -> Poll<Result<bool, GossipError>> {
-        for turn in 0..EVENTS {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, seen: &mut impl FnMut(&[u8])) -> Poll<Result<(), GossipError>> {
+        for _ in 0..EVENTS {
             match self.swarm.poll_next_unpin(cx) {
                 Poll::Ready(Some(SwarmEvent::Behaviour(Event::Message { propagation_source, message_id, message }))) => {
                     if self.verdicts == Verdicts::Reported {
@@ -117,11 +117,10 @@ impl Plain {
                     return Poll::Ready(Err(GossipError::Transport(format!("a neighbour has gone: {cause:?}"))));
                 }
                 Poll::Ready(Some(_)) => {}
-                Poll::Ready(None) => return Poll::Ready(Ok(false)),
-                Poll::Pending if turn == 0 => return Poll::Pending,
-                Poll::Pending => return Poll::Ready(Ok(false)),
+                // The swarm's stream never ends.
+                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
             }
         }
-        Poll::Ready(Ok(true))
+        Poll::Ready(Ok(()))
     }
 }

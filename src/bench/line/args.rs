@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::message::SMALLEST;
 use crate::bench::Common;
 use crate::gossip::Verdicts;
 
@@ -12,13 +13,13 @@ pub struct Args {
     #[command(flatten)]
     pub(crate) common: Common,
     /// Bytes of a message without its header; repeatable. Default: 256, 1024, 4096, 65536; with --quick 1024
-    #[arg(long = "size", value_name = "BYTES", value_parser = clap::value_parser!(u32).range(20..=1_048_576))]
+    #[arg(long = "size", value_name = "BYTES", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(SMALLEST as i64..=1_048_576))]
     pub(crate) sizes: Vec<u32>,
     /// The overlay's transport; repeatable. Default: both
-    #[arg(long = "transport", value_enum)]
+    #[arg(long = "transport", value_delimiter = ',', value_enum)]
     pub(crate) transports: Vec<Overlay>,
     /// How parents are attached; repeatable. Default: both
-    #[arg(long = "attach", value_enum)]
+    #[arg(long = "attach", value_delimiter = ',', value_enum)]
     pub(crate) attach: Vec<Attach>,
     /// Which nodes are agents with a parent. With `b` the ends are raw nodes, which shows what the verdict at B costs
     #[arg(long, value_enum, default_value_t)]

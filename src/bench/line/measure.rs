@@ -36,6 +36,13 @@ pub(crate) struct Figures {
     pub(crate) lost: u64,
 }
 
+impl Figures {
+    /// The median of the highest rates so far.
+    pub(crate) fn highest(&self) -> f64 {
+        Spread::of(self.throughput.iter().copied()).median
+    }
+}
+
 /// Latencies of every round.
 #[derive(Debug, Default)]
 pub(crate) struct Rounds {
@@ -50,7 +57,7 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
-    fn add(&mut self, rate: f64, outcome: &Outcome) {
+    pub(super) fn add(&mut self, rate: f64, outcome: &Outcome) {
         self.rates.push(rate);
         self.rounds.push(outcome.got.latency.percentiles());
         if outcome.got.asked.count() > 0 {
@@ -94,7 +101,7 @@ impl Contender {
 
     /// The next round's ramp begins where the earlier ones ended.
     async fn ramp(&mut self, args: &Args) -> anyhow::Result<()> {
-        let known = self.highest();
+        let known = self.figures.highest();
         let (from, factor) = if known > 0.0 { (known, 1.06) } else { (args.from, 1.5) };
         let again = u32::from(!args.common.quick);
         let exact = if args.common.quick { 1.25 } else { EXACT };
@@ -105,11 +112,6 @@ impl Contender {
         anyhow::ensure!(found > 0.0, "{}: not even {LOWEST} messages a second get through", self.chain.name);
         self.figures.throughput.push(found);
         Ok(())
-    }
-
-    /// The median of the rounds so far.
-    fn highest(&self) -> f64 {
-        Spread::of(self.figures.throughput.iter().copied()).median
     }
 }
 
@@ -160,8 +162,11 @@ pub(crate) async fn group(args: &Args, overlay: Overlay, size: usize, progress: 
             contender.ramp(args).await?;
             progress.step();
         }
-        let slowest =
-            contenders.iter().filter(|contender| contender.attach.is_some()).map(Contender::highest).fold(f64::INFINITY, f64::min);
+        let slowest = contenders
+            .iter()
+            .filter(|contender| contender.attach.is_some())
+            .map(|contender| contender.figures.highest())
+            .fold(f64::INFINITY, f64::min);
         for contender in &mut contenders {
             at("CPU time", contender);
             let outcome = contender.step(slowest * CPU_SHARE, args.step(), false).await?;
@@ -180,7 +185,7 @@ pub(crate) async fn group(args: &Args, overlay: Overlay, size: usize, progress: 
         for (index, share) in SHARES.into_iter().enumerate() {
             for contender in &mut contenders {
                 at("latency under load", contender);
-                let rate = contender.highest() * share;
+                let rate = contender.figures.highest() * share;
                 let outcome = contender.step(rate, args.step(), false).await?;
                 contender.figures.loaded[index].add(rate, &outcome);
                 progress.step();

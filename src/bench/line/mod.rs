@@ -16,6 +16,7 @@
 
 mod args;
 mod chain;
+mod charts;
 mod child;
 mod measure;
 mod message;
@@ -32,27 +33,33 @@ use std::io::Write;
 
 use anyhow::Context;
 
-pub use args::{Agents, Args, Attach, Overlay};
+pub(crate) use args::Args;
 
+use super::report::write_svg;
 use super::{Machine, Progress};
-use measure::{estimate, group, steps};
+use charts::charts;
+use measure::{Group, estimate, group, steps};
 use result::Report;
 
 /// Measures, and prints the result to stdout, in words or as one JSON object.
 ///
 /// # Errors
 /// When a process cannot be started or ends early, a file cannot be written, or the run was interrupted.
-pub async fn run(args: &Args, json: bool) -> anyhow::Result<()> {
+pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<()> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).context("signals cannot be handled")?;
     tokio::select! {
         // Its processes end with what is dropped here.
-        report = measure(args) => print(&report?, json),
+        measured = measure(args) => {
+            let (report, groups) = measured?;
+            print(&report, json)?;
+            args.common.plot.as_deref().map_or(Ok(()), |path| write_svg(path, &charts(&groups)))
+        }
         _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted; all processes have ended"),
         _ = terminate.recv() => anyhow::bail!("terminated; all processes have ended"),
     }
 }
 
-async fn measure(args: &Args) -> anyhow::Result<Report> {
+async fn measure(args: &Args) -> anyhow::Result<(Report, Vec<Group>)> {
     let machine = Machine::here();
     let (transports, sizes) = (args.transports(), args.sizes());
     let groups = transports.len() * sizes.len();
@@ -72,7 +79,7 @@ async fn measure(args: &Args) -> anyhow::Result<Report> {
         }
     }
     progress.done();
-    Ok(Report::new(machine, args, &measured))
+    Ok((Report::new(machine, args, &measured), measured))
 }
 
 fn print(report: &Report, json: bool) -> anyhow::Result<()> {
@@ -97,3 +104,6 @@ pub(crate) async fn node(kind: &str, setup: &str) -> anyhow::Result<()> {
         kind => anyhow::bail!("there is no bench node {kind:?}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,6 +148,7 @@ fn network(size: usize) -> String {
 name = "{NETWORK}"
 topics = ["{NETWORK}"]
 subscribe = ["{NETWORK}"]
+expected_size = {largest}
 max_message = {largest}
 [[stage]]
 use = "admission"

@@ -76,8 +76,8 @@ impl Raw {
                 match (served, orders.poll_recv(cx)) {
                     (Poll::Ready(Err(error)), _) => Poll::Ready(Err(error)),
                     (_, Poll::Ready(order)) => Poll::Ready(Ok(Some(order))),
-                    (Poll::Ready(Ok(_)), Poll::Pending) => Poll::Ready(Ok(None)),
-                    (Poll::Pending, Poll::Pending) => Poll::Pending,
+                    (Poll::Pending, Poll::Pending) if !all => Poll::Pending,
+                    (Poll::Ready(Ok(())) | Poll::Pending, Poll::Pending) => Poll::Ready(Ok(None)),
                 }
             });
             let order = turn.await?;
@@ -118,7 +118,14 @@ impl Raw {
                 sent.late = now().saturating_sub(due);
                 next += 1;
             }
-            tokio::task::yield_now().await;
+            if next < load.count && pace.due(next) <= now() {
+                // Behind: the node has its turn all the same, and so have its connections.
+                let node = &mut self.node;
+                if let Poll::Ready(served) = poll_fn(|cx| Poll::Ready(node.poll(cx, &mut |_| {}))).await {
+                    served?;
+                }
+                tokio::task::yield_now().await;
+            }
         }
         Ok(sent)
     }
