@@ -25,6 +25,11 @@ pub(crate) fn transport(address: &Multiaddr) -> Option<Transport> {
     }
 }
 
+/// Whether an address, with or without a peer's id, is one over QUIC.
+pub(crate) fn is_quic(text: &str) -> bool {
+    text.parse().is_ok_and(|address| transport(&address) == Some(Transport::Quic))
+}
+
 /// Reads a peer id.
 pub(crate) fn peer_id(key: &'static str, text: &str) -> Result<PeerId, SettingsError> {
     text.parse().map_err(|_| wrong(key, text, "not a peer id; `pmq key inspect` shows an agent's"))

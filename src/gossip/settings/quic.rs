@@ -7,10 +7,6 @@ use serde::Deserialize;
 
 use super::{SettingsError, ensure};
 
-/// What the QUIC library holds of one connection's outgoing data until the peer has acknowledged it, in bytes. It is quinn's default (8 stream windows of 100 Mbit/s
-/// at 100 ms), which libp2p does not let anybody set.
-pub(crate) const SEND_WINDOW: u64 = 10_000_000;
-
 /// Timers and windows of connections over QUIC (RFC 9000). A handshake has `dial_timeout`, as over TCP, or `max_idle_timeout` if that is shorter.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -46,6 +42,10 @@ impl Default for Quic {
 }
 
 impl Quic {
+    /// What the QUIC library holds of one connection's outgoing data until the peer has acknowledged it. It is quinn's default (eight windows of 100 Mbit/s at
+    /// 100 ms), which libp2p does not let anybody set.
+    pub const SEND_WINDOW: ByteSize = ByteSize::b(10_000_000);
+
     /// Checks every value.
     ///
     /// # Errors
@@ -93,6 +93,6 @@ impl Quic {
     /// What `connections` connections may hold at most, in bytes: what came and was not read, and what went and was not acknowledged.
     #[must_use]
     pub fn memory(&self, connections: u64) -> u64 {
-        connections.saturating_mul(self.max_connection_data.as_u64().saturating_add(SEND_WINDOW))
+        connections.saturating_mul(self.max_connection_data.as_u64().saturating_add(Self::SEND_WINDOW.as_u64()))
     }
 }
