@@ -259,21 +259,43 @@ async fn a_peer_that_is_back_before_its_death_is_noticed_begins_anew() {
     second.expect("and I know what it has joined").await;
 }
 
-/// A node that stops says so: its peers need not wait for the idle timeout.
+/// A node that stops says so to all, and does so before its task ends: what runs after that is the end of a process.
 #[tokio::test]
 async fn a_node_that_stops_takes_its_leave() {
-    let b = Node::new(listening(&[QUIC])).await;
-    let runtime_of_its_own = Mortal::new(dialling(&[QUIC], vec![b.address()]), Identity::ephemeral()).await;
-    let Mortal { node, runtime } = runtime_of_its_own;
-    connected(&b, &node, Transport::Quic).await;
-    let peer_id = node.gossip.peer_id().to_owned();
-    node.gossip.stop(Duration::ZERO).await.unwrap();
-    timeout(BOUND, node.running.task).await.unwrap().unwrap();
-    // As when its process ends: nothing goes out after this.
-    runtime.shutdown_background();
-    let start = Instant::now();
-    while b.gossip.peers().await.unwrap().iter().any(|view| view.peer_id == peer_id && view.connected) {
-        assert!(start.elapsed() < Duration::from_secs(3), "no farewell came");
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    const PEERS: usize = 48;
+    let (up, is_up) = tokio::sync::oneshot::channel();
+    let (stop, stops) = tokio::sync::oneshot::channel();
+    let process = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            let node = Node::new(listening(&[QUIC])).await;
+            up.send(node.address()).unwrap();
+            stops.await.unwrap();
+            node.gossip.stop(Duration::ZERO).await.unwrap();
+            timeout(BOUND, node.running.task).await.unwrap().unwrap();
+        });
+    });
+    let address = timeout(BOUND, is_up).await.unwrap().unwrap();
+    let mut peers = Vec::new();
+    for _ in 0..PEERS {
+        peers.push(Node::new(dialling(&[], vec![address.clone()])).await);
     }
+    let connected = async || {
+        let mut connected = 0;
+        for peer in &peers {
+            connected += peer.gossip.peers().await.unwrap().iter().filter(|view| view.connected).count();
+        }
+        connected
+    };
+    let until = async |wanted: usize, bound: Duration| {
+        let start = Instant::now();
+        while connected().await != wanted {
+            assert!(start.elapsed() < bound, "{} of {PEERS} are connected after {bound:?}, not {wanted}", connected().await);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    until(PEERS, BOUND).await;
+    stop.send(()).unwrap();
+    until(0, Settings::default().quic.max_idle_timeout / 2).await;
+    process.join().unwrap();
 }
