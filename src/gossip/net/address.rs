@@ -53,11 +53,14 @@ pub(crate) fn target(text: &str) -> Result<Target, SettingsError> {
     }
 }
 
-/// Checks every address and peer id of the settings.
+/// Checks every address and peer id of the settings; an error names the place in the list.
 pub(crate) fn check_addresses(settings: &Settings) -> Result<(), SettingsError> {
-    settings.listen.iter().try_for_each(|text| listen_address(text).map(drop))?;
-    settings.peers.iter().try_for_each(|text| target(text).map(drop))?;
-    settings.allow.iter().flatten().try_for_each(|text| peer_id("allow", text).map(drop))
+    fn each<T>(texts: &[String], read: impl Fn(&str) -> Result<T, SettingsError>) -> Result<(), SettingsError> {
+        texts.iter().enumerate().try_for_each(|(index, text)| read(text).map(drop).map_err(|wrong| wrong.item(index)))
+    }
+    each(&settings.listen, listen_address)?;
+    each(&settings.peers, target)?;
+    each(settings.allow.as_deref().unwrap_or_default(), |text| peer_id("allow", text))
 }
 
 /// Whether a listen address is free. Over TCP libp2p shares a port (SO_REUSEPORT) with whatever else of the same user shares it, so that a second agent on the same

@@ -5,6 +5,7 @@ mod network;
 mod quic;
 mod score;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -135,7 +136,7 @@ pub enum SettingsError {
     #[error("{key} = {value}: {mend}")]
     Value {
         /// The setting, as a path below `[gossip]`, or below the network's `[gossip]`.
-        key: &'static str,
+        key: Cow<'static, str>,
         /// Its value.
         value: String,
         /// What would be right.
@@ -158,9 +159,19 @@ pub enum SettingsError {
     },
 }
 
+impl SettingsError {
+    /// The same about one item of a list.
+    pub(crate) fn item(self, index: usize) -> Self {
+        match self {
+            Self::Value { key, value, mend } => Self::Value { key: format!("{key}.{index}").into(), value, mend },
+            other => other,
+        }
+    }
+}
+
 /// An error about one value.
 pub(crate) fn wrong(key: &'static str, value: impl std::fmt::Debug, mend: impl Into<String>) -> SettingsError {
-    SettingsError::Value { key, value: format!("{value:?}"), mend: mend.into() }
+    SettingsError::Value { key: key.into(), value: format!("{value:?}"), mend: mend.into() }
 }
 
 /// `Err` unless `holds`.

@@ -209,7 +209,6 @@ impl Mortal {
 
 fn impatient(mut settings: Settings) -> Settings {
     settings.quic.max_idle_timeout = Duration::from_millis(400);
-    settings.quic.keep_alive_interval = Duration::from_millis(100);
     settings
 }
 
