@@ -161,3 +161,6 @@ pub(super) async fn node(setup: &str) -> anyhow::Result<()> {
 
 /// What the parent's process is called.
 pub(super) const NODE: &str = node::KIND;
+
+#[cfg(test)]
+mod tests;
