@@ -51,6 +51,11 @@ pub struct NodeArgs {
     setup: String,
 }
 
+/// The run was cut short by a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted; all processes have ended")]
+pub struct Interrupted;
+
 /// Measures. The result goes to stdout, in words or as one JSON object; progress to stderr, if that is a terminal.
 ///
 /// # Errors
