@@ -63,10 +63,6 @@ impl Contender {
             Self::Raw => "raw",
         }
     }
-
-    pub(super) fn is_attach(self) -> bool {
-        matches!(self, Self::Attach(_))
-    }
 }
 
 impl fmt::Display for Contender {

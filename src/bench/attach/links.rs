@@ -44,10 +44,15 @@ pub(super) async fn measure(transport: Transport, cell: Cell, dir: &Path, number
     let setup = Setup { work: Work::Link, url: address.to_string(), window: (cell.in_flight, cell.window().bytes), size: cell.size };
     let mut node = Node::start(&setup)?;
     let processes = vec![std::process::id(), node.pid()?];
-    let figures = tokio::select! {
-        figures = async { drive(listener.accept().await?, cell, processes).await } => figures?,
+    let mut ends = tokio::select! {
+        link = listener.accept() => Ends::new(link?),
         wrong = node.ended() => return Err(wrong),
     };
+    let figures = tokio::select! {
+        figures = drive(&mut ends, cell, processes) => figures?,
+        wrong = node.ended() => return Err(wrong),
+    };
+    // Before the link, which may end in the middle of a frame.
     node.end().await?;
     Ok(figures)
 }
@@ -62,6 +67,11 @@ struct Ends {
 }
 
 impl Ends {
+    fn new(link: Link) -> Self {
+        let Link { incoming, outgoing, .. } = link;
+        Self { incoming, outgoing, frames: VecDeque::new(), dirty: false }
+    }
+
     /// Writes what waits, and reads the next frame. Cancel-safe.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Frame, LinkError>> {
         while !self.frames.is_empty() {
@@ -89,9 +99,7 @@ impl Ends {
     }
 }
 
-async fn drive(link: Link, cell: Cell, processes: Vec<u32>) -> anyhow::Result<Figures> {
-    let Link { incoming, outgoing, .. } = link;
-    let mut ends = Ends { incoming, outgoing, frames: VecDeque::new(), dirty: false };
+async fn drive(ends: &mut Ends, cell: Cell, processes: Vec<u32>) -> anyhow::Result<Figures> {
     let (topic, id) = (Arc::<str>::from("prices"), MessageId::new(&7_u64.to_be_bytes())?);
     let mut payloads = payloads(cell.size).into_iter().cycle();
     let mut encoder = Encoder::default();

@@ -22,11 +22,10 @@ pub(super) struct Load {
     tickets: Tickets<Nanos>,
     /// When the next one is due; 0 = as soon as there is credit.
     due: Nanos,
-    /// The end of the warm-up, and of it all.
+    /// The ends of the warm-up, and of it all.
     span: (Nanos, Nanos),
     processes: Vec<u32>,
     before: Vec<Usage>,
-    /// Not empty once it is over.
     after: Vec<Usage>,
     latency: Latency,
 }
@@ -53,7 +52,7 @@ impl Load {
         Ok(load)
     }
 
-    /// Whether it is over. Call it once a turn.
+    /// Whether it is over: the time is up, and something has come back. Call it once a turn, and no more once it is.
     ///
     /// # Errors
     /// When a process has ended.
@@ -61,13 +60,12 @@ impl Load {
         if at < self.span.0 {
             return Ok(false);
         }
-        if self.processes.is_empty() || !self.after.is_empty() {
-            return Ok(at >= self.span.1);
-        }
         if self.latency.count() == 0 {
             self.before = used(&self.processes)?;
+            return Ok(false);
         }
         if at >= self.span.1 {
+            self.span.1 = at;
             self.after = used(&self.processes)?;
         }
         Ok(at >= self.span.1)
@@ -99,7 +97,7 @@ impl Load {
     pub(super) fn verdict(&mut self, ticket: Ticket, at: Nanos) -> anyhow::Result<()> {
         let sent = self.tickets.remove(ticket, End::Verdict).context("a verdict has come for what was not offered")?;
         self.taken.release(1, self.cell.size as u64);
-        if at >= self.span.0 && at < self.span.1 {
+        if at >= self.span.0 {
             self.latency.record(Duration::from_nanos(at.saturating_sub(sent)));
         }
         Ok(())
@@ -110,9 +108,11 @@ impl Load {
         let count = self.latency.count();
         #[allow(clippy::cast_precision_loss, reason = "below 2^53")]
         let per_verdict = |time: f64| time / count.max(1) as f64;
-        let cpu = self.before.iter().zip(&self.after).map(|(before, after)| per_verdict((after.cpu - before.cpu).as_secs_f64() * 1e6));
+        // A thread that has ended takes its books with it; none does while this runs, unless somebody else starts threads here.
+        let spent = |(before, after): (&Usage, &Usage)| per_verdict(after.cpu.saturating_sub(before.cpu).as_secs_f64() * 1e6);
+        let cpu = self.before.iter().zip(&self.after).map(spent);
         #[allow(clippy::cast_precision_loss, reason = "below 2^53")]
-        let verdicts_per_s = count as f64 / self.cell.measured.as_secs_f64();
+        let verdicts_per_s = count as f64 / Duration::from_nanos(self.span.1 - self.span.0).as_secs_f64();
         Figures { verdicts_per_s, cpu_us: cpu.collect(), latency: self.latency }
     }
 }

@@ -94,7 +94,7 @@ impl Args {
 ///
 /// # Errors
 /// When a process cannot be started or ends early, or a file cannot be written.
-pub async fn run(args: &Args, json: bool) -> anyhow::Result<()> {
+pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<()> {
     let machine = Machine::here();
     let cells = args.cells();
     let rounds = args.common.rounds();
@@ -161,3 +161,6 @@ pub(super) async fn node(setup: &str) -> anyhow::Result<()> {
 
 /// What the parent's process is called.
 pub(super) const NODE: &str = node::KIND;
+
+#[cfg(test)]
+mod tests;

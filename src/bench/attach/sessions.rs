@@ -32,7 +32,7 @@ pub(super) async fn measure(transport: Transport, cell: Cell, dir: &Path, number
     let (ups, mut up) = mpsc::channel(UPS);
     let host = rig::Host::start(vec![rig::network(Arc::new(rig::plan(rig::EMPTY)?), ups)], vec![listener]).await?;
     let setup = Setup { work: Work::Verify, url: address.to_string(), window: (cell.in_flight, cell.window().bytes), size: cell.size };
-    let figures = if transport == Transport::Memory {
+    if transport == Transport::Memory {
         let (stop, stopped) = oneshot::channel::<()>();
         let parent = tokio::spawn(async move {
             tokio::select! {
@@ -41,20 +41,20 @@ pub(super) async fn measure(transport: Transport, cell: Cell, dir: &Path, number
             }
         });
         let figures = drive(&mut up, cell, vec![std::process::id()]).await?;
+        // What the parent's end causes is of no interest, and must not hold up its session.
+        drop(up);
+        host.end().await?;
         drop(stop);
         parent.await??;
-        figures
-    } else {
-        let mut node = Node::start(&setup)?;
-        let processes = vec![std::process::id(), node.pid()?];
-        let figures = tokio::select! {
-            figures = drive(&mut up, cell, processes) => figures?,
-            wrong = node.ended() => return Err(wrong),
-        };
-        node.end().await?;
-        figures
+        return Ok(figures);
+    }
+    let mut node = Node::start(&setup)?;
+    let processes = vec![std::process::id(), node.pid()?];
+    let figures = tokio::select! {
+        figures = drive(&mut up, cell, processes) => figures?,
+        wrong = node.ended() => return Err(wrong),
     };
-    // What the parent's end has caused is of no interest, and must not hold up its session.
+    node.end().await?;
     drop(up);
     host.end().await?;
     Ok(figures)

@@ -25,8 +25,6 @@ pub(crate) struct Axis {
 /// How values are laid out on an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scale {
-    /// Evenly, from 0.
-    Linear,
     /// Every power of ten the same length.
     Log,
     /// Shares from 0 to below 1, every nine of them the same length: 0, 90 %, 99 %, 99.9 %.

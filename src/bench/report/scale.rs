@@ -30,7 +30,6 @@ impl Ruler {
         // No value at all: anything will do, as long as it is an axis.
         let (low, high) = if low <= high { (low, high) } else { (0.5, 0.9) };
         let marks = match scale {
-            Scale::Linear => linear(high),
             Scale::Log => decades(low, high),
             Scale::Nines => nines(high),
             Scale::Bytes => powers(low, high),
@@ -49,7 +48,6 @@ impl Ruler {
 
 fn shows(scale: Scale, value: f64) -> bool {
     match scale {
-        Scale::Linear => value.is_finite() && value >= 0.0,
         Scale::Log | Scale::Bytes => value.is_finite() && value > 0.0,
         Scale::Nines => (0.0..1.0).contains(&value),
     }
@@ -57,19 +55,10 @@ fn shows(scale: Scale, value: f64) -> bool {
 
 fn place(scale: Scale, value: f64) -> f64 {
     match scale {
-        Scale::Linear => value,
         Scale::Log => value.log10(),
         Scale::Nines => -(1.0 - value).log10(),
         Scale::Bytes => value.log2(),
     }
-}
-
-/// From 0 in steps of 1, 2 or 5 times a power of ten, to the first that is not below `high`.
-fn linear(high: f64) -> Vec<f64> {
-    let rough = high.max(f64::MIN_POSITIVE) / 6.0;
-    let power = 10_f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|step| step * power).find(|step| *step >= rough).unwrap_or(power * 10.0);
-    (0..=12).map(|mark| f64::from(mark) * step).scan(false, |over, mark| (!std::mem::replace(over, mark >= high)).then_some(mark)).collect()
 }
 
 /// Powers of ten, with 2 and 5 times them where there is room; from the last at or below `low` to the first at or above `high`.
@@ -103,10 +92,10 @@ pub(super) fn label(scale: Scale, value: f64) -> String {
     match scale {
         Scale::Bytes => size(value.round() as u64),
         Scale::Nines => format!("{} %", short(value * 100.0)),
-        Scale::Linear | Scale::Log if value >= 1e9 => format!("{} G", short(value / 1e9)),
-        Scale::Linear | Scale::Log if value >= 1e6 => format!("{} M", short(value / 1e6)),
-        Scale::Linear | Scale::Log if value >= 1e3 => count(value),
-        Scale::Linear | Scale::Log => short(value),
+        Scale::Log if value >= 1e9 => format!("{} G", short(value / 1e9)),
+        Scale::Log if value >= 1e6 => format!("{} M", short(value / 1e6)),
+        Scale::Log if value >= 1e3 => count(value),
+        Scale::Log => short(value),
     }
 }
 
