@@ -84,6 +84,7 @@ fn no_dependency_is_below_its_floor() {
         let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(lock)).unwrap();
         let low = floors::below(&text).unwrap();
         assert!(low.is_empty(), "{lock}: {}", low.join("\n"));
+        assert_eq!(floors::absent(&text), [""; 0], "{lock}");
     }
 }
 

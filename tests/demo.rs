@@ -99,6 +99,27 @@ fn the_transport_makes_no_difference() {
     }
 }
 
+/// How often an agent had a neighbour over TCP, and over QUIC.
+fn neighbours(errors: &str) -> [u64; 2] {
+    let line = errors.lines().find(|line| line.contains("neighbours over TCP")).unwrap_or_else(|| panic!("{errors}"));
+    let numbers: Vec<u64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+    numbers.try_into().unwrap()
+}
+
+#[test]
+fn the_overlays_transport_makes_no_difference() {
+    let _one = ONE_AT_A_TIME.lock();
+    for overlay in ["quic", "both"] {
+        let (output, object) = run(&["--overlay", overlay, "--seconds", "16", "--networks", "1"]);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{object:#}\n{errors}");
+        assert!(number(&object, "/networks/0/published") > 40, "{object:#}");
+        assert_eq!(number(&object, "/networks/0/lost"), 0, "{object:#}");
+        let [tcp, quic] = neighbours(&errors);
+        assert!(quic >= 4 && (tcp >= 4) == (overlay == "both"), "{errors}");
+    }
+}
+
 #[test]
 fn without_scores_nobody_is_graylisted() {
     let _one = ONE_AT_A_TIME.lock();

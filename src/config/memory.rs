@@ -1,6 +1,7 @@
 //! What the settings cost in memory.
 
 use super::{Config, Network};
+use crate::gossip::Quic;
 
 /// One thing that takes memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +97,12 @@ impl Config {
         if !zeromq.bind.is_empty() {
             let basis = format!("{sessions} sessions x {} bytes that a session has not read yet", zeromq.inbox_bytes);
             agent.items.push(bound("inboxes of zeromq", inboxes, &basis));
+        }
+        let quic = self.gossip.quic_connections();
+        if quic > 0 {
+            let basis =
+                format!("{quic} connections x {} unread and {} unacknowledged", self.gossip.quic.max_connection_data, Quic::SEND_WINDOW);
+            agent.items.push(bound("windows of peers over QUIC", self.gossip.quic.memory(quic), &basis));
         }
         std::iter::once(agent).chain(self.networks.iter().map(|network| self.network_memory(network))).collect()
     }

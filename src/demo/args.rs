@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::oracle::{Ages, Network};
+use crate::gossip::Transport;
 
 /// How the demo's parents reach their agents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -43,6 +44,29 @@ impl AttachBy {
     }
 }
 
+/// What the demo's agents listen on in the overlay. All can dial over both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum OverlayBy {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// QUIC.
+    Quic,
+    /// By turns TCP, QUIC, and both.
+    Both,
+}
+
+impl OverlayBy {
+    /// What the node at that place in the topology listens on.
+    pub(crate) fn transports(self, node: usize) -> &'static [Transport] {
+        match (self, node % 3) {
+            (Self::Tcp, _) | (Self::Both, 0) => &[Transport::Tcp],
+            (Self::Quic, _) | (Self::Both, 1) => &[Transport::Quic],
+            (Self::Both, _) => &[Transport::Tcp, Transport::Quic],
+        }
+    }
+}
+
 /// Whether agents score their peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Scoring {
@@ -59,6 +83,9 @@ pub struct Args {
     /// How parents reach their agents
     #[arg(long, value_enum, default_value_t)]
     pub attach: AttachBy,
+    /// What agents speak among themselves
+    #[arg(long, value_enum, default_value_t)]
+    pub overlay: OverlayBy,
     /// How long rounds go on, in seconds: at least 16, since two outages of one parent have to fit
     #[arg(long, default_value_t = 35, value_parser = clap::value_parser!(u64).range(16..=3600))]
     pub seconds: u64,

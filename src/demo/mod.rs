@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-pub use args::{Args, AttachBy, Networks, Scoring};
+pub use args::{Args, AttachBy, Networks, OverlayBy, Scoring};
 
 use orchestra::{Interrupted, Run};
 
@@ -48,6 +48,7 @@ pub async fn run(args: Args, json: bool) -> anyhow::Result<ExitCode> {
         // The object has no place for them.
         summary.deaths.iter().for_each(|death| say(death));
         say(&summary.late());
+        say(&summary.neighbours());
     }
     if summary.ok {
         return Ok(ExitCode::SUCCESS);

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use libp2p::PeerId;
+use libp2p::swarm::ConnectionId;
 
 use super::face::Transport;
 use crate::pipeline::Peer;
@@ -14,29 +15,36 @@ pub(super) struct Entry {
     pub(super) peer: Peer,
     pub(super) id: PeerId,
     pub(super) connected: bool,
-    /// Connections over TCP and over QUIC. Bounded by the limits on connections.
-    links: [u32; 2],
+    /// Its connections. Bounded by the limit on connections to the same peer.
+    links: Vec<Link>,
     pub(super) since: Instant,
     pub(super) graylisted_after: Option<Duration>,
+}
+
+/// A connection of a peer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Link {
+    pub(super) id: ConnectionId,
+    pub(super) transport: Transport,
+    /// The peer opened it.
+    pub(super) incoming: bool,
+    pub(super) since: Instant,
 }
 
 impl Entry {
     /// What its connections run over, each once.
     pub(super) fn transports(&self) -> Vec<Transport> {
-        let [tcp, quic] = self.links;
-        [(tcp, Transport::Tcp), (quic, Transport::Quic)]
+        [Transport::Tcp, Transport::Quic]
             .into_iter()
-            .filter(|(links, _)| *links > 0)
-            .map(|(_, transport)| transport)
+            .filter(|transport| self.links.iter().any(|link| link.transport == *transport))
             .collect()
     }
 
-    fn links(&mut self, transport: Transport) -> &mut u32 {
-        let [tcp, quic] = &mut self.links;
-        match transport {
-            Transport::Tcp => tcp,
-            Transport::Quic => quic,
-        }
+    /// Whether a new connection shows that the peer has lost those that stand here. Nobody dials a peer to which he is connected, so whoever does knows nothing of them,
+    /// unless both have dialled each other at the same moment, give or take `dialling`.
+    fn outlived(&self, link: &Link, dialling: Duration) -> bool {
+        let lost = |old: &Link| old.incoming || link.since.saturating_duration_since(old.since) > dialling;
+        link.incoming && self.links.iter().any(lost)
     }
 }
 
@@ -68,7 +76,7 @@ impl Peers {
         let peer = Peer(self.next);
         self.next = self.next.checked_add(1)?;
         self.by_handle.insert(peer, id);
-        self.by_id.insert(id, Entry { peer, id, connected: true, links: [0; 2], since: now, graylisted_after: None });
+        self.by_id.insert(id, Entry { peer, id, connected: true, links: Vec::new(), since: now, graylisted_after: None });
         Some(peer)
     }
 
@@ -84,19 +92,19 @@ impl Peers {
         }
     }
 
-    /// A connection of a known peer opened, the first one or another.
-    pub(super) fn opened(&mut self, id: &PeerId, transport: Transport) {
-        if let Some(entry) = self.by_id.get_mut(id) {
-            let links = entry.links(transport);
-            *links = links.saturating_add(1);
-        }
+    /// A connection of a known peer opened, the first one or another. True if it shows that the peer has begun anew and the older ones are dead; a dial takes up to
+    /// `dialling`.
+    pub(super) fn opened(&mut self, id: &PeerId, link: Link, dialling: Duration) -> bool {
+        let Some(entry) = self.by_id.get_mut(id) else { return false };
+        let anew = entry.outlived(&link, dialling);
+        entry.links.push(link);
+        anew
     }
 
     /// A connection of a known peer closed, the last one or another.
-    pub(super) fn closed(&mut self, id: &PeerId, transport: Transport) {
+    pub(super) fn closed(&mut self, id: &PeerId, link: ConnectionId) {
         if let Some(entry) = self.by_id.get_mut(id) {
-            let links = entry.links(transport);
-            *links = links.saturating_sub(1);
+            entry.links.retain(|known| known.id != link);
         }
     }
 

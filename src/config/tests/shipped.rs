@@ -40,6 +40,9 @@ fn the_files_for_high_throughput_load() {
     assert!(config.notes()[0].contains("enormous frame") && config.notes()[1].contains("handshake"));
     assert!(shipped(&[]).notes().is_empty(), "without ZeroMQ there is no exception");
     assert!(config.memory()[0].items.iter().any(|item| item.what == "inboxes of zeromq" && item.bytes == 8 * (32 << 20)));
+    let quic = config.memory()[0].items.iter().find(|item| item.what == "windows of peers over QUIC").cloned().unwrap();
+    assert_eq!((quic.bytes, quic.bound), (64 * ((6 << 20) + 10_000_000), true));
+    assert!(config.gossip.listen.iter().any(|address| address.ends_with("/quic-v1")), "it listens on both");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::run::Run;
 use crate::demo::report::books::Role;
 use crate::demo::report::facts::{Fact, Nanos};
 use crate::demo::report::summary::{DishonestSummary, NetworkSummary, RestartSummary, Summary};
+use crate::gossip::Transport;
 
 /// How long a round is under way, in seconds, on a busy machine.
 const UNDER_WAY_S: f64 = 0.3;
@@ -53,6 +54,7 @@ impl Run {
             ok: false,
             seconds: round(self.args.seconds as f64),
             attach: self.args.attach.as_str(),
+            neighbours: [Transport::Tcp, Transport::Quic].map(|transport| self.observer.neighbours_over(transport)),
             processes: self.topology.spots.len() as u64 * 2,
             networks: networks.collect(),
             dishonest: DishonestSummary {

@@ -49,6 +49,8 @@ pub(crate) struct PeerHealth {
     pub(crate) graylisted: bool,
     /// Topics in whose mesh it is.
     pub(crate) mesh: Vec<String>,
+    /// What its connections run over.
+    pub(crate) transports: Vec<String>,
 }
 
 /// Asks an agent. `None` when it does not answer.
@@ -83,11 +85,15 @@ fn read(answer: &Value) -> Health {
     });
     let peers =
         detail("gossip").and_then(|gossip| gossip.get("peers")).and_then(Value::as_array).into_iter().flatten().filter_map(|peer| {
-            let mesh = peer.get("mesh").and_then(Value::as_array).into_iter().flatten();
+            let texts = |key: &str| {
+                let texts = peer.get(key).and_then(Value::as_array).into_iter().flatten();
+                texts.filter_map(Value::as_str).map(str::to_owned).collect()
+            };
             let health = PeerHealth {
                 score: peer.get("score").and_then(Value::as_f64).unwrap_or_default(),
                 graylisted: peer.get("graylisted").and_then(Value::as_bool).unwrap_or_default(),
-                mesh: mesh.filter_map(Value::as_str).map(str::to_owned).collect(),
+                mesh: texts("mesh"),
+                transports: texts("transports"),
             };
             Some((peer.get("peer_id")?.as_str()?.to_owned(), health))
         });

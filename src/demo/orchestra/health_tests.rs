@@ -10,7 +10,7 @@ fn an_agents_answer_is_read() {
         "ready": true,
         "subsystems": {
             "gossip": { "ready": true, "detail": { "peers": [
-                { "peer_id": "12D3", "score": -120.5, "graylisted": true, "mesh": ["weather.reports"] },
+                { "peer_id": "12D3", "score": -120.5, "graylisted": true, "mesh": ["weather.reports"], "transports": ["quic"] },
             ] } },
             "networks": { "ready": true, "detail": [
                 { "name": "weather", "verdicts": { "accept": 5, "ignore": 2, "reject": 1 }, "forwarded": 4, "delivered": 5,
@@ -23,7 +23,7 @@ fn an_agents_answer_is_read() {
     assert_eq!((weather.accept, weather.ignore, weather.reject, weather.forwarded, weather.delivered), (5, 2, 1, 4, 5));
     assert_eq!(weather.hop, [300, 900, 1000]);
     let peer = &health.peers["12D3"];
-    assert!(peer.graylisted && peer.score < -120.0 && peer.mesh == ["weather.reports"]);
+    assert!(peer.graylisted && peer.score < -120.0 && peer.mesh == ["weather.reports"] && peer.transports == ["quic"]);
     assert!(!read(&json!({})).ready);
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use crate::demo::args::{Args, Scoring, Via, ages};
 use crate::demo::oracle::{NUMBERS_PER_ROUND, Network, NodeKey, Roster};
 use crate::demo::parent::{Part, Setup};
 use crate::demo::report::books::Role;
-use crate::gossip::Identity;
+use crate::gossip::{Identity, Transport};
 
 /// Ports that no outgoing connection takes (below the ranges that Linux and macOS take them from), so that a port that was free when
 /// asked is still free when its agent binds it.
@@ -75,8 +75,10 @@ pub(crate) struct Place {
     pub(crate) dir: PathBuf,
     /// The agent's id in the overlay.
     pub(crate) peer_id: String,
-    /// Port of the overlay.
+    /// Port of the overlay, the same for all of `transports`.
     pub(crate) gossip: u16,
+    /// What the agent listens on.
+    transports: &'static [Transport],
     /// Port of `/health`.
     pub(crate) ops: u16,
     via: Via,
@@ -113,6 +115,24 @@ impl Place {
         }
     }
 
+    /// Where the agent listens in the overlay.
+    fn addresses(&self) -> Vec<String> {
+        let address = |transport: &Transport| match transport {
+            Transport::Tcp => format!("/ip4/127.0.0.1/tcp/{}", self.gossip),
+            Transport::Quic => format!("/ip4/127.0.0.1/udp/{}/quic-v1", self.gossip),
+        };
+        self.transports.iter().map(address).collect()
+    }
+
+    /// Where others dial it. Every second node tries its addresses in the other order.
+    fn dialled_from(&self, index: usize) -> Vec<String> {
+        let mut addresses: Vec<String> = self.addresses().iter().map(|address| format!("{address}/p2p/{}", self.peer_id)).collect();
+        if index % 2 == 1 {
+            addresses.reverse();
+        }
+        addresses
+    }
+
     /// What the parent shows over TCP.
     fn token(&self) -> Option<PathBuf> {
         (self.via == Via::ZmqTcp).then(|| self.dir.join("attach.token"))
@@ -139,7 +159,8 @@ pub(crate) fn prepare(args: &Args, topology: &Topology) -> anyhow::Result<(WorkD
             publics.entry(network).or_default().push(key.public());
         }
         let mut port = || ports.next().context("too few ports");
-        let place = Place { dir, peer_id, gossip: port()?, ops: port()?, via: args.attach.via(index), attach: port()? };
+        let (via, transports) = (args.attach.via(index), args.overlay.transports(index));
+        let place = Place { dir, peer_id, gossip: port()?, transports, ops: port()?, via, attach: port()? };
         if let Some(token) = place.token() {
             secret(&token, &hex::encode(rand::rng().random::<[u8; 32]>()))?;
         }
@@ -147,8 +168,9 @@ pub(crate) fn prepare(args: &Args, topology: &Topology) -> anyhow::Result<(WorkD
     }
     let roster = work.path.join("roster.json");
     write(&roster, &Roster::new(&publics)?.to_json()?)?;
-    for (spot, place) in topology.spots.iter().zip(&places) {
-        agent_files(args, spot, place, &places)?;
+    for (index, (spot, place)) in topology.spots.iter().zip(&places).enumerate() {
+        let peers = spot.dials.iter().filter_map(|dialled| places.get(*dialled)).flat_map(|peer| peer.dialled_from(index));
+        agent_files(args, spot, place, peers.collect())?;
         let setup = Setup {
             name: spot.name.clone(),
             part: match spot.role {
@@ -177,7 +199,7 @@ pub(crate) fn prepare(args: &Args, topology: &Topology) -> anyhow::Result<(WorkD
     Ok((work, places))
 }
 
-/// Ports on which nobody listens. Held until all are found, so that none is found twice.
+/// Ports on which nobody listens, over TCP nor UDP. Held until all are found, so that none is found twice.
 fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
     let mut held = Vec::new();
     let (size, start) = (PORTS.end - PORTS.start, rand::rng().random_range(0..PORTS.end - PORTS.start));
@@ -187,16 +209,16 @@ fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
         }
         // The sum of both is below 2^16.
         let port = PORTS.start + (start + step) % size;
-        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
-            held.push((listener, port));
+        if let (Ok(tcp), Ok(udp)) = (TcpListener::bind(("127.0.0.1", port)), UdpSocket::bind(("127.0.0.1", port))) {
+            held.push((tcp, udp, port));
         }
     }
     anyhow::ensure!(held.len() == count, "{} of {count} free ports between {} and {}", held.len(), PORTS.start, PORTS.end);
-    Ok(held.into_iter().map(|(_, port)| port).collect())
+    Ok(held.into_iter().map(|(.., port)| port).collect())
 }
 
 /// `pmq.toml` and a pipeline file for each topic that the agent joins.
-fn agent_files(args: &Args, spot: &Spot, place: &Place, places: &[Place]) -> anyhow::Result<()> {
+fn agent_files(args: &Args, spot: &Spot, place: &Place, peers: Vec<String>) -> anyhow::Result<()> {
     let mut files = Vec::new();
     for network in &args.networks.0 {
         let file = format!("{}.toml", network.name());
@@ -208,12 +230,6 @@ fn agent_files(args: &Args, spot: &Spot, place: &Place, places: &[Place]) -> any
         write(&place.dir.join(&file), &pipeline(args, network, name, network.shares(), spot.role)?)?;
         files.push(file);
     }
-    let peers: Vec<String> = spot
-        .dials
-        .iter()
-        .filter_map(|dialled| places.get(*dialled))
-        .map(|peer| format!("/ip4/127.0.0.1/tcp/{}/p2p/{}", peer.gossip, peer.peer_id))
-        .collect();
     let config = toml::toml! {
         version = 1
         [agent]
@@ -234,7 +250,7 @@ fn agent_files(args: &Args, spot: &Spot, place: &Place, places: &[Place]) -> any
     };
     let mut config = config;
     config.insert("networks".to_owned(), strings(files));
-    set(&mut config, &["gossip", "listen"], strings(vec![format!("/ip4/127.0.0.1/tcp/{}", place.gossip)]));
+    set(&mut config, &["gossip", "listen"], strings(place.addresses()));
     set(&mut config, &["gossip", "peers"], strings(peers));
     set(&mut config, &["gossip", "score", "enabled"], Value::Boolean(args.scoring == Scoring::On));
     set(&mut config, &["attach", "unix", "path"], Value::String(place.socket().display().to_string()));

@@ -12,6 +12,7 @@ use crate::demo::report::books::Role;
 use crate::demo::report::facts::{Nanos, now};
 use crate::demo::report::summary::{Percentiles, Verdicts};
 use crate::demo::report::table::Row;
+use crate::gossip::Transport;
 
 /// What is known of all agents.
 #[derive(Debug)]
@@ -100,6 +101,12 @@ impl Observer {
             joined.push((network.shares(), others));
         }
         joined
+    }
+
+    /// How often an agent has a neighbour over a transport.
+    pub(crate) fn neighbours_over(&self, transport: Transport) -> usize {
+        let peers = self.last.iter().flatten().flat_map(|health| health.peers.values());
+        peers.filter(|peer| peer.transports.iter().any(|of| of == transport.as_str())).count()
     }
 
     /// The dishonest node's best score among its neighbours; 0 if none has one.

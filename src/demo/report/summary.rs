@@ -122,6 +122,9 @@ pub(crate) struct Summary {
     pub(crate) ok: bool,
     pub(crate) seconds: f64,
     pub(crate) attach: &'static str,
+    /// How often an agent had a neighbour over TCP, and over QUIC.
+    #[serde(skip)]
+    pub(crate) neighbours: [usize; 2],
     pub(crate) processes: u64,
     pub(crate) networks: Vec<NetworkSummary>,
     pub(crate) dishonest: DishonestSummary,
@@ -185,6 +188,12 @@ impl Summary {
         format!("In the last quarter of the run its neighbours had {} of its invalid messages to judge.", self.late_lies)
     }
 
+    /// What the overlay ran over, in a sentence. Both ends of a connection count.
+    pub(crate) fn neighbours(&self) -> String {
+        let [tcp, quic] = self.neighbours;
+        format!("Agents had {tcp} neighbours over TCP and {quic} over QUIC.")
+    }
+
     /// In words.
     pub(crate) fn words(&self) -> String {
         let mut text = String::new();
@@ -195,6 +204,7 @@ impl Summary {
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "{} processes ran for {:.0} s, parents attached by {}.", self.processes, self.seconds, self.attach)?;
+        writeln!(out, "{}", self.neighbours())?;
         for network in &self.networks {
             let NetworkSummary { name, published, expected_deliveries, delivered, lost, .. } = network;
             writeln!(

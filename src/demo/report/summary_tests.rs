@@ -10,6 +10,7 @@ fn summary() -> Summary {
         ok: false,
         seconds: 35.0,
         attach: "unix",
+        neighbours: [60, 6],
         processes: 30,
         networks: vec![NetworkSummary::new(Network::Weather, &tally, Verdicts { accept: 9, ignore: 1, reject: 2 }, Percentiles::default())],
         dishonest: DishonestSummary { score: -100.0, graylisted_after_s: Some(1.5) },

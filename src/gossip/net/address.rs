@@ -25,6 +25,11 @@ pub(crate) fn transport(address: &Multiaddr) -> Option<Transport> {
     }
 }
 
+/// Whether an address, with or without a peer's id, is one over QUIC.
+pub(crate) fn is_quic(text: &str) -> bool {
+    text.parse().is_ok_and(|address| transport(&address) == Some(Transport::Quic))
+}
+
 /// Reads a peer id.
 pub(crate) fn peer_id(key: &'static str, text: &str) -> Result<PeerId, SettingsError> {
     text.parse().map_err(|_| wrong(key, text, "not a peer id; `pmq key inspect` shows an agent's"))
@@ -48,11 +53,14 @@ pub(crate) fn target(text: &str) -> Result<Target, SettingsError> {
     }
 }
 
-/// Checks every address and peer id of the settings.
+/// Checks every address and peer id of the settings; an error names the place in the list.
 pub(crate) fn check_addresses(settings: &Settings) -> Result<(), SettingsError> {
-    settings.listen.iter().try_for_each(|text| listen_address(text).map(drop))?;
-    settings.peers.iter().try_for_each(|text| target(text).map(drop))?;
-    settings.allow.iter().flatten().try_for_each(|text| peer_id("allow", text).map(drop))
+    fn each<T>(texts: &[String], read: impl Fn(&str) -> Result<T, SettingsError>) -> Result<(), SettingsError> {
+        texts.iter().enumerate().try_for_each(|(index, text)| read(text).map(drop).map_err(|wrong| wrong.item(index)))
+    }
+    each(&settings.listen, listen_address)?;
+    each(&settings.peers, target)?;
+    each(settings.allow.as_deref().unwrap_or_default(), |text| peer_id("allow", text))
 }
 
 /// Whether a listen address is free. Over TCP libp2p shares a port (SO_REUSEPORT) with whatever else of the same user shares it, so that a second agent on the same

@@ -10,7 +10,8 @@ use crate::gossip::settings::Redial;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) peer: PeerId,
-    /// All are tried together; one is enough.
+    /// Tried one after the other, each with its own time; one is enough. (The swarm would dial several for one call, but their time would run from that call on, so that
+    /// one without an answer takes the others' time, too.)
     pub(crate) addresses: Vec<Multiaddr>,
 }
 
@@ -27,6 +28,8 @@ enum State {
 struct Entry {
     target: Target,
     state: State,
+    /// Addresses that failed since the last wait or connection.
+    tried: usize,
     /// Attempts since the last connection.
     attempts: u32,
 }
@@ -44,7 +47,7 @@ impl Dialler {
         let mut entries: Vec<Entry> = Vec::new();
         for target in targets {
             let Some(entry) = entries.iter_mut().find(|entry| entry.target.peer == target.peer) else {
-                entries.push(Entry { target, state: State::Waiting(now), attempts: 0 });
+                entries.push(Entry { target, state: State::Waiting(now), tried: 0, attempts: 0 });
                 continue;
             };
             for address in target.addresses {
@@ -56,9 +59,10 @@ impl Dialler {
         Self { entries, redial }
     }
 
-    /// A peer connected, whoever dialled.
+    /// A peer connected, whoever dialled. The address that was tried last is the first the next time.
     pub(crate) fn connected(&mut self, peer: &PeerId) {
         if let Some(entry) = self.entry(peer) {
+            entry.tried = 0;
             entry.state = State::Connected;
             entry.attempts = 0;
         }
@@ -69,9 +73,16 @@ impl Dialler {
         self.retry(peer, now, chance);
     }
 
-    /// A dial failed. Without effect on a peer that has connected meanwhile.
+    /// A dial failed: the next address is due at once, and when all have failed there is a wait. Without effect on a peer that has connected meanwhile.
     pub(crate) fn failed(&mut self, peer: &PeerId, now: Instant, chance: f64) {
-        if self.entry(peer).is_some_and(|entry| entry.state == State::Dialling) {
+        let Some(entry) = self.entry(peer).filter(|entry| entry.state == State::Dialling) else { return };
+        entry.tried += 1;
+        if entry.target.addresses.len() > 1 {
+            entry.target.addresses.rotate_left(1);
+        }
+        if entry.tried < entry.target.addresses.len() {
+            entry.state = State::Waiting(now);
+        } else {
             self.retry(peer, now, chance);
         }
     }
@@ -81,11 +92,12 @@ impl Dialler {
         self.entries.iter().filter_map(|entry| if let State::Waiting(at) = entry.state { Some(at) } else { None }).min()
     }
 
-    /// A target that is due; it counts as being dialled from now on.
-    pub(crate) fn due(&mut self, now: Instant) -> Option<Target> {
+    /// A peer that is due and where to dial it; it counts as being dialled from now on.
+    pub(crate) fn due(&mut self, now: Instant) -> Option<(PeerId, Multiaddr)> {
         let entry = self.entries.iter_mut().find(|entry| matches!(entry.state, State::Waiting(at) if at <= now))?;
+        let address = entry.target.addresses.first()?.clone();
         entry.state = State::Dialling;
-        Some(entry.target.clone())
+        Some((entry.target.peer, address))
     }
 
     fn entry(&mut self, peer: &PeerId) -> Option<&mut Entry> {
@@ -97,6 +109,7 @@ impl Dialler {
         if let Some(entry) = self.entry(peer) {
             entry.state = State::Waiting(now + wait(&redial, entry.attempts, chance));
             entry.attempts = entry.attempts.saturating_add(1);
+            entry.tried = 0;
         }
     }
 }

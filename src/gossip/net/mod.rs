@@ -14,7 +14,7 @@ use super::error::GossipError;
 use super::identity::Identity;
 use super::settings::Settings;
 
-pub(super) use address::{check_addresses, listen_address, peer_id, probe, target, transport};
+pub(super) use address::{check_addresses, is_quic, listen_address, peer_id, probe, target, transport};
 pub(super) use allow::AllowList;
 pub(super) use dial::{Dialler, Target};
 pub(super) use router::{Router, RouterError, RouterEvent};
@@ -76,7 +76,7 @@ fn quic_config(mut config: quic::Config, settings: &Settings) -> quic::Config {
     let bytes = |size: bytesize::ByteSize| u32::try_from(size.as_u64()).unwrap_or(u32::MAX);
     config.handshake_timeout = settings.dial_timeout;
     config.max_idle_timeout = u32::try_from(of.max_idle_timeout.as_millis()).unwrap_or(u32::MAX);
-    config.keep_alive_interval = of.keep_alive_interval;
+    config.keep_alive_interval = of.keep_alive();
     config.max_concurrent_stream_limit = of.max_concurrent_streams;
     config.max_stream_data = bytes(of.max_stream_data);
     config.max_connection_data = bytes(of.max_connection_data);

@@ -5,6 +5,7 @@ mod network;
 mod quic;
 mod score;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,14 +25,14 @@ pub struct Settings {
     pub listen: Vec<String>,
     /// The file that holds the private key (mode 0600). Default `"identity.key"`.
     pub identity: PathBuf,
-    /// Peers to stay connected to, as multiaddrs that end in `/p2p/<peer id>`. A peer may be named with several addresses: they are tried together, and the first one
-    /// that answers is taken. Default none.
+    /// Peers to stay connected to, as multiaddrs that end in `/p2p/<peer id>`. A peer may be named with several addresses, over one transport or both: they are tried one
+    /// after the other, in the order of this list, beginning with the one that worked last. Default none.
     pub peers: Vec<String>,
     /// Peer ids that may connect; any other is refused or disconnected. Default: not set, which lets everybody in. An empty list lets nobody in.
     pub allow: Option<Vec<String>>,
     /// What identify tells others about this agent's software. Default `"pmq/<version>"`.
     pub user_agent: String,
-    /// A dial or handshake that takes longer is given up. Default `"10s"`.
+    /// A dial or handshake that takes longer is given up; each address of a peer has as much. Default `"10s"`.
     #[serde(with = "humantime_serde")]
     pub dial_timeout: Duration,
     /// A connection on which no protocol has a stream is closed after this time. Default `"1m"`.
@@ -135,7 +136,7 @@ pub enum SettingsError {
     #[error("{key} = {value}: {mend}")]
     Value {
         /// The setting, as a path below `[gossip]`, or below the network's `[gossip]`.
-        key: &'static str,
+        key: Cow<'static, str>,
         /// Its value.
         value: String,
         /// What would be right.
@@ -158,9 +159,19 @@ pub enum SettingsError {
     },
 }
 
+impl SettingsError {
+    /// The same about one item of a list.
+    pub(crate) fn item(self, index: usize) -> Self {
+        match self {
+            Self::Value { key, value, mend } => Self::Value { key: format!("{key}.{index}").into(), value, mend },
+            other => other,
+        }
+    }
+}
+
 /// An error about one value.
 pub(crate) fn wrong(key: &'static str, value: impl std::fmt::Debug, mend: impl Into<String>) -> SettingsError {
-    SettingsError::Value { key, value: format!("{value:?}"), mend: mend.into() }
+    SettingsError::Value { key: key.into(), value: format!("{value:?}"), mend: mend.into() }
 }
 
 /// `Err` unless `holds`.
@@ -192,6 +203,18 @@ impl Settings {
         self.quic.check()?;
         self.mesh.check()?;
         self.score.check()
+    }
+
+    /// Connections over QUIC at most: all, if others may open them; else one to each peer that has such an address.
+    #[must_use]
+    pub fn quic_connections(&self) -> u64 {
+        let total = self.connections.total;
+        let over_quic = |addresses: &[String]| addresses.iter().filter(|text| super::net::is_quic(text)).count();
+        if over_quic(&self.listen) > 0 {
+            total.into()
+        } else {
+            u64::from(total.min(self.connections.outgoing)).min(over_quic(&self.peers) as u64)
+        }
     }
 }
 

@@ -7,10 +7,6 @@ use serde::Deserialize;
 
 use super::{SettingsError, ensure};
 
-/// What the QUIC library holds of one connection's outgoing data until the peer has acknowledged it, in bytes. It is quinn's default (8 stream windows of 100 Mbit/s
-/// at 100 ms), which libp2p does not let anybody set.
-pub(crate) const SEND_WINDOW: u64 = 10_000_000;
-
 /// Timers and windows of connections over QUIC (RFC 9000). A handshake has `dial_timeout`, as over TCP, or `max_idle_timeout` if that is shorter.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -20,9 +16,9 @@ pub struct Quic {
     #[serde(with = "humantime_serde")]
     pub max_idle_timeout: Duration,
     /// Something is sent after this much silence, so that a quiet connection is not taken for a dead one. At most half of `max_idle_timeout`. Pings do not stand in for
-    /// it: `ping_interval` is longer than `max_idle_timeout`. Default `"3s"`.
+    /// it: `ping_interval` is longer than `max_idle_timeout`. Default: not set, a third of `max_idle_timeout`.
     #[serde(with = "humantime_serde")]
-    pub keep_alive_interval: Duration,
+    pub keep_alive_interval: Option<Duration>,
     /// Streams that a peer may have open; one more waits. A peer in order needs a handful. Default 64.
     pub max_concurrent_streams: u32,
     /// Bytes that a peer may send on one stream ahead of what was read. All messages of a peer share a stream, so its rate is bounded by this, over the round trip:
@@ -37,7 +33,7 @@ impl Default for Quic {
     fn default() -> Self {
         Self {
             max_idle_timeout: Duration::from_secs(10),
-            keep_alive_interval: Duration::from_secs(3),
+            keep_alive_interval: None,
             max_concurrent_streams: 64,
             max_stream_data: ByteSize::mib(2),
             max_connection_data: ByteSize::mib(3),
@@ -46,12 +42,16 @@ impl Default for Quic {
 }
 
 impl Quic {
+    /// What the QUIC library holds of one connection's outgoing data until the peer has acknowledged it. It is quinn's default (eight windows of 100 Mbit/s at
+    /// 100 ms), which libp2p does not let anybody set.
+    pub const SEND_WINDOW: ByteSize = ByteSize::b(10_000_000);
+
     /// Checks every value.
     ///
     /// # Errors
     /// [`SettingsError`] for the first value that cannot work.
     pub fn check(&self) -> Result<(), SettingsError> {
-        let (idle, alive) = (self.max_idle_timeout, self.keep_alive_interval);
+        let (idle, alive) = (self.max_idle_timeout, self.keep_alive());
         ensure(
             (Duration::from_millis(100)..=Duration::from_secs(3600)).contains(&idle),
             "quic.max_idle_timeout",
@@ -90,9 +90,15 @@ impl Quic {
         )
     }
 
+    /// After how much silence something is sent.
+    #[must_use]
+    pub fn keep_alive(&self) -> Duration {
+        self.keep_alive_interval.unwrap_or(self.max_idle_timeout / 3)
+    }
+
     /// What `connections` connections may hold at most, in bytes: what came and was not read, and what went and was not acknowledged.
     #[must_use]
     pub fn memory(&self, connections: u64) -> u64 {
-        connections.saturating_mul(self.max_connection_data.as_u64().saturating_add(SEND_WINDOW))
+        connections.saturating_mul(self.max_connection_data.as_u64().saturating_add(Self::SEND_WINDOW.as_u64()))
     }
 }

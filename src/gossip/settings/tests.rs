@@ -79,22 +79,23 @@ fn inverted_thresholds_are_refused() {
 #[test]
 fn values_that_cannot_work_are_named() {
     for (text, key) in [
-        ("listen = [\"0.0.0.0:4001\"]", "listen"),
-        ("listen = [\"/ip4/0.0.0.0/udp/4001\"]", "listen"),
-        ("listen = [\"/ip4/0.0.0.0/udp/4001/quic\"]", "listen"),
-        ("listen = [\"/ip4/0.0.0.0/tcp/4001/ws\"]", "listen"),
-        ("listen = [\"/dns4/localhost/udp/4001/quic-v1\"]", "listen"),
-        ("peers = [\"/ip4/10.0.0.1/udp/4001/quic-v1\"]", "peers"),
+        ("listen = [\"0.0.0.0:4001\"]", "listen.0"),
+        ("listen = [\"/ip4/0.0.0.0/udp/4001\"]", "listen.0"),
+        ("listen = [\"/ip4/0.0.0.0/udp/4001/quic\"]", "listen.0"),
+        ("listen = [\"/ip4/0.0.0.0/udp/4001/quic-v1\", \"/ip4/0.0.0.0/tcp/4001/ws\"]", "listen.1"),
+        ("listen = [\"/dns4/localhost/udp/4001/quic-v1\"]", "listen.0"),
+        ("peers = [\"/ip4/10.0.0.1/udp/4001/quic-v1\"]", "peers.0"),
         ("[quic]\nmax_idle_timeout = \"0s\"", "quic.max_idle_timeout"),
         ("[quic]\nmax_idle_timeout = \"2h\"", "quic.max_idle_timeout"),
+        ("[quic]\nkeep_alive_interval = \"3s\"\nmax_idle_timeout = \"5s\"", "quic.keep_alive_interval"),
         ("[quic]\nkeep_alive_interval = \"6s\"", "quic.keep_alive_interval"),
         ("[quic]\nkeep_alive_interval = \"0s\"", "quic.keep_alive_interval"),
         ("[quic]\nmax_concurrent_streams = 0", "quic.max_concurrent_streams"),
         ("[quic]\nmax_stream_data = \"1KiB\"", "quic.max_stream_data"),
         ("[quic]\nmax_stream_data = \"4MiB\"", "quic.max_connection_data"),
         ("[quic]\nmax_connection_data = \"4GiB\"", "quic.max_connection_data"),
-        ("peers = [\"/ip4/10.0.0.1/tcp/4001\"]", "peers"),
-        ("allow = [\"nobody\"]", "allow"),
+        ("peers = [\"/ip4/10.0.0.1/tcp/4001\"]", "peers.0"),
+        ("allow = [\"nobody\"]", "allow.0"),
         ("[redial]\nmin = \"0s\"", "redial.min"),
         ("[redial]\nmin = \"2m\"", "redial.max"),
         ("[connections]\nper_peer = 0", "connections.per_peer"),
@@ -150,4 +151,21 @@ fn the_estimates_are_those_of_the_design() {
     assert_eq!(mesh.transmit_size(65_536), 65_536 + 16_384);
     assert_eq!(mesh.send_queue_len(65_536), 1024);
     assert_eq!((mesh.send_queue_len(1), mesh.send_queue_len(u64::MAX)), (5000, 512));
+}
+
+#[test]
+fn quic_follows_the_addresses() {
+    let settings = |text: &str| toml::from_str::<Settings>(text).unwrap();
+    assert_eq!(settings("").quic_connections(), 0);
+    let both = settings(r#"listen = ["/ip4/0.0.0.0/tcp/4001", "/ip4/0.0.0.0/udp/4001/quic-v1"]"#);
+    assert_eq!(both.quic_connections(), 256);
+    let peer = |n: u8| format!("\"/ip4/10.0.0.{n}/udp/4001/quic-v1/p2p/{}\"", crate::gossip::Identity::ephemeral().peer_id());
+    let dialling = settings(&format!("peers = [{}, {}]", peer(1), peer(2)));
+    assert_eq!(dialling.quic_connections(), 2);
+    assert_eq!(dialling.quic.memory(2), 2 * (3 * 1024 * 1024 + 10_000_000));
+    assert_eq!(dialling.quic.memory(u64::MAX), u64::MAX);
+    // A shorter timeout is kept alive more often.
+    let quic = Quic { max_idle_timeout: Duration::from_secs(3), ..Quic::default() };
+    quic.check().unwrap();
+    assert_eq!(quic.keep_alive(), Duration::from_secs(1));
 }

@@ -134,8 +134,8 @@ impl<R: Router> Task<R> {
             tell(answer, Err(PublishError::NoPeers(self.waiting.wait())));
         }
         let mut dialled = false;
-        while let Some(target) = self.dialler.due(now) {
-            self.dial(target, now);
+        while let Some((peer, address)) = self.dialler.due(now) {
+            self.dial(peer, address, now);
             dialled = true;
         }
         dialled

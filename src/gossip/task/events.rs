@@ -3,12 +3,14 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use libp2p::PeerId;
+use libp2p::core::ConnectedPoint;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{DialError, SwarmEvent};
+use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
+use libp2p::{Multiaddr, PeerId};
 
 use super::Task;
-use crate::gossip::net::{Router, RouterEvent, SharedEvent, Target, transport};
+use crate::gossip::net::{Router, RouterEvent, SharedEvent, transport};
+use crate::gossip::peers::Link;
 use crate::pipeline::Arrival;
 use crate::wire::{MessageId, Verdict};
 
@@ -21,7 +23,7 @@ impl<R: Router> Task<R> {
                 }
             }
             SwarmEvent::Behaviour(_) => {}
-            SwarmEvent::ConnectionEstablished { peer_id, endpoint, num_established, .. } => {
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, num_established, .. } => {
                 self.dialler.connected(&peer_id);
                 if num_established.get() == 1 {
                     tracing::debug!(peer = %peer_id, address = %endpoint.get_remote_address(), "connected");
@@ -33,14 +35,10 @@ impl<R: Router> Task<R> {
                         tracing::error!("all peer handles are used up; messages of new peers are ignored until a restart");
                     }
                 }
-                if let Some(transport) = transport(endpoint.get_remote_address()) {
-                    self.peers.opened(&peer_id, transport);
-                }
+                self.linked(&peer_id, connection_id, &endpoint, now);
             }
-            SwarmEvent::ConnectionClosed { peer_id, num_established, endpoint, cause, .. } => {
-                if let Some(transport) = transport(endpoint.get_remote_address()) {
-                    self.peers.closed(&peer_id, transport);
-                }
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, cause, .. } => {
+                self.peers.closed(&peer_id, connection_id);
                 if num_established > 0 {
                     return;
                 }
@@ -104,9 +102,8 @@ impl<R: Router> Task<R> {
         }
     }
 
-    pub(super) fn dial(&mut self, target: Target, now: Instant) {
-        let peer = target.peer;
-        let options = DialOpts::peer_id(peer).condition(PeerCondition::Disconnected).addresses(target.addresses).build();
+    pub(super) fn dial(&mut self, peer: PeerId, address: Multiaddr, now: Instant) {
+        let options = DialOpts::peer_id(peer).condition(PeerCondition::Disconnected).addresses(vec![address]).build();
         match self.swarm.dial(options) {
             Ok(()) => {}
             // It has connected to us meanwhile, and its event is on the way.
@@ -116,6 +113,16 @@ impl<R: Router> Task<R> {
                 tracing::debug!(%peer, %error, "dial refused");
                 self.dialler.failed(&peer, now, rand::random());
             }
+        }
+    }
+
+    /// Books a connection. A router greets a peer on its first connection alone, so with one that died without a word and is back before that was noticed, it would go on
+    /// as if nothing had happened, and the peer would never learn of a topic here: both ends begin anew.
+    fn linked(&mut self, peer: &PeerId, id: ConnectionId, endpoint: &ConnectedPoint, now: Instant) {
+        let Some(transport) = transport(endpoint.get_remote_address()) else { return };
+        let link = Link { id, transport, incoming: endpoint.is_listener(), since: now };
+        if self.peers.opened(peer, link, self.dial_timeout) && self.swarm.disconnect_peer_id(*peer).is_ok() {
+            tracing::info!(%peer, "a peer connected anew while an older connection was open: it has lost that one; both are closed");
         }
     }
 

@@ -37,6 +37,10 @@ const COMMANDS: usize = 32;
 const EVENTS: usize = 64;
 /// How long a listen address may take to open.
 const LISTEN_WAIT: Duration = Duration::from_secs(5);
+/// How long connections may take to close at the end.
+const FAREWELL: Duration = Duration::from_millis(250);
+/// Turns that the runtime's other tasks get after that.
+const YIELDS: usize = 16;
 
 /// An order to the task. Each carries the way back for its answer; nobody waiting for it any more is no error.
 #[derive(Debug)]
@@ -76,6 +80,7 @@ pub(super) struct Task<R: Router> {
     healed: watch::Sender<u64>,
     metrics: Metrics,
     graylist: f64,
+    dial_timeout: Duration,
     duplicate_cache_time: Duration,
     tick: Interval,
     /// The earliest of the next dial, the first waiting publish's deadline and the end.
@@ -107,6 +112,7 @@ impl<R: Router> Task<R> {
             healed: watch::Sender::new(0),
             metrics: Metrics::new(),
             graylist: settings.score.thresholds.graylist,
+            dial_timeout: settings.dial_timeout,
             duplicate_cache_time: settings.mesh.duplicate_cache_time,
             tick,
             alarm: Box::pin(tokio::time::sleep(Duration::ZERO)),
@@ -160,7 +166,30 @@ impl<R: Router> Task<R> {
     // CORRECTNESS: everything that is awaited is polled in `turn`, with the task's own waker; nothing is lost when a turn ends early, for the queues keep it.
     pub(super) async fn run(mut self) {
         poll_fn(|cx| self.turn(cx)).await;
+        self.farewell().await;
         tracing::info!("gossip stopped");
+    }
+
+    /// Closes all connections. What the system does for TCP when a process ends, nobody does for QUIC: its peers would wait for `quic.max_idle_timeout`.
+    async fn farewell(&mut self) {
+        let peers: Vec<PeerId> = self.swarm.connected_peers().copied().collect();
+        for peer in peers {
+            // One that has gone meanwhile needs no farewell.
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
+        let closed = async {
+            while self.swarm.connected_peers().next().is_some() {
+                let event = self.swarm.select_next_some().await;
+                self.on_swarm(event, Instant::now());
+            }
+        };
+        if tokio::time::timeout(FAREWELL, closed).await.is_err() {
+            tracing::debug!("a connection did not close in time");
+        }
+        // A closed connection over QUIC has its last packet sent by a task of its own, which has been woken and tells nobody when it is done.
+        for _ in 0..YIELDS {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// One turn: verdicts, orders, arrivals, time. Ready when it is over for good.

@@ -15,22 +15,47 @@ fn every_target_is_due_once_at_the_start() {
     let now = Instant::now();
     let (a, b) = (target(1), target(2));
     let mut dialler = Dialler::new([a.clone(), b.clone(), a.clone()], redial(), now);
-    assert_eq!(dialler.due(now), Some(a));
-    assert_eq!(dialler.due(now), Some(b));
+    assert_eq!(dialler.due(now), Some((a.peer, a.addresses[0].clone())));
+    assert_eq!(dialler.due(now), Some((b.peer, b.addresses[0].clone())));
     assert_eq!((dialler.due(now), dialler.next()), (None, None));
 }
 
+fn udp(n: u16) -> Multiaddr {
+    format!("/ip4/127.0.0.1/udp/{n}/quic-v1").parse().unwrap()
+}
+
+/// Every address in turn without a wait, and a wait when all have failed; the one that worked is the first the next time.
 #[test]
-fn entries_of_one_peer_are_one_target() {
-    let now = Instant::now();
-    let (mut a, b) = (target(1), target(2));
-    let quic: Multiaddr = "/ip4/127.0.0.1/udp/1/quic-v1".parse().unwrap();
-    let also = Target { peer: a.peer, addresses: vec![quic.clone()] };
-    let mut dialler = Dialler::new([a.clone(), b.clone(), also, a.clone()], redial(), now);
-    a.addresses.push(quic);
-    assert_eq!(dialler.due(now), Some(a));
-    assert_eq!(dialler.due(now), Some(b));
-    assert_eq!((dialler.due(now), dialler.next()), (None, None));
+fn entries_of_one_peer_are_its_addresses() {
+    let mut now = Instant::now();
+    let (a, b) = (target(1), target(2));
+    let [also, third] = [udp(1), udp(3)].map(|address| Target { peer: a.peer, addresses: vec![address] });
+    let mut dialler = Dialler::new([a.clone(), b.clone(), also, a.clone(), third], redial(), now);
+    let tcp = a.addresses[0].clone();
+    for wait in [100, 200] {
+        for address in [&tcp, &udp(1), &udp(3)] {
+            assert_eq!(dialler.due(now), Some((a.peer, address.clone())));
+            if *address == tcp {
+                // The other peer has no part in it.
+                dialler.due(now);
+            }
+            assert_eq!(dialler.due(now), None);
+            dialler.failed(&a.peer, now, 1.0);
+        }
+        assert_eq!(dialler.next(), Some(now + Duration::from_millis(wait)));
+        now += Duration::from_millis(wait);
+    }
+    assert_eq!(dialler.due(now), Some((a.peer, tcp.clone())));
+    dialler.failed(&a.peer, now, 1.0);
+    assert_eq!(dialler.due(now), Some((a.peer, udp(1))));
+    dialler.connected(&a.peer);
+    dialler.disconnected(&a.peer, now, 1.0);
+    now += Duration::from_millis(100);
+    for address in [udp(1), udp(3), tcp] {
+        assert_eq!(dialler.due(now), Some((a.peer, address)));
+        dialler.failed(&a.peer, now, 1.0);
+    }
+    assert_eq!(dialler.next(), Some(now + Duration::from_millis(200)));
 }
 
 #[test]
