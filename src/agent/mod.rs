@@ -8,6 +8,7 @@ mod health;
 mod networks;
 pub mod ops;
 pub mod parents;
+mod placement;
 mod run;
 pub mod settings;
 mod subscriptions;

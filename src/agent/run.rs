@@ -17,6 +17,7 @@ use super::control::Control;
 use super::directory::{Directory, TopicError};
 use super::ops::{HealthBoard, Ops, OpsError, Status};
 use super::parents::{Admission, Parents, Registry, serve};
+use super::placement::SwarmHome;
 use super::{Holder, grace, health, networks};
 use crate::config::Config;
 use crate::gossip::{self, GossipError, Identity, IdentityError, NetworkOverlay};
@@ -46,6 +47,9 @@ pub enum RunError {
     /// The key file.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The swarm's thread.
+    #[error("the swarm's thread cannot be started: {0}")]
+    Placement(#[source] std::io::Error),
     /// The overlay.
     #[error(transparent)]
     Gossip(#[from] GossipError),
@@ -135,6 +139,8 @@ async fn start_ops(config: &Config, board: &HealthBoard) -> Result<(oneshot::Sen
 struct Running {
     directory: Arc<Directory>,
     gossip: gossip::Running,
+    /// Held until gossip has ended.
+    _swarm: SwarmHome,
     drivers: JoinSet<Result<(), RouterGone>>,
     parents: tokio::task::JoinHandle<Result<(), LinkError>>,
     console: tokio::task::JoinHandle<()>,
@@ -163,7 +169,9 @@ impl Running {
         let overlays = networks.iter().map(|network| {
             NetworkOverlay::new(network.name.as_str(), network.claims.clone(), network.plan.store.deadline(), &network.overlay)
         });
-        let (gossip, running) = gossip::start(&config.gossip, &identity, overlays.collect()).await?;
+        let (settings, overlays) = (config.gossip.clone(), overlays.collect());
+        let swarm = SwarmHome::new(config.agent.placement).map_err(RunError::Placement)?;
+        let (gossip, running) = swarm.spawn(async move { gossip::start(&settings, &identity, overlays).await }).await??;
         let topics: Vec<(String, Vec<String>)> = networks.iter().map(|network| (network.name.clone(), network.subscribe.clone())).collect();
         let (drain, draining) = watch::channel(false);
         let mut drivers = JoinSet::new();
@@ -200,7 +208,16 @@ impl Running {
             shutdown: parting,
             directory: directory.clone(),
         };
-        Ok(Self { directory, gossip: running, drivers, parents: tokio::spawn(serve(listeners, parents)), console, drain, part })
+        Ok(Self {
+            directory,
+            gossip: running,
+            _swarm: swarm,
+            drivers,
+            parents: tokio::spawn(serve(listeners, parents)),
+            console,
+            drain,
+            part,
+        })
     }
 
     async fn until(mut self, leave: impl Future<Output = ()>, board: &HealthBoard, within: Duration) -> Result<(), RunError> {

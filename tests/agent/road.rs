@@ -6,7 +6,18 @@ use crate::rig::{Agent, Setup, judge, message, pair};
 
 #[tokio::test]
 async fn what_a_parent_accepts_is_delivered_and_what_it_rejects_is_not() {
-    let (_a, parent, b) = pair(Setup::new("5s"), Setup::new("5s")).await;
+    accepted_is_delivered("").await;
+}
+
+#[tokio::test]
+async fn the_same_with_the_swarm_on_a_thread_of_its_own() {
+    accepted_is_delivered("placement = \"apart\"").await;
+    accepted_is_delivered("placement = \"apart\"\nthreads = 2").await;
+}
+
+/// With these settings of `[agent]`.
+async fn accepted_is_delivered(placement: &str) {
+    let (_a, parent, b) = pair(Setup::new("5s").agent(placement), Setup::new("5s").agent(placement)).await;
     let client = b.builder().verify("weather", VerifyOptions::default()).consume("weather", ConsumeOptions::default());
     let client = client.connect().await.unwrap();
     judge(&client, "weather");

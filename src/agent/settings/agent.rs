@@ -8,8 +8,10 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Agent {
-    /// Threads of the runtime. 1 = swarm, roads and links on one current-thread runtime, which is fastest on few cores.
+    /// Threads that share roads and links, and the swarm if it is not apart. With 1 no thread has to be woken between them, which is fastest on few cores.
     pub threads: usize,
+    /// Where the swarm and its connections run.
+    pub placement: Placement,
     /// Topics that the agent knows at most, over all networks and for its whole life.
     pub max_topics: usize,
     /// From SIGTERM to exit at most: draining, flushing, leaving.
@@ -17,9 +19,19 @@ pub struct Agent {
     pub shutdown_within: Duration,
 }
 
+/// Where the swarm and its connections run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Placement {
+    /// On the threads of roads and links: an idle message wakes nobody on its way through the agent.
+    Together,
+    /// On a thread of its own: roads and links no longer wait for the swarm's turns. Worth it where more cores are free than agents and parents need.
+    Apart,
+}
+
 impl Default for Agent {
     fn default() -> Self {
-        Self { threads: 1, max_topics: 1024, shutdown_within: Duration::from_secs(10) }
+        Self { threads: 1, placement: Placement::Together, max_topics: 1024, shutdown_within: Duration::from_secs(10) }
     }
 }
 

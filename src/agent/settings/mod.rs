@@ -5,7 +5,7 @@ mod attach;
 mod log;
 mod network;
 
-pub use agent::{Agent, AgentError};
+pub use agent::{Agent, AgentError, Placement};
 pub use attach::{Attach, AttachError, Grant, GrantError, Role, Who};
 pub use log::{Format, Log};
 pub use network::{Head, HeadError, Unclaimed};
