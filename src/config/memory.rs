@@ -2,6 +2,9 @@
 
 use super::{Config, Network};
 
+/// What an agent takes that has a neighbour, a parent and nothing to do, in bytes: program, libraries' own state, a connection, the allocator's slack.
+const AGENT: u64 = 24 << 20;
+
 /// One thing that takes memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
@@ -61,6 +64,7 @@ impl Config {
         let mut agent = Estimate {
             network: String::new(),
             items: vec![
+                expected("the agent itself", AGENT, "program, libraries, one connection and one parent, idle".to_owned()),
                 bound(
                     "windows of parents",
                     windows,
