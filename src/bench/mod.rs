@@ -69,8 +69,9 @@ pub async fn run(command: &Command, json: bool) -> anyhow::Result<()> {
 /// # Errors
 /// When it cannot do its part.
 pub async fn node(args: &NodeArgs) -> anyhow::Result<()> {
-    match &*args.kind {
+    match args.kind.as_str() {
         agent::KIND => agent::parent(&args.setup).await,
+        attach::NODE => attach::node(&args.setup).await,
         kind => anyhow::bail!("there is no bench node {kind:?} ({})", args.setup),
     }
 }

@@ -3,7 +3,7 @@
 use super::{Config, Network};
 
 /// What an agent takes that has a neighbour, a parent and nothing to do, in bytes: program, libraries' own state, a connection, the allocator's slack.
-const AGENT: u64 = 24 << 20;
+const AGENT: u64 = 16 << 20;
 
 /// One thing that takes memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,8 @@ impl Estimate {
 }
 
 impl Config {
-    /// Estimates the memory of every bounded room. Allocator overhead and the libraries' own state are not in it.
+    /// Estimates the memory of every bounded room. Overheads of the allocator are guessed; `pmq bench memory` compares
+    /// it with a real agent.
     #[must_use]
     pub fn memory(&self) -> Vec<Estimate> {
         let sessions = u64::from(self.attach.max_sessions);

@@ -92,8 +92,8 @@ impl Load {
             ended = publish(&neighbour, self.rate, self.size) => Err(ended.err().unwrap_or_else(|| anyhow::anyhow!("the neighbour has ended"))),
             round = self.phases(&agent, &mut verifier) => round,
         }?;
-        drop((consumer, verifier, client));
         agent.end().await?;
+        drop((consumer, verifier, client));
         Ok(round)
     }
 

@@ -85,8 +85,8 @@ async fn at_rest(time: Duration) -> anyhow::Result<f64> {
     // What settles late: identify, the mesh, the first heartbeats.
     tokio::time::sleep(time).await;
     let most = agent.most()?;
-    drop(parent);
     agent.end().await?;
+    drop(parent);
     Ok(most as f64)
 }
 
