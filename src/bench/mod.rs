@@ -76,6 +76,7 @@ pub async fn run(command: &Command, json: bool) -> anyhow::Result<()> {
 pub async fn node(args: &NodeArgs) -> anyhow::Result<()> {
     match args.kind.as_str() {
         kind if kind.starts_with("line-") => line::node(kind, &args.setup).await,
+        agent::KIND => agent::parent(&args.setup).await,
         attach::NODE => attach::node(&args.setup).await,
         kind => anyhow::bail!("there is no bench node {kind:?} ({})", args.setup),
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::{SinkExt, StreamExt};
 use tokio::sync::Notify;
 
-use super::{NETWORK, WINDOW, due};
+use super::{DEADLINE, NETWORK, WINDOW, due};
 use crate::bench::{Latency, now};
 use crate::client::{Client, ConsumeOptions, Consumer, Delivery, Verdict, Verifier, VerifyOptions};
 
@@ -15,7 +15,7 @@ use crate::client::{Client, ConsumeOptions, Consumer, Delivery, Verdict, Verifie
 const BURST: usize = 64;
 
 /// What a parent does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Work {
     /// Verdicts alone.
@@ -83,13 +83,15 @@ impl Parent {
     /// Waits until `count` messages since the start are done or lost.
     ///
     /// # Errors
-    /// When the client has ended.
+    /// When the client has ended, or that takes longer than a message's deadline.
     pub async fn until(&self, count: u64) -> anyhow::Result<()> {
         self.books.target.store(count, Ordering::Relaxed);
+        let mut overdue = std::pin::pin!(tokio::time::sleep(DEADLINE));
         let mut status = self.client.status();
         while self.done() + self.lost() < count {
             tokio::select! {
                 () = self.books.reached.notified() => {}
+                () = &mut overdue => anyhow::bail!("of {count} messages {} are done and {} missed", self.done(), self.lost()),
                 ended = status.wait_for(|status| status.end().is_some()) => {
                     drop(ended);
                     anyhow::bail!("the parent's client has ended: {:?}", *self.client.status().borrow());
@@ -145,17 +147,16 @@ async fn verify(verifier: Verifier, books: Option<Arc<Books>>) {
 async fn consume(consumer: Consumer, books: Arc<Books>) {
     let mut bursts = consumer.ready_chunks(BURST);
     while let Some(burst) = bursts.next().await {
-        let payload = |delivery: &'_ Delivery| matches!(delivery, Delivery::Message { .. });
-        let messages = burst.iter().filter(|delivery| payload(delivery)).count();
-        books.time(burst.iter().filter_map(|delivery| match delivery {
-            Delivery::Message { payload, .. } => Some(&**payload),
-            Delivery::Gap { .. } | Delivery::Unverified { .. } => None,
-        }));
-        let lost = burst.iter().map(|delivery| match delivery {
-            Delivery::Message { .. } => 0,
-            Delivery::Gap { count, .. } | Delivery::Unverified { count, .. } => *count,
-        });
-        books.book(messages as u64, lost.sum());
+        let payloads = || {
+            burst.iter().filter_map(|delivery| match delivery {
+                Delivery::Message { payload, .. } => Some(&**payload),
+                Delivery::Gap { .. } | Delivery::Unverified { .. } => None,
+            })
+        };
+        // What had no verdict was not accepted; its sender knows from the report.
+        let lost = burst.iter().map(|delivery| if let Delivery::Gap { count, .. } = delivery { *count } else { 0 }).sum();
+        books.time(payloads());
+        books.book(payloads().count() as u64, lost);
         if let Some(last) = burst.last() {
             // Stands for all before it.
             bursts.get_ref().ack(last);
