@@ -108,6 +108,5 @@ fn progress_counts() {
     let progress = Progress::new(2);
     progress.at("something");
     progress.step();
-    progress.more(1);
     progress.done();
 }

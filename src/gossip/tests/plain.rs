@@ -19,7 +19,7 @@ async fn forwards(verdicts: Verdicts) {
         }
     });
     // A mesh forms with a heartbeat: what comes before goes no further.
-    for (from, to) in [(a.gossip, &mut c.arrivals), (c.gossip, &mut a.arrivals)] {
+    for (from, to) in [(&a.gossip, &mut c.arrivals), (&c.gossip, &mut a.arrivals)] {
         let start = Instant::now();
         let arrived = loop {
             from.publish(topic("test/t"), format!("{} at {:?}", from.peer_id(), start.elapsed()).into()).await.unwrap();
