@@ -51,6 +51,11 @@ pub struct NodeArgs {
     setup: String,
 }
 
+/// The run was cut short by a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted; all processes have ended")]
+pub struct Interrupted;
+
 /// Measures. The result goes to stdout, in words or as one JSON object; progress to stderr, if that is a terminal.
 ///
 /// # Errors
@@ -71,8 +76,8 @@ pub async fn run(command: &Command, json: bool) -> anyhow::Result<()> {
 pub async fn node(args: &NodeArgs) -> anyhow::Result<()> {
     match args.kind.as_str() {
         kind if kind.starts_with("line-") => line::node(kind, &args.setup).await,
-        attach::NODE => attach::node(&args.setup).await,
         agent::KIND => agent::parent(&args.setup).await,
+        attach::NODE => attach::node(&args.setup).await,
         kind => anyhow::bail!("there is no bench node {kind:?} ({})", args.setup),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::time::{ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime};
@@ -26,6 +27,8 @@ pub(crate) struct Pace {
     start: Nanos,
     rate: f64,
     jittered: bool,
+    /// When the timer will expire; 0 = it is not set.
+    armed: AtomicU64,
 }
 
 impl Pace {
@@ -37,7 +40,7 @@ impl Pace {
         let timer = rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
         #[allow(deprecated, reason = "its successor is unsafe code: it asks for what an OwnedFd that is never exchanged gives")]
         let timer = AsyncFd::new(timer)?;
-        Ok(Self { timer, start, rate, jittered: false })
+        Ok(Self { timer, start, rate, jittered: false, armed: AtomicU64::new(0) })
     }
 
     /// Each message at some moment of its interval, so that no other timer of the machine keeps step with it. The same moments every time.
@@ -61,14 +64,20 @@ impl Pace {
     pub(crate) async fn wait(&self, index: u64) -> io::Result<()> {
         let due = self.due(index);
         while now() < due {
-            let at = Duration::from_nanos(due);
-            let at = Timespec { tv_sec: at.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: at.subsec_nanos().into() };
-            let once = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: at };
-            rustix::time::timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::ABSTIME, &once)?;
+            // Whoever waits between other things begins again and again for the same message.
+            if self.armed.swap(due, Ordering::Relaxed) != due {
+                let at = Duration::from_nanos(due);
+                let at = Timespec { tv_sec: at.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: at.subsec_nanos().into() };
+                let once = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: at };
+                rustix::time::timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::ABSTIME, &once)?;
+            }
             let mut ready = self.timer.readable().await?;
             // The count of expiries is of no use; reading it is what clears them.
             match ready.try_io(|timer| Ok(rustix::io::read(timer.get_ref(), &mut [0_u8; 8])?)) {
-                Ok(read) => drop(read?),
+                Ok(read) => {
+                    read?;
+                    self.armed.store(0, Ordering::Relaxed);
+                }
                 Err(_not_yet) => {}
             }
         }

@@ -9,7 +9,7 @@ const ROUNDS: usize = 5;
 
 /// Arguments of every benchmark.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Common {
+pub(crate) struct Common {
     /// A run that shows that everything works, in well under two minutes; its figures mean nothing
     #[arg(long)]
     pub quick: bool,
@@ -54,11 +54,6 @@ impl Progress {
     /// A step is done.
     pub(crate) fn step(&self) {
         self.0.inc(1);
-    }
-
-    /// More steps than were announced.
-    pub(crate) fn more(&self, steps: usize) {
-        self.0.inc_length(steps as u64);
     }
 
     /// All are.

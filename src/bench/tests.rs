@@ -52,6 +52,26 @@ async fn a_pace_waits_until_a_message_is_due_and_not_for_one_that_was() {
     assert!(pace.wait(2).now_or_never().is_some(), "one that was due waits");
 }
 
+#[tokio::test]
+async fn a_wait_that_was_given_up_is_begun_again() {
+    let pace = Pace::new(now(), 4.0).unwrap();
+    assert!(pace.wait(2).now_or_never().is_none(), "half a second is to come");
+    assert!(pace.wait(1).now_or_never().is_none(), "a quarter is to come");
+    pace.wait(1).await.unwrap();
+    assert!((pace.due(1)..pace.due(2)).contains(&now()), "it waited for another one");
+    pace.wait(2).await.unwrap();
+    assert!(now() >= pace.due(2));
+}
+
+#[tokio::test]
+async fn a_jittered_pace_keeps_the_order_and_the_rate() {
+    let pace = Pace::new(0, 1_000.0).unwrap().jittered();
+    let due: Vec<Nanos> = (0..1_000).map(|index| pace.due(index)).collect();
+    assert!(due.iter().zip(0..).all(|(due, index)| (index * 1_000_000..(index + 1) * 1_000_000).contains(due)));
+    let within: Vec<u64> = due.iter().map(|due| due % 1_000_000 / 100_000).collect();
+    assert!((0..10).all(|tenth| within.iter().filter(|at| **at == tenth).count() > 50), "{within:?}");
+}
+
 #[test]
 fn a_process_uses_time_and_memory() {
     let before = usage(std::process::id()).unwrap();
@@ -88,6 +108,5 @@ fn progress_counts() {
     let progress = Progress::new(2);
     progress.at("something");
     progress.step();
-    progress.more(1);
     progress.done();
 }

@@ -6,7 +6,8 @@ use crate::bench;
 
 pub(super) fn run(command: &bench::Command, globals: &Globals) -> Result<(), Failure> {
     logging(globals)?;
-    Ok(runtime()?.block_on(bench::run(command, globals.output == Output::Json))?)
+    let done = runtime()?.block_on(bench::run(command, globals.output == Output::Json));
+    done.map_err(|error| if error.is::<bench::Interrupted>() { Failure::new(Exit::Interrupted, error.to_string()) } else { error.into() })
 }
 
 /// Runs one process of a benchmark.

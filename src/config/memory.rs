@@ -3,6 +3,9 @@
 use super::{Config, Network};
 use crate::gossip::Quic;
 
+/// What an agent takes that has a neighbour, a parent and nothing to do, in bytes: program, libraries' own state, a connection, the allocator's slack.
+const AGENT: u64 = 16 << 20;
+
 /// One thing that takes memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
@@ -34,7 +37,8 @@ impl Estimate {
 }
 
 impl Config {
-    /// Estimates the memory of every bounded room. Allocator overhead and the libraries' own state are not in it.
+    /// Estimates the memory of every bounded room. Overheads of the allocator are guessed; `pmq bench memory` compares
+    /// it with a real agent.
     #[must_use]
     pub fn memory(&self) -> Vec<Estimate> {
         let sessions = u64::from(self.attach.max_sessions);
@@ -62,6 +66,7 @@ impl Config {
         let mut agent = Estimate {
             network: String::new(),
             items: vec![
+                expected("the agent itself", AGENT, "program, libraries, one connection and one parent, idle".to_owned()),
                 bound(
                     "windows of parents",
                     windows,

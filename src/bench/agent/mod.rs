@@ -11,6 +11,7 @@
 
 mod cell;
 mod parent;
+mod plot;
 mod result;
 mod source;
 
@@ -23,7 +24,7 @@ use self::cell::{Attach, Cell, Place, Stack};
 use self::result::{Figures, Loaded, Outcome, Row};
 use self::source::Round;
 use super::rig::Work;
-use super::{Common, Machine, Progress, Spread};
+use super::{Common, Machine, Progress, Spread, report};
 
 /// Shares of the highest throughput at which latency is measured.
 const SHARES: [f64; 3] = [0.25, 0.5, 0.8];
@@ -100,6 +101,9 @@ impl Args {
 pub async fn run(args: &Args, json: bool) -> anyhow::Result<()> {
     let machine = Machine::here();
     let outcome = Outcome { seconds: args.time().as_secs_f64(), rounds: args.common.rounds(), rows: measure(args).await?, machine };
+    if let Some(path) = &args.common.plot {
+        report::write_svg(path, &plot::charts(&outcome))?;
+    }
     outcome.print(json)
 }
 

@@ -92,7 +92,7 @@ impl Figures {
 /// Latency at a share of the highest throughput, in microseconds from due.
 #[derive(Debug, Serialize)]
 pub(super) struct Loaded {
-    share: f64,
+    pub(super) share: f64,
     /// Messages a second.
     rate: f64,
     /// To the report.

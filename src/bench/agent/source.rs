@@ -1,6 +1,5 @@
 //! Where the router would be: messages in, reports out.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -15,6 +14,8 @@ use crate::wire::Verdict;
 const BURST: usize = 64;
 /// Reports that are taken at once.
 const REPORTS: usize = 256;
+/// Bursts a second at most: as a router's reads of a busy socket bring messages. One timer for each message would cost the agent's thread more than the message.
+const BURSTS_PER_S: f64 = 20_000.0;
 /// From the order to the first message of an open loop.
 const LEAD: Nanos = 5_000_000;
 
@@ -117,18 +118,20 @@ impl Source {
         Ok(count as u64)
     }
 
-    /// Sends `rate` messages a second for so long, behind a warm-up that is not recorded.
+    /// Sends `rate` messages a second for so long, behind a warm-up that is not recorded. Above 20,000 a second several are due at the same moment.
     pub(super) async fn open(&mut self, parent: &mut Parent, rate: f64, warm_up: Duration, time: Duration) -> anyhow::Result<Loaded> {
         let first = self.messages.next();
         let before = parent.until(self.accepted).await?;
-        let pace = Arc::new(Pace::new(now() + LEAD, rate)?);
+        let burst = (rate / BURSTS_PER_S).ceil().max(1.0);
+        let pace = Pace::new(now() + LEAD, rate / burst)?;
+        let due = |index: u64| pace.due(index / burst as u64);
         let count = |time: Duration| (rate * time.as_secs_f64()).ceil() as u64;
         let (warm, all) = (count(warm_up), count(warm_up) + count(time));
         let (messages, arrivals) = (&mut self.messages, &self.rig.arrivals);
         let send = async {
             for index in 0..all {
-                pace.wait(index).await?;
-                let message = messages.make(if index < warm { 0 } else { pace.due(index) });
+                pace.wait(index / burst as u64).await?;
+                let message = messages.make(if index < warm { 0 } else { due(index) });
                 // Waits while the agent has no room; what it is late by then is counted, since it was due when it was due.
                 arrivals.send(messages.hand_over(message)).await.context("the driver has ended")?;
             }
@@ -147,7 +150,7 @@ impl Source {
                     if report.outcome.verdict != Verdict::Accept {
                         refused += 1;
                     } else if index >= warm {
-                        latency.record(Duration::from_nanos(now.saturating_sub(pace.due(index))));
+                        latency.record(Duration::from_nanos(now.saturating_sub(due(index))));
                     }
                 }
             }

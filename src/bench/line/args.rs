@@ -60,7 +60,7 @@ fn between(text: &str, range: std::ops::RangeInclusive<f64>) -> Result<f64, Stri
 /// Transport of the overlay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Overlay {
+pub(crate) enum Overlay {
     /// TCP with noise and yamux.
     Tcp,
     /// QUIC.
@@ -70,7 +70,7 @@ pub enum Overlay {
 /// How a parent reaches its agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Attach {
+pub(crate) enum Attach {
     /// A Unix socket.
     Unix,
     /// ZeroMQ over ipc.
@@ -80,7 +80,7 @@ pub enum Attach {
 /// Which nodes are agents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Agents {
+pub(crate) enum Agents {
     /// All three.
     #[default]
     All,

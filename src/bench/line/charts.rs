@@ -23,7 +23,7 @@ pub(crate) fn charts(groups: &[Group]) -> Vec<Chart> {
         charts.push(Chart {
             title: format!("highest rate without loss, A to C over {overlay}"),
             x: Axis { label: "bytes of a message".to_owned(), scale: Scale::Bytes },
-            y: Axis { label: "messages a second".to_owned(), scale: Scale::Linear },
+            y: Axis { label: "messages a second".to_owned(), scale: Scale::Log },
             series: series.collect(),
         });
     }

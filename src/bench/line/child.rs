@@ -47,6 +47,7 @@ impl Process {
         // Ctrl-C in a terminal reaches the whole group; these end with us instead.
         command.process_group(0);
         let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        tracing::info!(pid = child.id(), name, log = %log.display(), "started");
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().context("a process without a stdout")?;
         Ok(Self { name, child, stdin, said: BufReader::new(stdout).lines(), log })

@@ -103,9 +103,8 @@ impl Contender {
     async fn ramp(&mut self, args: &Args) -> anyhow::Result<()> {
         let known = self.figures.highest();
         let (from, factor) = if known > 0.0 { (known, 1.06) } else { (args.from, 1.5) };
-        let again = u32::from(!args.common.quick);
         let exact = if args.common.quick { 1.25 } else { EXACT };
-        let ramp = Ramp { from, factor, up_to: args.up_to, down_to: LOWEST.min(args.up_to), exact, again };
+        let ramp = Ramp { from, factor, up_to: args.up_to, down_to: LOWEST.min(args.up_to), exact, again: 1 };
         let (chain, lasts) = (&mut self.chain, args.step());
         let found = highest(ramp, async |rate| chain.step(&Step { rate, lasts, jittered: false }).await.map(|outcome| outcome.holds()));
         let found = found.await?;

@@ -36,7 +36,7 @@ use anyhow::Context;
 pub(crate) use args::Args;
 
 use super::report::write_svg;
-use super::{Machine, Progress};
+use super::{Interrupted, Machine, Progress};
 use charts::charts;
 use measure::{Group, estimate, group, steps};
 use result::Report;
@@ -54,8 +54,8 @@ pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<()> {
             print(&report, json)?;
             args.common.plot.as_deref().map_or(Ok(()), |path| write_svg(path, &charts(&groups)))
         }
-        _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted; all processes have ended"),
-        _ = terminate.recv() => anyhow::bail!("terminated; all processes have ended"),
+        _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),
+        _ = terminate.recv() => Err(Interrupted.into()),
     }
 }
 

@@ -33,9 +33,9 @@ pub(crate) async fn highest<E>(ramp: Ramp, mut holds: impl AsyncFnMut(f64) -> Re
             good = good || holds(rate).await?;
         }
         if good {
-            held = Some(rate)
+            held = Some(rate);
         } else {
-            failed = Some(rate)
+            failed = Some(rate);
         }
         rate = match (held, failed) {
             (Some(held), Some(failed)) if failed / held <= ramp.exact => break,

@@ -8,12 +8,13 @@ use serde_json::Value;
 
 use super::args::{Args, Attach, Overlay};
 use super::chain::{Outcome, Step};
+use super::charts::charts;
 use super::measure::{Figures, Group, SHARES, steps};
 use super::message::{HEADER, Mark, SMALLEST};
 use super::orders::{Got, Order, Said, Sent, Watch};
 use super::result::Report;
 use super::sink::Sink;
-use super::{charts, words};
+use super::words::words;
 use crate::bench::{Latency, Machine};
 use crate::client::PmqHeader;
 
@@ -152,7 +153,9 @@ fn the_object_has_its_fixed_shape() {
         let loaded = row["loaded_us"].as_array().unwrap();
         assert_eq!(loaded.iter().map(|at| at["share"].as_f64().unwrap()).collect::<Vec<_>>(), SHARES);
         for at in loaded.iter().chain([&row["idle_us"]]) {
-            [&at["raw"], &at["agent"]].map(|latency| assert_eq!(keys(latency), BTreeSet::from(["p50", "p99", "p999"])));
+            for latency in [&at["raw"], &at["agent"]] {
+                assert_eq!(keys(latency), BTreeSet::from(["p50", "p99", "p999"]));
+            }
         }
     }
     let first = &rows[0];
@@ -173,7 +176,7 @@ fn the_object_has_its_fixed_shape() {
 
 #[test]
 fn people_get_tables() {
-    let text = words::words(&Report::new(Machine::here(), &args(&[]), &groups()));
+    let text = words(&Report::new(Machine::here(), &args(&[]), &groups()));
     for part in ["cores", "CPU us", "first sight", "4 KiB", "0.500 (0.500-0.500)", "80 %", "raw 1 of 10, agents 1 of 10"] {
         assert!(text.contains(part), "{part} in\n{text}");
     }
@@ -182,7 +185,7 @@ fn people_get_tables() {
 
 #[test]
 fn pictures_show_throughput_against_size_and_latency_by_percentile() {
-    let charts = charts::charts(&groups());
+    let charts = charts(&groups());
     assert_eq!(charts.len(), 2 + 2 * 3);
     assert_eq!(charts[0].series.iter().map(|series| series.name.as_str()).collect::<Vec<_>>(), ["raw", "agents, unix", "agents, zeromq"]);
     assert_eq!(charts[0].series[1].points.iter().map(|(x, _)| *x).collect::<Vec<_>>(), [256.0, 4_096.0]);

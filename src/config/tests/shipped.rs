@@ -51,6 +51,7 @@ fn memory_is_estimated_for_every_bounded_room() {
     let estimates = config.memory();
     let items: Vec<_> = estimates.iter().flat_map(|estimate| estimate.items.iter().map(|item| item.what.as_str())).collect();
     let expected = [
+        "the agent itself",
         "windows of parents",
         "frames of parents",
         "arrivals",

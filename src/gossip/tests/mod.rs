@@ -5,6 +5,7 @@ mod connections;
 mod frames;
 mod interop;
 mod lifecycle;
+mod plain;
 mod publish;
 mod quic;
 mod score;

@@ -1,0 +1,161 @@
+//! The load, and what it fills.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use bytes::Bytes;
+use futures::StreamExt;
+
+use super::process::{Agent, Counts, Files, NETWORK, Neighbour, topic};
+use crate::bench::{Pace, now};
+use crate::client::Verifier;
+use crate::config::Estimate;
+use crate::wire::Window;
+
+/// What the parent gives credit for: little, so that what waits, waits in the queue.
+const WINDOW: Window = Window { messages: 64, bytes: 1 << 20 };
+/// Between two looks at the agent.
+const LOOK: Duration = Duration::from_millis(100);
+/// The estimate's items that this load fills; [`Estimate`] has their names.
+const FILLED: [&str; 5] = ["the agent itself", "message cache", "duplicate cache", "validation-queue", "delivery"];
+
+/// A load and the bounds that it meets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load {
+    rate: f64,
+    size: usize,
+    heartbeat: Duration,
+    deadline: Duration,
+    remembered: Duration,
+    queue: u64,
+    ring: u64,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub(super) struct Round {
+    /// Messages a second that came in.
+    pub(super) rate: f64,
+    /// The most that was pending: messages, bytes.
+    pub(super) pending: (u64, u64),
+    /// What the estimate says of each item that the load fills.
+    pub(super) items: Vec<(String, u64)>,
+    /// The most resident memory, in bytes.
+    pub(super) measured: u64,
+}
+
+impl Load {
+    /// Of tens of seconds, and over a hundred MiB.
+    pub(super) fn large(rate: f64, size: usize) -> Self {
+        let [heartbeat, deadline, remembered] = [1, 4, 10].map(Duration::from_secs);
+        Self { rate, size, heartbeat, deadline, remembered, queue: 16 << 20, ring: 16 << 20 }
+    }
+
+    /// Of a few seconds.
+    pub(super) fn small(rate: f64, size: usize) -> Self {
+        let [heartbeat, deadline, remembered] = [200, 1_000, 2_000].map(Duration::from_millis);
+        Self { rate, size, heartbeat, deadline, remembered, queue: 1 << 20, ring: 2 << 20 }
+    }
+
+    fn files(&self) -> Files {
+        let Self { rate, size, heartbeat, deadline, remembered, queue, ring } = self;
+        let ms = Duration::as_millis;
+        Files {
+            agent: format!("[gossip.mesh]\nheartbeat = \"{}ms\"\nduplicate_cache_time = \"{}ms\"\n", ms(heartbeat), ms(remembered)),
+            head: format!("expected_rate = {rate:.3}\nexpected_size = \"{size}B\"\n"),
+            queue: format!("deadline = \"{}ms\"\nmax_bytes = \"{queue}B\"\n", ms(deadline)),
+            delivery: format!("ring_bytes = \"{ring}B\"\n"),
+        }
+    }
+
+    /// Messages that fill the ring.
+    fn ring_full(&self) -> u64 {
+        (self.ring / self.size as u64).min(u64::from(crate::stages::delivery::Settings::default().ring_messages))
+    }
+
+    /// Bytes that are pending when the queue is as full as this load makes it; nine tenths of that are asked for.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate; a float cast saturates")]
+    fn queue_full(&self, rate: f64) -> u64 {
+        let waiting = rate * self.deadline.as_secs_f64() * self.size as f64;
+        (waiting as u64).min(self.queue) / 10 * 9
+    }
+
+    pub(super) async fn run(&self) -> anyhow::Result<Round> {
+        let neighbour = Neighbour::start().await?;
+        let agent = Agent::start(&neighbour, &self.files()).await?;
+        let client = agent.parent(WINDOW).await?;
+        // Nothing is ever taken out of it.
+        let consumer = client.consumer(NETWORK)?;
+        let mut verifier = client.verifier(NETWORK)?;
+        neighbour.wait().await?;
+        let round = tokio::select! {
+            ended = publish(&neighbour, self.rate, self.size) => Err(ended.err().unwrap_or_else(|| anyhow::anyhow!("the neighbour has ended"))),
+            round = self.phases(&agent, &mut verifier) => round,
+        }?;
+        agent.end().await?;
+        drop((consumer, verifier, client));
+        Ok(round)
+    }
+
+    async fn phases(&self, agent: &Agent, verifier: &mut Verifier) -> anyhow::Result<Round> {
+        let begun = Instant::now();
+        let first = agent.counts().await?.came_in;
+        let full = async {
+            while agent.counts().await?.accepted < self.ring_full() || begun.elapsed() < self.remembered {
+                tokio::time::sleep(LOOK).await;
+            }
+            anyhow::Ok(())
+        };
+        let accept = async {
+            while let Some(mut message) = verifier.next().await {
+                message.accept();
+            }
+            anyhow::bail!("the parent's client has ended")
+        };
+        tokio::select! {
+            full = full => full?,
+            ended = accept => ended?,
+        }
+        let rate = (agent.counts().await?.came_in - first) as f64 / begun.elapsed().as_secs_f64();
+        // From here on nobody gives verdicts. The caches go round once more, with messages that were not accepted.
+        let until = Instant::now() + self.deadline * 2 + self.remembered;
+        let mut most = Counts::default();
+        while Instant::now() < until {
+            let counts = agent.counts().await?;
+            most.pending = (most.pending.0.max(counts.pending.0), most.pending.1.max(counts.pending.1));
+            tokio::time::sleep(LOOK).await;
+        }
+        let expected = self.queue_full(rate);
+        anyhow::ensure!(
+            most.pending.1 >= expected,
+            "{} bytes were pending, and {expected} should be: the queue did not fill",
+            most.pending.1
+        );
+        let measured = agent.most()?;
+        Ok(Round { rate, pending: most.pending, items: items(&agent.config(rate)?.memory())?, measured })
+    }
+}
+
+/// What the estimate says of what this load fills.
+fn items(estimates: &[Estimate]) -> anyhow::Result<Vec<(String, u64)>> {
+    let all = || estimates.iter().flat_map(|estimate| &estimate.items);
+    let item = |name: &&str| {
+        let item = all().find(|item| item.what == **name).with_context(|| format!("the estimate has no item {name:?}"))?;
+        Ok((item.what.clone(), item.bytes))
+    };
+    FILLED.iter().map(item).collect()
+}
+
+/// Publishes at a constant rate until this is dropped, no two messages the same.
+async fn publish(neighbour: &Neighbour, rate: f64, size: usize) -> anyhow::Result<()> {
+    let pace = Pace::new(now(), rate)?;
+    let topic = topic();
+    let mut index = 0_u64;
+    loop {
+        pace.wait(index).await?;
+        let mut payload = index.to_be_bytes().to_vec();
+        payload.resize(size.max(payload.len()), 7);
+        neighbour.gossip.publish(topic.clone(), Bytes::from(payload)).await?;
+        index += 1;
+    }
+}
