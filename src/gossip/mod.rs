@@ -33,7 +33,7 @@ pub use identity::{Identity, IdentityError};
 pub use payloads::Payloads;
 pub use settings::{
     AddressScore, BehaviourScore, Connections, ContentHash, FirstDeliveries, Invalid, Memory, Mesh, MeshDeliveries, MessageIdFunction,
-    NetworkSettings, Redial, Score, Settings, SettingsError, SlowPeerScore, Thresholds, TimeInMesh, TopicScore,
+    NetworkSettings, Redial, SCORE_MEMORY, Score, Settings, SettingsError, SlowPeerScore, Thresholds, TimeInMesh, TopicScore,
 };
 
 #[cfg(test)]

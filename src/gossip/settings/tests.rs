@@ -139,3 +139,13 @@ fn the_estimates_are_those_of_the_design() {
     assert_eq!(mesh.send_queue_len(65_536), 1024);
     assert_eq!((mesh.send_queue_len(1), mesh.send_queue_len(u64::MAX)), (5000, 512));
 }
+
+#[test]
+fn records_of_messages_grow_with_rate_and_neighbours() {
+    let score = Score::default();
+    // Two minutes of 100 messages a second.
+    assert_eq!(score.memory(100.0, 1), 12_000 * 320);
+    assert_eq!(score.memory(100.0, 0), score.memory(100.0, 1));
+    assert_eq!(score.memory(100.0, 6), 12_000 * (320 + 8 * 81 + 32));
+    assert_eq!(Score { enabled: false, ..score }.memory(100.0, 6), 0);
+}
