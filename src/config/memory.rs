@@ -124,6 +124,11 @@ impl Config {
             expected("message cache", caches.messages, format!("{rate} messages/s x {size} bytes for {kept} heartbeats of {heartbeat:?}")),
             expected("duplicate cache", caches.ids, format!("{} ids in {remembered:?}", caches.id_count)),
         ];
+        if self.gossip.score.enabled {
+            let (senders, kept) = (self.gossip.mesh.n, crate::gossip::SCORE_MEMORY);
+            let records = self.gossip.score.memory(rate, senders);
+            items.push(expected("score records", records, format!("{rate} messages/s, each from {senders} neighbours, for {kept:?}")));
+        }
         items.extend(network.plan.front.iter().map(|part| stage(&**part)));
         items.push(expected(
             network.plan.store.name(),

@@ -35,7 +35,7 @@ pub use payloads::Payloads;
 pub(crate) use plain::{Plain, Verdicts};
 pub use settings::{
     AddressScore, BehaviourScore, Connections, ContentHash, FirstDeliveries, Invalid, Memory, Mesh, MeshDeliveries, MessageIdFunction,
-    NetworkSettings, Quic, Redial, Score, Settings, SettingsError, SlowPeerScore, Thresholds, TimeInMesh, TopicScore,
+    NetworkSettings, Quic, Redial, SCORE_MEMORY, Score, Settings, SettingsError, SlowPeerScore, Thresholds, TimeInMesh, TopicScore,
 };
 
 #[cfg(test)]

@@ -41,5 +41,5 @@ fn a_parent_without_an_agent_says_so() {
     let setup = r#"{"url":"unix:///nowhere/at/all.sock","work":"consume"}"#;
     let output = Command::new(env!("CARGO_BIN_EXE_pmq")).args(["bench-node", "agent-parent", setup]).stdin(Stdio::null()).output().unwrap();
     assert!(!output.status.success() && output.stdout.is_empty());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("no agent was reached"), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no agent listens at"), "{}", String::from_utf8_lossy(&output.stderr));
 }

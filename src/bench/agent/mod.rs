@@ -98,7 +98,7 @@ impl Args {
 ///
 /// # Errors
 /// When a process cannot be started or ends early, or a file cannot be written.
-pub async fn run(args: &Args, json: bool) -> anyhow::Result<()> {
+pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<()> {
     let machine = Machine::here();
     let outcome = Outcome { seconds: args.time().as_secs_f64(), rounds: args.common.rounds(), rows: measure(args).await?, machine };
     if let Some(path) = &args.common.plot {

@@ -82,7 +82,7 @@ pub(super) enum Parent {
     /// In this one.
     Here(rig::Parent),
     /// In one of its own.
-    Process(Process),
+    Process(Box<Process>),
 }
 
 /// A parent's process. Killed when this is dropped.
@@ -112,7 +112,7 @@ impl Parent {
         let answers = BufReader::new(child.stdout.take().context("the parent has no standard output")?).lines();
         let mut process = Process { child, pid, orders, answers };
         process.answer().await?;
-        Ok(Self::Process(process))
+        Ok(Self::Process(Box::new(process)))
     }
 
     /// Waits until so many messages since the start are done or lost.
@@ -139,7 +139,8 @@ impl Parent {
 
     /// Lets it go, after its agent: what is left of it ends by itself.
     pub(super) async fn end(self) -> anyhow::Result<()> {
-        let Self::Process(Process { mut child, orders, .. }) = self else { return Ok(()) };
+        let Self::Process(process) = self else { return Ok(()) };
+        let Process { mut child, orders, .. } = *process;
         drop(orders);
         let status = tokio::time::timeout(PATIENCE, child.wait()).await.context("the parent does not end")??;
         anyhow::ensure!(status.success(), "the parent ended with {status}");

@@ -47,7 +47,7 @@ impl Args {
 ///
 /// # Errors
 /// When a process cannot be started or ends early, or something does not fill that should.
-pub async fn run(args: &Args, json: bool) -> anyhow::Result<()> {
+pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<()> {
     anyhow::ensure!(args.common.plot.is_none(), "bench memory draws no picture; leave --plot out");
     let machine = Machine::here();
     let (idle, rows) = measure(args).await?;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::{SinkExt, StreamExt};
+use futures::{FutureExt, SinkExt, Stream, StreamExt};
 use tokio::sync::Notify;
 
 use super::{DEADLINE, NETWORK, WINDOW, due};
@@ -128,15 +128,29 @@ impl Books {
     }
 }
 
+/// Waits for a message and takes what is there beside it, into a list that is used again; empty once the stream has ended.
+async fn burst<S: Stream + Unpin>(stream: &mut S, taken: &mut Vec<S::Item>) {
+    taken.clear();
+    taken.extend(stream.next().await);
+    while !taken.is_empty() && taken.len() < BURST {
+        let Some(Some(item)) = stream.next().now_or_never() else { break };
+        taken.push(item);
+    }
+}
+
 async fn verify(verifier: Verifier, books: Option<Arc<Books>>) {
-    let (offers, mut verdicts) = verifier.split();
-    let mut bursts = offers.ready_chunks(BURST);
-    while let Some(burst) = bursts.next().await {
-        if let Some(books) = &books {
-            books.time(burst.iter().map(|message| &*message.payload));
-            books.book(burst.len() as u64, 0);
+    let (mut offers, mut verdicts) = verifier.split();
+    let mut taken = Vec::with_capacity(BURST);
+    loop {
+        burst(&mut offers, &mut taken).await;
+        if taken.is_empty() {
+            return;
         }
-        for message in burst {
+        if let Some(books) = &books {
+            books.time(taken.iter().map(|message| &*message.payload));
+            books.book(taken.len() as u64, 0);
+        }
+        for message in taken.drain(..) {
             // Fails only when the client has ended, and then the stream has, too.
             let _ = verdicts.feed((message, Verdict::Accept)).await;
         }
@@ -144,22 +158,22 @@ async fn verify(verifier: Verifier, books: Option<Arc<Books>>) {
     }
 }
 
-async fn consume(consumer: Consumer, books: Arc<Books>) {
-    let mut bursts = consumer.ready_chunks(BURST);
-    while let Some(burst) = bursts.next().await {
+async fn consume(mut consumer: Consumer, books: Arc<Books>) {
+    let mut taken = Vec::with_capacity(BURST);
+    loop {
+        burst(&mut consumer, &mut taken).await;
         let payloads = || {
-            burst.iter().filter_map(|delivery| match delivery {
+            taken.iter().filter_map(|delivery| match delivery {
                 Delivery::Message { payload, .. } => Some(&**payload),
                 Delivery::Gap { .. } | Delivery::Unverified { .. } => None,
             })
         };
         // What had no verdict was not accepted; its sender knows from the report.
-        let lost = burst.iter().map(|delivery| if let Delivery::Gap { count, .. } = delivery { *count } else { 0 }).sum();
+        let lost = taken.iter().map(|delivery| if let Delivery::Gap { count, .. } = delivery { *count } else { 0 }).sum();
         books.time(payloads());
         books.book(payloads().count() as u64, lost);
-        if let Some(last) = burst.last() {
-            // Stands for all before it.
-            bursts.get_ref().ack(last);
-        }
+        // The last one stands for all before it.
+        let Some(last) = taken.last() else { return };
+        consumer.ack(last);
     }
 }

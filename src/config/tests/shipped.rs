@@ -60,6 +60,7 @@ fn memory_is_estimated_for_every_bounded_room() {
         "send queues of peers",
         "message cache",
         "duplicate cache",
+        "score records",
         "admission",
         "decode",
         "sequence-window",

@@ -14,7 +14,7 @@ use serde::Deserialize;
 pub use mesh::{Memory, Mesh};
 pub use network::{ContentHash, FirstDeliveries, Invalid, MeshDeliveries, MessageIdFunction, NetworkSettings, TimeInMesh, TopicScore};
 pub use quic::Quic;
-pub use score::{AddressScore, BehaviourScore, Score, SlowPeerScore, Thresholds};
+pub use score::{AddressScore, BehaviourScore, SCORE_MEMORY, Score, SlowPeerScore, Thresholds};
 
 /// How the agent takes part in the overlays of all its networks.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -138,7 +138,31 @@ pub(super) fn positive(key: &'static str, value: f64) -> Result<(), SettingsErro
     ensure(value.is_finite() && value >= 0.0, key, value, "must not be negative")
 }
 
+/// How long the router keeps a record of every message that came in, to score those who send it again (libp2p-gossipsub's `TIME_CACHE_DURATION`). It is no setting,
+/// and has nothing to do with `mesh.duplicate_cache_time`.
+pub const SCORE_MEMORY: Duration = Duration::from_secs(120);
+/// A record without its senders: 120 bytes in a table that is two thirds full, a place in a queue that doubles, the id's two heap blocks.
+const RECORD: u64 = 320;
+/// A sender in a record's set: a peer id and a byte of control.
+const SENDER: u64 = 81;
+
 impl Score {
+    /// What records of messages cost at `rate` messages a second, each of which `senders` neighbours send: the first does not stand in the set of a record, the others
+    /// do, and the set stays as large as it was.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate; a float cast saturates")]
+    pub fn memory(&self, rate: f64, senders: usize) -> u64 {
+        if !self.enabled {
+            return 0;
+        }
+        let set = match senders.saturating_sub(1) as u64 {
+            0 => 0,
+            // As the standard library's set grows: a power of two, seven eighths full at most.
+            others => (others * 8 / 7 + 1).next_power_of_two().max(4) * SENDER + 32,
+        };
+        ((rate * SCORE_MEMORY.as_secs_f64()).ceil() as u64).saturating_mul(RECORD + set)
+    }
+
     /// Checks every value.
     ///
     /// # Errors

@@ -144,7 +144,7 @@ fn the_history_follows_the_deadline() {
 fn the_estimates_are_those_of_the_design() {
     let mesh = Mesh::default();
     let memory = mesh.memory(13_600.0, 4096, Duration::from_secs(4));
-    assert!((440_000_000..500_000_000).contains(&memory.messages), "{memory:?}");
+    assert!((440_000_000..520_000_000).contains(&memory.messages), "{memory:?}");
     let memory = mesh.memory(33_000.0, 256, Duration::from_secs(4));
     assert_eq!(memory.id_count, 3_960_000);
     assert_eq!(mesh.memory(f64::INFINITY, u64::MAX, Duration::from_secs(4)).messages, u64::MAX);
@@ -168,4 +168,14 @@ fn quic_follows_the_addresses() {
     let quic = Quic { max_idle_timeout: Duration::from_secs(3), ..Quic::default() };
     quic.check().unwrap();
     assert_eq!(quic.keep_alive(), Duration::from_secs(1));
+}
+
+#[test]
+fn records_of_messages_grow_with_rate_and_neighbours() {
+    let score = Score::default();
+    // Two minutes of 100 messages a second.
+    assert_eq!(score.memory(100.0, 1), 12_000 * 320);
+    assert_eq!(score.memory(100.0, 0), score.memory(100.0, 1));
+    assert_eq!(score.memory(100.0, 6), 12_000 * (320 + 8 * 81 + 32));
+    assert_eq!(Score { enabled: false, ..score }.memory(100.0, 6), 0);
 }
