@@ -19,9 +19,9 @@ pub const SIZE: usize = 256;
 /// Messages that one turn handles at least: a clock read (some 25 ns) costs one of them less than half a nanosecond.
 pub const TURN: usize = 64;
 
-/// Short runs, since there are many benches: a second each. `--measurement-time 5 --sample-size 100` on the command line asks for more.
+/// Short runs, since there are many benches: half a second each. `--measurement-time 5 --sample-size 100` on the command line asks for more.
 pub fn criterion() -> Criterion {
-    let short = Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+    let short = Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_millis(500));
     short.sample_size(30).without_plots()
 }
 
