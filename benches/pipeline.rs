@@ -5,18 +5,19 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
-#[path = "../tests/harness/mod.rs"]
-mod harness;
 #[path = "support/lane.rs"]
 mod lane;
+#[path = "support/link.rs"]
+mod link;
 mod support;
 
 use std::collections::VecDeque;
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use harness::{EMPTY, FULL, Harness};
 use lane::Lane;
+use link::Link;
+use pmq::bench::rig::{self, EMPTY, FULL};
 use pmq::gossip::Payloads;
 use pmq::pipeline::{End, Known, Tickets};
 use support::{MESSAGE, SIZE, TURN, message, spans, timed, turns};
@@ -29,14 +30,14 @@ const BATCHES: [usize; 3] = [1, 8, 64];
 fn road(c: &mut Criterion) {
     let mut group = c.benchmark_group("pipeline/road");
     group.throughput(MESSAGE);
-    let topic = harness::topic();
+    let topic = rig::topic();
     for (name, stages) in [("full stack", FULL), ("empty stack", EMPTY)] {
         for size in BATCHES {
             let (mut lane, mut next) = (Lane::new(stages), 1);
             group.bench_function(BenchmarkId::new(name, size), |b| {
                 spans(b, TURN, || {
                     let before = lane.delivered;
-                    let mut messages = harness::messages(&topic, next, TURN as u64, SIZE).into_iter();
+                    let mut messages = rig::messages(&topic, next, TURN as u64, SIZE).into_iter();
                     next += TURN as u64;
                     let mut batch = Vec::with_capacity(size);
                     let time = timed(|| {
@@ -58,21 +59,21 @@ fn road(c: &mut Criterion) {
     group.finish();
 }
 
-/// Edge, driver, session, memory link, client, and all the way back. A batch of 1,024 is the parent's whole window.
+/// Edge, driver, session, memory link, client, and all the way back. A batch of 4,096 is the parent's whole window.
 fn link(c: &mut Criterion) {
     let mut group = c.benchmark_group("pipeline/memory link");
     group.throughput(MESSAGE);
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let topic = harness::topic();
+    let topic = rig::topic();
     for (name, stages) in [("full stack", FULL), ("empty stack", EMPTY)] {
-        let mut harness = runtime.block_on(Harness::start(stages, name));
+        let mut link = runtime.block_on(Link::start(stages, name));
         let mut next = 1;
-        for size in BATCHES.into_iter().chain([harness::WINDOW.messages as usize]) {
+        for size in BATCHES.into_iter().chain([rig::WINDOW.messages as usize]) {
             group.bench_function(BenchmarkId::new(name, size), |b| {
                 spans(b, size, || {
-                    let messages = harness::received(&topic, next, size as u64, SIZE);
+                    let messages = rig::received(&topic, next, size as u64, SIZE);
                     next += size as u64;
-                    timed(|| runtime.block_on(harness.pass(messages)))
+                    timed(|| runtime.block_on(link.pass(messages)))
                 });
             });
         }

@@ -10,16 +10,17 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
-#[path = "../tests/harness/mod.rs"]
-mod harness;
 #[path = "support/lane.rs"]
 mod lane;
+#[path = "support/link.rs"]
+mod link;
 
 use std::time::{Duration, Instant};
 
-use harness::{EMPTY, FULL, Harness};
 use hdrhistogram::Histogram;
 use lane::Lane;
+use link::Link;
+use pmq::bench::rig::{self, EMPTY, FULL};
 use pmq::pipeline::BATCH_MESSAGES;
 use pmq::wire::Verdict;
 
@@ -69,7 +70,7 @@ impl Pair {
 
 /// Passes `count` messages from `first` on through the road alone; messages a second, without making them.
 fn road(lane: &mut Lane, first: u64, count: u64) -> f64 {
-    let mut messages = harness::messages(&harness::topic(), first, count, SIZE).into_iter();
+    let mut messages = rig::messages(&rig::topic(), first, count, SIZE).into_iter();
     let mut batch = Vec::with_capacity(BATCH_MESSAGES);
     let (before, start) = (lane.delivered, Instant::now());
     loop {
@@ -85,18 +86,19 @@ fn road(lane: &mut Lane, first: u64, count: u64) -> f64 {
     count as f64 / time.as_secs_f64()
 }
 
-async fn closed_loop(harness: &mut Harness, first: u64, count: u64) -> f64 {
-    let messages = harness::received(&harness::topic(), first, count, SIZE);
+async fn closed_loop(link: &mut Link, first: u64, count: u64) -> f64 {
+    let messages = rig::received(&rig::topic(), first, count, SIZE);
     let start = Instant::now();
-    harness.pass(messages).await;
+    link.pass(messages).await;
     count as f64 / start.elapsed().as_secs_f64()
 }
 
 /// Sends `count` messages at `rate` a second and records how long after it was due each was reported, in nanoseconds.
-async fn open_loop(harness: &mut Harness, first: u64, count: u64, rate: f64) -> Histogram<u64> {
+async fn open_loop(link: &mut Link, first: u64, count: u64, rate: f64) -> Histogram<u64> {
     let mut histogram = Histogram::new_with_bounds(1, 60_000_000_000, 3).unwrap();
-    let messages = harness::messages(&harness::topic(), first, count, SIZE);
-    let arrivals = harness.arrivals.clone();
+    let messages = rig::messages(&rig::topic(), first, count, SIZE);
+    let arrivals = link.rig.arrivals.clone();
+    let done = link.parent.done() + link.parent.lost() + count;
     let start = Instant::now() + Duration::from_millis(5);
     let due = move |index: u64| start + Duration::from_secs_f64(index as f64 / rate);
     let sender = tokio::spawn(async move {
@@ -111,11 +113,13 @@ async fn open_loop(harness: &mut Harness, first: u64, count: u64, rate: f64) -> 
         }
     });
     for _ in 0..count {
-        let report = harness.reports.recv().await.unwrap();
+        let report = link.rig.reports.recv().await.unwrap();
         assert_eq!(report.outcome.verdict, Verdict::Accept, "{:?}", report.outcome);
         histogram.saturating_record(report.arrived.elapsed().as_nanos() as u64);
     }
     sender.await.unwrap();
+    // The next loop counts from here.
+    link.parent.until(done).await.unwrap();
     histogram
 }
 
@@ -136,15 +140,15 @@ fn roads(plan: &Plan) -> Pair {
 /// All rounds over the memory link; the first one warms up.
 async fn links(plan: &Plan) -> Vec<Pair> {
     let paced = ((plan.rate * plan.seconds) as u64).max(1);
-    let mut harnesses = [Harness::start(FULL, "full").await, Harness::start(EMPTY, "empty").await];
+    let mut links = [Link::start(FULL, "full").await, Link::start(EMPTY, "empty").await];
     let latency = ["latency p50", "latency p99", "latency p99.9"].map(|name| Pair::new(name, "ns"));
     let mut pairs: Vec<Pair> = [Pair::new("memory link", "msg/s")].into_iter().chain(latency).collect();
     let mut next = 1;
     for round in 0..=plan.rounds {
         let mut values = Vec::new();
-        for harness in &mut harnesses {
-            let rate = closed_loop(harness, next, plan.burst).await;
-            let histogram = open_loop(harness, next + plan.burst, paced, plan.rate).await;
+        for link in &mut links {
+            let rate = closed_loop(link, next, plan.burst).await;
+            let histogram = open_loop(link, next + plan.burst, paced, plan.rate).await;
             let quantiles = [0.5, 0.99, 0.999].map(|quantile| histogram.value_at_quantile(quantile) as f64);
             values.push([rate].into_iter().chain(quantiles).collect::<Vec<f64>>());
         }

@@ -8,6 +8,8 @@ pub mod wire;
 #[cfg(feature = "agent")]
 pub mod agent;
 #[cfg(feature = "agent")]
+pub mod bench;
+#[cfg(feature = "agent")]
 pub mod cli;
 #[cfg(feature = "agent")]
 pub mod config;

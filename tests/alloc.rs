@@ -3,10 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
-mod harness;
-
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use pmq::bench::rig::{self, Messages, Parent, Rig, Work};
+use pmq::transports::{Address, Listener};
+use pmq::wire::Limits;
 
 /// Messages before the measured span, and in it.
 const WARM_UP: u64 = 60_000;
@@ -53,16 +55,19 @@ struct Figures {
 }
 
 async fn measure(name: &str, size: usize) -> Figures {
-    let topic = harness::topic();
-    let mut harness = harness::Harness::start(harness::FULL, name).await;
-    harness.pass(harness::received(&topic, 1, WARM_UP, size)).await;
-    let measured = harness::received(&topic, WARM_UP + 1, MEASURED, size);
+    let topic = rig::topic();
+    let listener = Listener::bind(&Address::Memory(name.into()), 1_000, Limits::default()).await.unwrap();
+    let mut agent = Rig::start(rig::FULL, vec![listener]).await.unwrap();
+    let parent = Parent::attach(&format!("memory:{name}"), Work::Consume).await.unwrap();
+    let mut edge = Messages::new(size);
+    agent.pass(&parent, &mut edge, rig::received(&topic, 1, WARM_UP, size)).await.unwrap();
+    let measured = rig::received(&topic, WARM_UP + 1, MEASURED, size);
     let before = ALLOCATIONS.load(Ordering::Relaxed);
-    harness.pass(measured).await;
+    agent.pass(&parent, &mut edge, measured).await.unwrap();
     let all = ALLOCATIONS.load(Ordering::Relaxed) - before;
-    let again = harness::received(&topic, 1, MEASURED, size);
+    let again = rig::received(&topic, 1, MEASURED, size);
     let before = ALLOCATIONS.load(Ordering::Relaxed);
-    harness::share_and_clone(again);
+    rig::share_and_clone(again);
     let sharing = ALLOCATIONS.load(Ordering::Relaxed) - before;
     let per_message = |count: u64| count as f64 / MEASURED as f64;
     Figures { all: per_message(all), sharing: per_message(sharing) }

@@ -4,10 +4,9 @@
 
 use std::time::Instant;
 
+use pmq::bench::rig::plan;
 use pmq::pipeline::{Arrival, LinkId, Road, Shipment};
 use pmq::wire::{ConsumerTerms, Cursor, Offer, Record, Verdict, Window};
-
-use crate::harness;
 
 const LINK: LinkId = LinkId(1);
 
@@ -22,7 +21,7 @@ pub(crate) struct Lane {
 
 impl Lane {
     pub(crate) fn new(stages: &str) -> Self {
-        let mut road = Road::new(&harness::plan(stages), 1);
+        let mut road = Road::new(&plan(stages).unwrap(), 1);
         let window = Window { messages: 4_096, bytes: 64 << 20 };
         road.store.attach(LINK, window.into(), Instant::now());
         road.outlet.open(LINK, &ConsumerTerms { name: "".into(), cursor: Cursor::default(), window, policy: None });

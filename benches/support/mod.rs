@@ -13,7 +13,7 @@ pub const BATCHES: [usize; 2] = [1, 64];
 /// Sizes of payloads that are compared, in bytes.
 pub const SIZES: [usize; 5] = [64, 256, 1_024, 4_096, 65_536];
 
-/// Content of a message where its size is not what is measured, in bytes.
+/// Bytes of a message where its size is not what is measured.
 pub const SIZE: usize = 256;
 
 /// Messages that one turn handles at least: a clock read (some 25 ns) costs one of them less than half a nanosecond.

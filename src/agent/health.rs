@@ -31,6 +31,7 @@ async fn gossip(directory: Arc<Directory>) -> Status {
             json!({
                 "peer_id": peer.peer_id,
                 "connected": peer.connected,
+                "transports": peer.transports.iter().map(|transport| transport.as_str()).collect::<Vec<_>>(),
                 "score": peer.score,
                 "graylisted": peer.graylisted,
                 "graylisted_after_s": peer.graylisted_after.map(|after| after.as_secs_f64()),

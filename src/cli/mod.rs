@@ -2,6 +2,7 @@
 //!
 //! Data goes to stdout, everything else to stderr. Exit codes are those of sysexits.
 
+mod bench;
 mod config;
 mod control;
 mod demo;
@@ -107,6 +108,12 @@ enum Command {
     Parents(control::parents::Args),
     /// Runs three networks of agents and parents on this machine, and says what became of every message
     Demo(crate::demo::Args),
+    /// Measures what the agent costs beside raw gossipsub, over each transport, and in memory
+    #[command(subcommand)]
+    Bench(crate::bench::Command),
+    /// One of the processes of a benchmark
+    #[command(hide = true)]
+    BenchNode(crate::bench::NodeArgs),
     /// One of the demo's parents
     #[command(hide = true)]
     DemoParent(demo::ParentArgs),
@@ -132,6 +139,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(code) => return code,
             Err(failure) => Err(failure),
         },
+        Command::Bench(command) => bench::run(&command, &globals),
+        Command::BenchNode(arguments) => bench::node(&arguments, &globals),
         Command::DemoParent(arguments) => demo::parent(&arguments, &globals),
     };
     match done {

@@ -7,8 +7,9 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures::{FutureExt, SinkExt, StreamExt};
-use tokio::time::{sleep_until, timeout};
+use tokio::time::timeout;
 
+use super::alarm::Alarm;
 use super::connection::Connection;
 use super::inbound::Bursts;
 use super::outbox::Given;
@@ -74,9 +75,9 @@ impl<'a> Session<'a> {
         // Whether there is something to write; and whether the agent still reads (what it said last is to be read in any case).
         let (mut unwritten, mut writable) = (true, true);
         let mut sweep = Instant::now() + SWEEP;
+        let mut alarm = Alarm::default();
         let error = loop {
-            let tick =
-                [end.next_tick(), self.unpark].into_iter().flatten().min().unwrap_or_else(|| Instant::now() + Duration::from_secs(1));
+            let tick = [end.next_tick(), self.unpark].into_iter().flatten().min();
             // CORRECTNESS: every branch is cancel-safe: the link keeps half-read and half-written frames, the bell keeps its stroke.
             let turn = tokio::select! {
                 frame = incoming.next() => match frame {
@@ -93,7 +94,7 @@ impl<'a> Session<'a> {
                     }
                 }
                 () = outbox.changed() => Ok(false),
-                () = sleep_until(tick.into()) => end.tick(Instant::now()).map(|()| true).map_err(ClientError::Dead),
+                () = poll_fn(|cx| alarm.poll(tick, cx)) => end.tick(Instant::now()).map(|()| true).map_err(ClientError::Dead),
             };
             // Whether the turn itself may have caused frames, and whether what waited in the outbox did.
             match turn.and_then(|caused| Ok(caused | self.send(&mut end)?)) {

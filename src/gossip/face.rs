@@ -53,6 +53,26 @@ pub struct Published {
     pub duplicate: bool,
 }
 
+/// What a connection runs over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Transport {
+    /// TCP with noise and yamux.
+    Tcp,
+    /// QUIC version 1.
+    Quic,
+}
+
+impl Transport {
+    /// Its name in logs and `/health`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Quic => "quic",
+        }
+    }
+}
+
 /// A neighbour as it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PeerView {
@@ -62,6 +82,8 @@ pub struct PeerView {
     pub peer_id: String,
     /// Whether it is connected; one that is not is remembered for a while.
     pub connected: bool,
+    /// What its connections run over, each once; empty when it is not connected.
+    pub transports: Vec<Transport>,
     /// Its score; 0 without scoring.
     pub score: f64,
     /// Whether the score is below the graylist threshold now, so that nothing from the peer is read.

@@ -22,18 +22,20 @@ mod metrics;
 mod net;
 mod payloads;
 mod peers;
+mod plain;
 mod settings;
 mod stock;
 mod task;
 
 pub use error::{GossipError, PeerError, PublishError, Stopped, SubscribeError};
-pub use face::{AllowChange, NetworkOverlay, PeerView, Published};
+pub use face::{AllowChange, NetworkOverlay, PeerView, Published, Transport};
 pub use handle::{Gossip, Running, check, start};
 pub use identity::{Identity, IdentityError};
 pub use payloads::Payloads;
+pub(crate) use plain::{Plain, Verdicts};
 pub use settings::{
     AddressScore, BehaviourScore, Connections, ContentHash, FirstDeliveries, Invalid, Memory, Mesh, MeshDeliveries, MessageIdFunction,
-    NetworkSettings, Redial, Score, Settings, SettingsError, SlowPeerScore, Thresholds, TimeInMesh, TopicScore,
+    NetworkSettings, Quic, Redial, Score, Settings, SettingsError, SlowPeerScore, Thresholds, TimeInMesh, TopicScore,
 };
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use libp2p::PeerId;
 
+use super::face::Transport;
 use crate::pipeline::Peer;
 
 /// What is remembered of a peer.
@@ -13,8 +14,30 @@ pub(super) struct Entry {
     pub(super) peer: Peer,
     pub(super) id: PeerId,
     pub(super) connected: bool,
+    /// Connections over TCP and over QUIC. Bounded by the limits on connections.
+    links: [u32; 2],
     pub(super) since: Instant,
     pub(super) graylisted_after: Option<Duration>,
+}
+
+impl Entry {
+    /// What its connections run over, each once.
+    pub(super) fn transports(&self) -> Vec<Transport> {
+        let [tcp, quic] = self.links;
+        [(tcp, Transport::Tcp), (quic, Transport::Quic)]
+            .into_iter()
+            .filter(|(links, _)| *links > 0)
+            .map(|(_, transport)| transport)
+            .collect()
+    }
+
+    fn links(&mut self, transport: Transport) -> &mut u32 {
+        let [tcp, quic] = &mut self.links;
+        match transport {
+            Transport::Tcp => tcp,
+            Transport::Quic => quic,
+        }
+    }
 }
 
 /// Neighbours by handle and by id.
@@ -45,7 +68,7 @@ impl Peers {
         let peer = Peer(self.next);
         self.next = self.next.checked_add(1)?;
         self.by_handle.insert(peer, id);
-        self.by_id.insert(id, Entry { peer, id, connected: true, since: now, graylisted_after: None });
+        self.by_id.insert(id, Entry { peer, id, connected: true, links: [0; 2], since: now, graylisted_after: None });
         Some(peer)
     }
 
@@ -58,6 +81,22 @@ impl Peers {
             if let Some(entry) = self.gone.pop_front().and_then(|id| self.by_id.remove(&id)) {
                 self.by_handle.remove(&entry.peer);
             }
+        }
+    }
+
+    /// A connection of a known peer opened, the first one or another.
+    pub(super) fn opened(&mut self, id: &PeerId, transport: Transport) {
+        if let Some(entry) = self.by_id.get_mut(id) {
+            let links = entry.links(transport);
+            *links = links.saturating_add(1);
+        }
+    }
+
+    /// A connection of a known peer closed, the last one or another.
+    pub(super) fn closed(&mut self, id: &PeerId, transport: Transport) {
+        if let Some(entry) = self.by_id.get_mut(id) {
+            let links = entry.links(transport);
+            *links = links.saturating_sub(1);
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path};
 
 /// A folder of `src/` and the folders that it may import. `config` may see the settings of every room.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("wire", &[]),
     ("session", &["wire"]),
     ("transports", &["wire"]),
@@ -15,7 +15,8 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("gossip", &["pipeline", "wire"]),
     ("config", &["wire", "session", "transports", "pipeline", "store", "stages", "gossip", "agent"]),
     ("agent", &["wire", "session", "transports", "client", "pipeline", "store", "stages", "gossip", "config"]),
-    ("cli", &["wire", "session", "transports", "client", "pipeline", "store", "stages", "gossip", "config", "agent", "demo"]),
+    ("cli", &["wire", "session", "transports", "client", "pipeline", "store", "stages", "gossip", "config", "agent", "bench", "demo"]),
+    ("bench", &["wire", "session", "transports", "client", "pipeline", "store", "stages", "gossip", "config", "agent"]),
     ("demo", &["wire", "session", "transports", "client", "pipeline", "store", "stages", "gossip", "config", "agent", "cli"]),
 ];
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use super::writer::Writer;
 use crate::agent::Holder;
 use crate::agent::control::{Control, ControlError, Reply, publish_status};
 use crate::agent::directory::Directory;
+use crate::client::alarm::Alarm;
 use crate::pipeline::{Cut, Down, LinkId, Up};
 use crate::session::{AgentEnd, Counts, Dead, SendError, Violation};
 use crate::transports::{Address, FrameStream, Link, LinkError};
@@ -153,6 +155,8 @@ impl Session {
         mut shutdown: watch::Receiver<bool>,
     ) -> Result<Infallible, Ended> {
         let mut downs = Vec::with_capacity(TURN);
+        let mut alarm = Alarm::default();
+        let mut leave = pin!(down(&mut shutdown));
         loop {
             // CORRECTNESS: every future below is cancel-safe. Writing goes on beside reading, so that a parent that does not read is still seen
             // to be silent. What the drivers send waits in their channel while the last burst is not out; the parent's credit bounds it.
@@ -161,7 +165,7 @@ impl Session {
             // the parent from being heard, and no parent that talks without end can keep the rest from its turn.
             tokio::select! {
                 biased;
-                () = down(&mut shutdown) => {
+                () = &mut leave => {
                     // The drivers have drained: what they sent last is in the channel, and goes out before the goodbye.
                     while let Ok(last) = self.down.1.try_recv() {
                         downs.push(last);
@@ -189,7 +193,7 @@ impl Session {
                     writer.pending = true;
                     self.take(frame).await?;
                 }
-                () = wake(next_tick) => {
+                () = poll_fn(|cx| alarm.poll(next_tick, cx)) => {
                     writer.pending = true;
                     self.end.tick(Instant::now())?;
                 }
@@ -297,14 +301,6 @@ fn refusal(why: VerdictRefused) -> RefuseCode {
         VerdictRefused::Duplicate => RefuseCode::DuplicateVerdict,
         VerdictRefused::Late => RefuseCode::LateVerdict,
         VerdictRefused::StaleSession => RefuseCode::StaleSession,
-    }
-}
-
-/// Returns at that time; never, if there is none.
-async fn wake(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -10,7 +10,8 @@ use crate::gossip::settings::Redial;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) peer: PeerId,
-    pub(crate) address: Multiaddr,
+    /// All are tried together; one is enough.
+    pub(crate) addresses: Vec<Multiaddr>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,12 +39,18 @@ pub(crate) struct Dialler {
 }
 
 impl Dialler {
-    /// All targets are due at once. Of two entries for one peer the first stands.
+    /// All targets are due at once. Entries for the same peer are one target with the addresses of all.
     pub(crate) fn new(targets: impl IntoIterator<Item = Target>, redial: Redial, now: Instant) -> Self {
         let mut entries: Vec<Entry> = Vec::new();
         for target in targets {
-            if entries.iter().all(|entry| entry.target.peer != target.peer) {
+            let Some(entry) = entries.iter_mut().find(|entry| entry.target.peer == target.peer) else {
                 entries.push(Entry { target, state: State::Waiting(now), attempts: 0 });
+                continue;
+            };
+            for address in target.addresses {
+                if !entry.target.addresses.contains(&address) {
+                    entry.target.addresses.push(address);
+                }
             }
         }
         Self { entries, redial }

@@ -1,21 +1,20 @@
 //! Swarm and dialling, shared by every router. Further ways to meet peers (kad, mDNS) become fields of [`Shared`] behind the limits and in front of the router; further
-//! transports (QUIC, a private network's key) become steps of [`swarm`].
+//! transports become steps of [`swarm`].
 
+mod address;
 mod allow;
 mod dial;
 mod router;
 
-use std::net::{IpAddr, TcpListener};
-
 use libp2p::connection_limits::{self, ConnectionLimits};
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::NetworkBehaviour;
-use libp2p::{Multiaddr, PeerId, Swarm, SwarmBuilder, identify, noise, ping, tcp, yamux};
+use libp2p::{Swarm, SwarmBuilder, identify, noise, ping, quic, tcp, yamux};
 
 use super::error::GossipError;
 use super::identity::Identity;
-use super::settings::{Settings, SettingsError, wrong};
+use super::settings::Settings;
 
+pub(super) use address::{check_addresses, listen_address, peer_id, probe, target, transport};
 pub(super) use allow::AllowList;
 pub(super) use dial::{Dialler, Target};
 pub(super) use router::{Router, RouterError, RouterEvent};
@@ -34,7 +33,7 @@ pub(super) struct Shared<R: Router> {
     pub(super) router: R,
 }
 
-/// A swarm over TCP with noise and yamux.
+/// A swarm over TCP with noise and yamux, and over QUIC. Which of them is used is the addresses' matter; one without addresses costs nothing.
 pub(super) fn swarm<R: Router>(settings: &Settings, identity: &Identity, router: R) -> Result<Swarm<Shared<R>>, GossipError> {
     let c = &settings.connections;
     let limits = ConnectionLimits::default()
@@ -53,10 +52,16 @@ pub(super) fn swarm<R: Router>(settings: &Settings, identity: &Identity, router:
         ping: ping::Behaviour::new(ping::Config::new().with_interval(settings.ping_interval)),
         router,
     };
+    assemble(settings, identity, behaviour)
+}
+
+/// The transports under a behaviour.
+pub(super) fn assemble<B: NetworkBehaviour>(settings: &Settings, identity: &Identity, behaviour: B) -> Result<Swarm<B>, GossipError> {
     Ok(SwarmBuilder::with_existing_identity(identity.keypair().clone())
         .with_tokio()
         .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
         .map_err(|error| GossipError::Transport(error.to_string()))?
+        .with_quic_config(|config| quic_config(config, settings))
         .with_behaviour(|_| behaviour)
         .map_err(|error| GossipError::Transport(error.to_string()))?
         .with_swarm_config(|config| config.with_idle_connection_timeout(settings.idle_timeout))
@@ -64,54 +69,16 @@ pub(super) fn swarm<R: Router>(settings: &Settings, identity: &Identity, router:
         .build())
 }
 
-/// Reads a peer id.
-pub(super) fn peer_id(key: &'static str, text: &str) -> Result<PeerId, SettingsError> {
-    text.parse().map_err(|_| wrong(key, text, "not a peer id; `pmq key inspect` shows an agent's"))
-}
-
-/// Reads a listen address.
-pub(super) fn listen_address(text: &str) -> Result<Multiaddr, SettingsError> {
-    let address: Multiaddr = text.parse().map_err(|_| wrong("listen", text, "not a multiaddr such as /ip4/0.0.0.0/tcp/4001"))?;
-    if is_tcp(&address) {
-        Ok(address)
-    } else {
-        Err(wrong("listen", text, "only /ip4/<address>/tcp/<port> and /ip6/<address>/tcp/<port> are spoken"))
-    }
-}
-
-/// Whether a listen address is free. libp2p shares a port (SO_REUSEPORT) with whatever else of the same user shares it, so that a second agent on the same port would
-/// start without a word and take half of the first one's connections.
-pub(super) fn probe(address: &Multiaddr) -> std::io::Result<()> {
-    let mut parts = address.iter();
-    let ip: IpAddr = match parts.next() {
-        Some(Protocol::Ip4(ip)) => ip.into(),
-        Some(Protocol::Ip6(ip)) => ip.into(),
-        _ => return Ok(()),
-    };
-    match parts.next() {
-        Some(Protocol::Tcp(port)) if port != 0 => TcpListener::bind((ip, port)).map(drop),
-        _ => Ok(()),
-    }
-}
-
-/// Reads a peer's address with its id.
-pub(super) fn target(text: &str) -> Result<Target, SettingsError> {
-    let mend = "not an address of the form /ip4/<address>/tcp/<port>/p2p/<peer id>";
-    let mut address: Multiaddr = text.parse().map_err(|_| wrong("peers", text, mend))?;
-    match address.pop() {
-        Some(Protocol::P2p(peer)) if is_tcp(&address) => Ok(Target { peer, address }),
-        _ => Err(wrong("peers", text, mend)),
-    }
-}
-
-fn is_tcp(address: &Multiaddr) -> bool {
-    let mut parts = address.iter();
-    matches!((parts.next(), parts.next(), parts.next()), (Some(Protocol::Ip4(_) | Protocol::Ip6(_)), Some(Protocol::Tcp(_)), None))
-}
-
-/// Checks every address and peer id of the settings.
-pub(super) fn check_addresses(settings: &Settings) -> Result<(), SettingsError> {
-    settings.listen.iter().try_for_each(|text| listen_address(text).map(drop))?;
-    settings.peers.iter().try_for_each(|text| target(text).map(drop))?;
-    settings.allow.iter().flatten().try_for_each(|text| peer_id("allow", text).map(drop))
+/// MTU discovery stays as libp2p has it: on.
+fn quic_config(mut config: quic::Config, settings: &Settings) -> quic::Config {
+    let of = &settings.quic;
+    // What does not fit was refused when the settings were checked.
+    let bytes = |size: bytesize::ByteSize| u32::try_from(size.as_u64()).unwrap_or(u32::MAX);
+    config.handshake_timeout = settings.dial_timeout;
+    config.max_idle_timeout = u32::try_from(of.max_idle_timeout.as_millis()).unwrap_or(u32::MAX);
+    config.keep_alive_interval = of.keep_alive_interval;
+    config.max_concurrent_stream_limit = of.max_concurrent_streams;
+    config.max_stream_data = bytes(of.max_stream_data);
+    config.max_connection_data = bytes(of.max_connection_data);
+    config
 }

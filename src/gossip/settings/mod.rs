@@ -2,6 +2,7 @@
 
 mod mesh;
 mod network;
+mod quic;
 mod score;
 
 use std::path::PathBuf;
@@ -11,17 +12,20 @@ use serde::Deserialize;
 
 pub use mesh::{Memory, Mesh};
 pub use network::{ContentHash, FirstDeliveries, Invalid, MeshDeliveries, MessageIdFunction, NetworkSettings, TimeInMesh, TopicScore};
+pub use quic::Quic;
 pub use score::{AddressScore, BehaviourScore, Score, SlowPeerScore, Thresholds};
 
 /// How the agent takes part in the overlays of all its networks.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Addresses to listen on, as multiaddrs. Default `["/ip4/0.0.0.0/tcp/4001"]`; an empty list listens nowhere.
+    /// Addresses to listen on, as multiaddrs: `/ip4/<address>/tcp/<port>`, `/ip4/<address>/udp/<port>/quic-v1`, and the same with `ip6`. Default
+    /// `["/ip4/0.0.0.0/tcp/4001"]`; an empty list listens nowhere.
     pub listen: Vec<String>,
     /// The file that holds the private key (mode 0600). Default `"identity.key"`.
     pub identity: PathBuf,
-    /// Peers to stay connected to, as multiaddrs that end in `/p2p/<peer id>`. Default none.
+    /// Peers to stay connected to, as multiaddrs that end in `/p2p/<peer id>`. A peer may be named with several addresses: they are tried together, and the first one
+    /// that answers is taken. Default none.
     pub peers: Vec<String>,
     /// Peer ids that may connect; any other is refused or disconnected. Default: not set, which lets everybody in. An empty list lets nobody in.
     pub allow: Option<Vec<String>>,
@@ -49,6 +53,8 @@ pub struct Settings {
     /// `sequence-window` begins its `grace`. Default `"30s"`.
     #[serde(with = "humantime_serde")]
     pub partition_after: Duration,
+    /// Connections over QUIC.
+    pub quic: Quic,
     /// The router's own settings.
     pub mesh: Mesh,
     /// Peer scoring.
@@ -71,6 +77,7 @@ impl Default for Settings {
             publish_wait: Duration::from_secs(5),
             publish_waiting: 256,
             partition_after: Duration::from_secs(30),
+            quic: Quic::default(),
             mesh: Mesh::default(),
             score: Score::default(),
         }
@@ -182,6 +189,7 @@ impl Settings {
         )?;
         ensure(!self.dial_timeout.is_zero(), "dial_timeout", self.dial_timeout, "must be above 0s")?;
         ensure(!self.ping_interval.is_zero(), "ping_interval", self.ping_interval, "must be above 0s")?;
+        self.quic.check()?;
         self.mesh.check()?;
         self.score.check()
     }

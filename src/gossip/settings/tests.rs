@@ -33,7 +33,7 @@ fn three_invalid_messages_outweigh_whatever_a_peer_can_earn() {
 fn values_are_read() {
     let settings: Settings = toml::from_str(
         r#"
-        listen = ["/ip4/127.0.0.1/tcp/0", "/ip6/::1/tcp/4001"]
+        listen = ["/ip4/127.0.0.1/tcp/0", "/ip6/::1/tcp/4001", "/ip4/0.0.0.0/udp/4001/quic-v1", "/ip6/::/udp/4001/quic-v1"]
         publish_wait = "250ms"
         [mesh]
         heartbeat = "700ms"
@@ -80,7 +80,19 @@ fn inverted_thresholds_are_refused() {
 fn values_that_cannot_work_are_named() {
     for (text, key) in [
         ("listen = [\"0.0.0.0:4001\"]", "listen"),
-        ("listen = [\"/ip4/0.0.0.0/udp/4001/quic-v1\"]", "listen"),
+        ("listen = [\"/ip4/0.0.0.0/udp/4001\"]", "listen"),
+        ("listen = [\"/ip4/0.0.0.0/udp/4001/quic\"]", "listen"),
+        ("listen = [\"/ip4/0.0.0.0/tcp/4001/ws\"]", "listen"),
+        ("listen = [\"/dns4/localhost/udp/4001/quic-v1\"]", "listen"),
+        ("peers = [\"/ip4/10.0.0.1/udp/4001/quic-v1\"]", "peers"),
+        ("[quic]\nmax_idle_timeout = \"0s\"", "quic.max_idle_timeout"),
+        ("[quic]\nmax_idle_timeout = \"2h\"", "quic.max_idle_timeout"),
+        ("[quic]\nkeep_alive_interval = \"6s\"", "quic.keep_alive_interval"),
+        ("[quic]\nkeep_alive_interval = \"0s\"", "quic.keep_alive_interval"),
+        ("[quic]\nmax_concurrent_streams = 0", "quic.max_concurrent_streams"),
+        ("[quic]\nmax_stream_data = \"1KiB\"", "quic.max_stream_data"),
+        ("[quic]\nmax_stream_data = \"4MiB\"", "quic.max_connection_data"),
+        ("[quic]\nmax_connection_data = \"4GiB\"", "quic.max_connection_data"),
         ("peers = [\"/ip4/10.0.0.1/tcp/4001\"]", "peers"),
         ("allow = [\"nobody\"]", "allow"),
         ("[redial]\nmin = \"0s\"", "redial.min"),

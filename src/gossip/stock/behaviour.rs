@@ -17,8 +17,9 @@ use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished};
 use libp2p::swarm::{ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm};
 use libp2p::{Multiaddr, PeerId};
 
+use super::config::{Forward, config};
 use super::networks::{Claimed, Inbound, Networks};
-use super::{config, score};
+use super::score;
 use crate::gossip::error::GossipError;
 use crate::gossip::face::NetworkOverlay;
 use crate::gossip::net::{Router, RouterError, RouterEvent};
@@ -46,7 +47,7 @@ pub(crate) struct Stock {
 impl Stock {
     pub(crate) fn new(settings: &Settings, list: Vec<NetworkOverlay>) -> Result<Self, GossipError> {
         let networks = Networks::new(list);
-        let config = config::config(settings, &networks)?;
+        let config = config(settings, &networks, Forward::Judged)?;
         let transform = Inbound {
             networks: networks.any_predecessor().then(|| networks.clone()),
             authored: metrics::counter!("pmq_gossip_authored_refused_total"),

@@ -13,8 +13,17 @@ fn size(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
+/// Who forwards a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::gossip) enum Forward {
+    /// The router, when it is told the verdict.
+    Judged,
+    /// The router by itself, at once.
+    AtOnce,
+}
+
 /// The configuration for these networks.
-pub(super) fn config(settings: &Settings, networks: &Networks) -> Result<Config, GossipError> {
+pub(in crate::gossip) fn config(settings: &Settings, networks: &Networks, forward: Forward) -> Result<Config, GossipError> {
     let mesh = &settings.mesh;
     let deadline = networks.longest_deadline();
     mesh.fits(deadline)?;
@@ -24,9 +33,11 @@ pub(super) fn config(settings: &Settings, networks: &Networks) -> Result<Config,
     let mode = if networks.any_predecessor() { ValidationMode::Permissive } else { ValidationMode::Anonymous };
 
     let mut builder = ConfigBuilder::default();
-    builder
+    if forward == Forward::Judged {
         // off: without it messages are forwarded before their verdict.
-        .validate_messages()
+        builder.validate_messages();
+    }
+    builder
         // Strict. Anonymous refuses any author; Permissive lets the predecessor's unsigned authors pass, the rest is refused in `Inbound`.
         .validation_mode(mode)
         // source and sequence number: equal for all anonymous messages.

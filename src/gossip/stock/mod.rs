@@ -7,3 +7,6 @@ mod networks;
 mod score;
 
 pub(super) use behaviour::Stock;
+pub(super) use config::{Forward, config};
+pub(super) use networks::Networks;
+pub(super) use score::{peer_params, thresholds, topic_params};

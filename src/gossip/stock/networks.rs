@@ -17,7 +17,7 @@ pub(crate) struct Networks {
 }
 
 impl Networks {
-    pub(super) fn new(list: Vec<NetworkOverlay>) -> Self {
+    pub(in crate::gossip) fn new(list: Vec<NetworkOverlay>) -> Self {
         let mut functions = list.iter().map(|network| network.id);
         let first = functions.next().unwrap_or_default();
         let id = functions.all(|function| function == first).then_some(first);

@@ -169,6 +169,7 @@ impl<R: Router> Task<R> {
                 peer: entry.peer,
                 peer_id: entry.id.to_base58(),
                 connected: entry.connected,
+                transports: entry.transports(),
                 score: score.unwrap_or_default(),
                 graylisted: score.is_some_and(|score| score < self.graylist),
                 graylisted_after: entry.graylisted_after,

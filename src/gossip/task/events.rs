@@ -8,7 +8,7 @@ use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{DialError, SwarmEvent};
 
 use super::Task;
-use crate::gossip::net::{Router, RouterEvent, SharedEvent, Target};
+use crate::gossip::net::{Router, RouterEvent, SharedEvent, Target, transport};
 use crate::pipeline::Arrival;
 use crate::wire::{MessageId, Verdict};
 
@@ -33,8 +33,17 @@ impl<R: Router> Task<R> {
                         tracing::error!("all peer handles are used up; messages of new peers are ignored until a restart");
                     }
                 }
+                if let Some(transport) = transport(endpoint.get_remote_address()) {
+                    self.peers.opened(&peer_id, transport);
+                }
             }
-            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, cause, .. } => {
+            SwarmEvent::ConnectionClosed { peer_id, num_established, endpoint, cause, .. } => {
+                if let Some(transport) = transport(endpoint.get_remote_address()) {
+                    self.peers.closed(&peer_id, transport);
+                }
+                if num_established > 0 {
+                    return;
+                }
                 tracing::debug!(peer = %peer_id, ?cause, "disconnected");
                 self.peers.disconnected(&peer_id);
                 self.solitude.disconnected(now);
@@ -97,7 +106,7 @@ impl<R: Router> Task<R> {
 
     pub(super) fn dial(&mut self, target: Target, now: Instant) {
         let peer = target.peer;
-        let options = DialOpts::peer_id(peer).condition(PeerCondition::Disconnected).addresses(vec![target.address]).build();
+        let options = DialOpts::peer_id(peer).condition(PeerCondition::Disconnected).addresses(target.addresses).build();
         match self.swarm.dial(options) {
             Ok(()) => {}
             // It has connected to us meanwhile, and its event is on the way.

@@ -189,31 +189,41 @@ impl<R: Router> Task<R> {
         Poll::Pending
     }
 
-    /// True when there may be more.
+    /// True when there may be more, of which nobody would wake this task.
     fn turn_reports(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let mut buffer = std::mem::take(&mut self.report_buffer);
+        let mut left = REPORTS;
+        // Until it is pending, and so wakes this task: one more turn only for that would poll the whole swarm again.
         // `Ready(0)` means closed: the handles are gone, which the orders' queue tells, too.
-        let more = matches!(self.reports.poll_recv_many(cx, &mut buffer, REPORTS), Poll::Ready(1..));
-        for report in buffer.drain(..) {
-            self.on_report(&report, now);
+        while left > 0
+            && let Poll::Ready(count @ 1..) = self.reports.poll_recv_many(cx, &mut buffer, left)
+        {
+            left -= count;
+            for report in buffer.drain(..) {
+                self.on_report(&report, now);
+            }
         }
         self.report_buffer = buffer;
-        more
+        left == 0
     }
 
-    /// True when there may be more; `None` when all handles are gone.
+    /// As [`Self::turn_reports`]; `None` when all handles are gone.
     fn turn_commands(&mut self, cx: &mut Context<'_>, now: Instant) -> Option<bool> {
         let mut buffer = std::mem::take(&mut self.command_buffer);
-        let polled = self.commands.poll_recv_many(cx, &mut buffer, COMMANDS);
-        for command in buffer.drain(..) {
-            self.on_command(command, now);
+        let mut left = COMMANDS;
+        let mut open = true;
+        while left > 0
+            && open
+            && let Poll::Ready(count) = self.commands.poll_recv_many(cx, &mut buffer, left)
+        {
+            left -= count;
+            open = count > 0;
+            for command in buffer.drain(..) {
+                self.on_command(command, now);
+            }
         }
         self.command_buffer = buffer;
-        match polled {
-            Poll::Ready(0) => None,
-            Poll::Ready(_) => Some(true),
-            Poll::Pending => Some(false),
-        }
+        open.then_some(left == 0)
     }
 
     /// True when there may be more.

@@ -6,6 +6,7 @@ mod frames;
 mod interop;
 mod lifecycle;
 mod publish;
+mod quic;
 mod score;
 
 use std::net::Ipv4Addr;

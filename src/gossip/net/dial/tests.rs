@@ -3,7 +3,7 @@
 use super::*;
 
 fn target(n: u16) -> Target {
-    Target { peer: PeerId::random(), address: format!("/ip4/127.0.0.1/tcp/{n}").parse().unwrap() }
+    Target { peer: PeerId::random(), addresses: vec![format!("/ip4/127.0.0.1/tcp/{n}").parse().unwrap()] }
 }
 
 fn redial() -> Redial {
@@ -15,6 +15,19 @@ fn every_target_is_due_once_at_the_start() {
     let now = Instant::now();
     let (a, b) = (target(1), target(2));
     let mut dialler = Dialler::new([a.clone(), b.clone(), a.clone()], redial(), now);
+    assert_eq!(dialler.due(now), Some(a));
+    assert_eq!(dialler.due(now), Some(b));
+    assert_eq!((dialler.due(now), dialler.next()), (None, None));
+}
+
+#[test]
+fn entries_of_one_peer_are_one_target() {
+    let now = Instant::now();
+    let (mut a, b) = (target(1), target(2));
+    let quic: Multiaddr = "/ip4/127.0.0.1/udp/1/quic-v1".parse().unwrap();
+    let also = Target { peer: a.peer, addresses: vec![quic.clone()] };
+    let mut dialler = Dialler::new([a.clone(), b.clone(), also, a.clone()], redial(), now);
+    a.addresses.push(quic);
     assert_eq!(dialler.due(now), Some(a));
     assert_eq!(dialler.due(now), Some(b));
     assert_eq!((dialler.due(now), dialler.next()), (None, None));

@@ -1,0 +1,140 @@
+//! `pmq bench agent`: the whole agent without an overlay, in this process, and a parent in a process of its own.
+//!
+//! The source stands where the router would: it makes messages, hands them over as gossip's edge does, and takes the reports. Everything of the agent's runs on the
+//! current runtime, as in an agent.
+//!
+//! - **Throughput** is a closed loop: up to `in_flight` messages between hand-over and report. A message counts when it was reported Accept and the parent is done
+//!   with it; the time runs until the last one is.
+//! - **Latency** is an open loop at shares of the highest throughput, from the moment at which a message was due: to its report, and to its delivery.
+//! - Making a message, which the router's decoder would do, is timed by itself (`source`) and is not part of the agent's CPU per message. Over the memory transport
+//!   the parent is part of this process, and so is its time.
+
+mod cell;
+mod parent;
+mod result;
+mod source;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub(super) use parent::{KIND, run as parent};
+
+use self::cell::{Attach, Cell, Place, Stack};
+use self::result::{Figures, Loaded, Outcome, Row};
+use self::source::Round;
+use super::rig::Work;
+use super::{Common, Machine, Progress, Spread};
+
+/// Shares of the highest throughput at which latency is measured.
+const SHARES: [f64; 3] = [0.25, 0.5, 0.8];
+/// Payload sizes in bytes, header included.
+const SIZES: [usize; 4] = [256, 1_024, 4_096, 65_536];
+
+/// Arguments of `pmq bench agent`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    common: Common,
+    /// Over which transports [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    attach: Vec<Attach>,
+    /// With which stages [default: both]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    stack: Vec<Stack>,
+    /// Payload sizes in bytes, header included [default: 256, 1024, 4096, 65536]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    size: Vec<usize>,
+    /// What the parent does; alone `consume` is measured for latency [default: both, `verify` with the full stack only]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    work: Vec<Working>,
+    /// How long each measurement takes, in seconds, without its warm-up
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<f64>,
+    /// Leaves latency out
+    #[arg(long)]
+    throughput_only: bool,
+}
+
+/// [`Work`] by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Working {
+    Verify,
+    Consume,
+}
+
+impl Args {
+    /// What is compared, in the order in which it takes its turns.
+    fn cells(&self) -> Vec<Cell> {
+        let or = |asked: &[Attach]| if asked.is_empty() { vec![Attach::Unix, Attach::Zeromq, Attach::Memory] } else { asked.to_vec() };
+        let stacks = if self.stack.is_empty() { vec![Stack::Empty, Stack::Full] } else { self.stack.clone() };
+        let sizes = match (self.size.is_empty(), self.common.quick) {
+            (true, true) => vec![256, 4_096],
+            (true, false) => SIZES.to_vec(),
+            (false, _) => self.size.clone(),
+        };
+        let mut cells = Vec::new();
+        for &size in &sizes {
+            for &stack in &stacks {
+                for work in [Work::Consume, Work::Verify] {
+                    let named = self.work.contains(&if work == Work::Verify { Working::Verify } else { Working::Consume });
+                    let default = work == Work::Consume || stack == Stack::Full;
+                    if named || (self.work.is_empty() && default) {
+                        cells.extend(or(&self.attach).into_iter().map(|attach| Cell { attach, stack, size, work }));
+                    }
+                }
+            }
+        }
+        cells
+    }
+
+    /// How long one measurement takes.
+    fn time(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds.unwrap_or(if self.common.quick { 0.2 } else { 1.5 }).clamp(0.05, 3_600.0))
+    }
+}
+
+/// Measures, and prints the result to stdout, in words or as one JSON object.
+///
+/// # Errors
+/// When a process cannot be started or ends early, or a file cannot be written.
+pub async fn run(args: &Args, json: bool) -> anyhow::Result<()> {
+    let machine = Machine::here();
+    let outcome = Outcome { seconds: args.time().as_secs_f64(), rounds: args.common.rounds(), rows: measure(args).await?, machine };
+    outcome.print(json)
+}
+
+async fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
+    let (cells, rounds, time) = (args.cells(), args.common.rounds(), args.time());
+    let place = Place::new()?;
+    let latency: Vec<Cell> = cells.iter().filter(|cell| cell.work == Work::Consume && !args.throughput_only).copied().collect();
+    let progress = Progress::new((cells.len() + latency.len()) * rounds);
+    let mut throughput: BTreeMap<Cell, Vec<Round>> = BTreeMap::new();
+    for _ in 0..rounds {
+        for cell in &cells {
+            progress.at(cell.words());
+            throughput.entry(*cell).or_default().push(cell.throughput(&place, time).await?);
+            progress.step();
+        }
+    }
+    let mut loaded: BTreeMap<Cell, Vec<Vec<source::Loaded>>> = BTreeMap::new();
+    for _ in 0..rounds {
+        for cell in &latency {
+            progress.at(format!("{}, latency", cell.words()));
+            let highest = Spread::of(throughput[cell].iter().map(|round| round.per_s)).median;
+            loaded.entry(*cell).or_default().push(cell.loaded(&place, time, SHARES.map(|share| share * highest)).await?);
+            progress.step();
+        }
+    }
+    progress.done();
+    let row = |cell: &Cell| {
+        let none = Vec::new();
+        let rounds = loaded.get(cell).unwrap_or(&none);
+        let at = |(index, share)| Loaded::of(share, rounds.iter().filter_map(|round| round.get(index)));
+        let loaded = if rounds.is_empty() { Vec::new() } else { SHARES.into_iter().enumerate().map(at).collect() };
+        Row::new(*cell, Figures::of(&throughput[cell]), loaded)
+    };
+    Ok(cells.iter().map(row).collect())
+}
+
+#[cfg(test)]
+mod tests;

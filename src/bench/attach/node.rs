@@ -1,0 +1,140 @@
+//! The parent's process.
+
+use std::io::Read;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, ensure};
+use futures::StreamExt;
+use serde::{Deserialize, Serialize};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::oneshot;
+
+use super::{links, raw};
+use crate::bench::rig;
+use crate::client::{Client, VerifyOptions};
+use crate::wire::Window;
+
+/// What it is called on the command line.
+pub(super) const KIND: &str = "attach-parent";
+/// How long it may take to attach, and to end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Work {
+    /// Accepts everything, on the client.
+    Verify,
+    /// Answers frames.
+    Link,
+    /// Answers bytes.
+    Raw,
+}
+
+/// What it is told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Setup {
+    pub(super) work: Work,
+    /// Where the agent listens.
+    pub(super) url: String,
+    /// Credit: messages and bytes.
+    pub(super) window: (u32, u64),
+    /// Bytes of a message.
+    pub(super) size: usize,
+}
+
+/// Is one. Ends with stdin, or with the socket.
+///
+/// # Errors
+/// When it cannot attach, or the agent ends it.
+pub(super) async fn run(setup: &str) -> anyhow::Result<()> {
+    let setup: Setup = serde_json::from_str(setup).context("the setup is no such JSON")?;
+    let (over, mut ended) = oneshot::channel();
+    std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+        // Whatever comes is of no interest; that nothing more does is.
+        let _ = std::io::copy(&mut std::io::stdin().lock().take(u64::MAX), &mut std::io::sink());
+        let _ = over.send(());
+    })?;
+    let work = async {
+        match setup.work {
+            Work::Verify => verify(&setup).await,
+            Work::Link => links::answer(&setup.url.parse()?).await,
+            Work::Raw => tokio::task::spawn_blocking(move || raw::answer(&raw::path(&setup.url))).await?,
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = &mut ended => Ok(()),
+        // A link's end comes with stdin's.
+        done = work => done,
+    }
+}
+
+/// A parent: a verdict for each message, one by one.
+///
+/// # Errors
+/// When it cannot attach, or its client ends.
+pub(super) async fn verify(setup: &Setup) -> anyhow::Result<()> {
+    let window = Window { messages: setup.window.0, bytes: setup.window.1 };
+    let builder = Client::builder(&setup.url).verify(rig::NETWORK, VerifyOptions { window, ..VerifyOptions::default() });
+    let client = builder.connect_timeout(PATIENCE).connect().await?;
+    let mut verifier = client.verifier(rig::NETWORK)?;
+    while let Some(mut message) = verifier.next().await {
+        ensure!(message.payload.len() == setup.size, "a message of {} bytes in place of {}", message.payload.len(), setup.size);
+        message.accept();
+    }
+    Err(anyhow!("the client has ended: {:?}", *client.status().borrow()))
+}
+
+/// A parent's process as its starter holds it.
+#[derive(Debug)]
+pub(super) struct Node {
+    child: Child,
+    /// Kept apart: waiting for a child closes what it has of it.
+    stdin: Option<ChildStdin>,
+}
+
+impl Node {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(super) fn start(setup: &Setup) -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("cannot find this program's own path")?;
+        let mut command = Command::new(&program);
+        command.args(["bench-node", KIND]).arg(serde_json::to_string(setup)?);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
+        let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        let stdin = child.stdin.take();
+        Ok(Self { child, stdin })
+    }
+
+    /// Its number.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub(super) fn pid(&self) -> anyhow::Result<u32> {
+        self.child.id().context("the parent's process has ended")
+    }
+
+    /// Waits for an end that nobody has asked for. Cancel-safe.
+    pub(super) async fn ended(&mut self) -> anyhow::Error {
+        match self.child.wait().await {
+            Ok(status) => anyhow!("the parent's process has ended: {status}"),
+            Err(wrong) => anyhow!(wrong).context("cannot wait for the parent's process"),
+        }
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// When it does not end, or not well.
+    pub(super) async fn end(mut self) -> anyhow::Result<()> {
+        drop(self.stdin.take());
+        let status =
+            tokio::time::timeout(PATIENCE, self.child.wait()).await.context("the parent's process does not end with its stdin")??;
+        ensure!(status.success(), "the parent's process has ended: {status}");
+        Ok(())
+    }
+}

@@ -1,0 +1,209 @@
+//! All rounds of one transport and size: raw nodes and every kind of agents beside each other, one after the other within each round.
+
+use std::time::Duration;
+
+use super::args::{Args, Attach, Overlay};
+use super::chain::{Chain, Outcome, Step};
+use super::place::WorkDir;
+use super::ramp::{Ramp, highest};
+use crate::bench::{Latency, Percentiles, Progress, Spread};
+
+/// Shares of the contender's own highest rate at which latency is measured.
+pub(crate) const SHARES: [f64; 3] = [0.25, 0.5, 0.8];
+/// Messages a second that leave every process asleep in between.
+pub(crate) const IDLE_RATE: f64 = 200.0;
+/// Share of the slowest agents' highest rate at which CPU time is measured, the same rate for all.
+const CPU_SHARE: f64 = 0.5;
+/// Exactness of a ramp.
+const EXACT: f64 = 1.03;
+
+/// Everything that was measured of one contender.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    /// Highest rate, each round.
+    pub(crate) throughput: Vec<f64>,
+    /// Microseconds of CPU per message at B's node, each round.
+    pub(crate) cpu: Vec<f64>,
+    /// The same of B's parent.
+    pub(crate) cpu_parent: Vec<f64>,
+    /// Latency when idle.
+    pub(crate) idle: Rounds,
+    /// Latency at each of [`SHARES`].
+    pub(crate) loaded: [Rounds; SHARES.len()],
+    /// Messages sent and lost in all steps but those of ramps.
+    pub(crate) sent: u64,
+    /// See `sent`.
+    pub(crate) lost: u64,
+}
+
+impl Figures {
+    /// The median of the highest rates so far.
+    pub(crate) fn highest(&self) -> f64 {
+        Spread::of(self.throughput.iter().copied()).median
+    }
+}
+
+/// Latencies of every round.
+#[derive(Debug, Default)]
+pub(crate) struct Rounds {
+    /// From due to arrival.
+    pub(crate) rounds: Vec<Percentiles>,
+    /// From due to the moment at which C's parent was asked.
+    pub(crate) asked: Vec<Percentiles>,
+    /// All rounds together, for pictures.
+    pub(crate) all: Latency,
+    /// Messages a second of every round.
+    pub(crate) rates: Vec<f64>,
+}
+
+impl Rounds {
+    pub(super) fn add(&mut self, rate: f64, outcome: &Outcome) {
+        self.rates.push(rate);
+        self.rounds.push(outcome.got.latency.percentiles());
+        if outcome.got.asked.count() > 0 {
+            self.asked.push(outcome.got.asked.percentiles());
+        }
+        self.all.add(&outcome.got.latency);
+    }
+
+    /// The medians of the rounds.
+    pub(crate) fn median(&self) -> Percentiles {
+        Percentiles::median(&self.rounds)
+    }
+}
+
+/// One transport and size.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// Transport of the overlay.
+    pub(crate) overlay: Overlay,
+    /// Bytes of content.
+    pub(crate) size: usize,
+    /// The raw nodes.
+    pub(crate) raw: Figures,
+    /// Agents, by how their parents are attached.
+    pub(crate) agents: Vec<(Attach, Figures)>,
+}
+
+struct Contender {
+    chain: Chain,
+    attach: Option<Attach>,
+    figures: Figures,
+}
+
+impl Contender {
+    async fn step(&mut self, rate: f64, lasts: Duration, jittered: bool) -> anyhow::Result<Outcome> {
+        let outcome = self.chain.step(&Step { rate, lasts, jittered }).await?;
+        self.figures.sent += outcome.count;
+        self.figures.lost += outcome.lost();
+        Ok(outcome)
+    }
+
+    /// The next round's ramp begins where the earlier ones ended.
+    async fn ramp(&mut self, args: &Args) -> anyhow::Result<()> {
+        let known = self.figures.highest();
+        let (from, factor) = if known > 0.0 { (known, 1.06) } else { (args.from, 1.5) };
+        let again = u32::from(!args.common.quick);
+        let exact = if args.common.quick { 1.25 } else { EXACT };
+        let ramp = Ramp { from, factor, up_to: args.up_to, down_to: LOWEST.min(args.up_to), exact, again };
+        let (chain, lasts) = (&mut self.chain, args.step());
+        let found = highest(ramp, async |rate| chain.step(&Step { rate, lasts, jittered: false }).await.map(|outcome| outcome.holds()));
+        let found = found.await?;
+        anyhow::ensure!(found > 0.0, "{}: not even {LOWEST} messages a second get through", self.chain.name);
+        self.figures.throughput.push(found);
+        Ok(())
+    }
+}
+
+/// A line that does not bear this does not stand.
+const LOWEST: f64 = 10.0;
+
+/// Steps of one group, for progress.
+pub(crate) fn steps(args: &Args) -> usize {
+    (args.attach().len() + 1) * args.common.rounds() * (3 + SHARES.len())
+}
+
+/// Roughly how long one group takes.
+pub(crate) fn estimate(args: &Args) -> Duration {
+    // The order, the warm-up, and what is waited for behind a rate that fails.
+    let step = args.step().mul_f64(1.2) + Duration::from_millis(200);
+    let (rounds, again) = (args.common.rounds() as u32, if args.common.quick { 8 } else { 14 });
+    let ramps = step * (again + (rounds - 1) * 7);
+    let rest = (step + idle(args) + step * SHARES.len() as u32) * rounds;
+    (ramps + rest) * (args.attach().len() as u32 + 1) + START
+}
+
+/// Starting the processes, and waiting for the meshes.
+const START: Duration = Duration::from_secs(6);
+
+/// How long idle messages are sent.
+fn idle(args: &Args) -> Duration {
+    args.step() * 4
+}
+
+/// Measures all rounds.
+///
+/// # Errors
+/// When a process cannot be started or ends, or a line does not stand.
+pub(crate) async fn group(args: &Args, overlay: Overlay, size: usize, progress: &Progress) -> anyhow::Result<Group> {
+    let work = WorkDir::new()?;
+    let mut contenders = Vec::new();
+    for attach in std::iter::once(None).chain(args.attach().into_iter().map(Some)) {
+        progress.at(format!("{overlay}, {size} bytes: starting"));
+        let chain = Chain::start(work.path(), args, overlay, size, attach).await?;
+        contenders.push(Contender { chain, attach, figures: Figures::default() });
+    }
+    for round in 0..args.common.rounds() {
+        let at = |what: &str, contender: &Contender| {
+            progress.at(format!("{overlay}, {size} bytes, round {}: {what} of {}", round + 1, contender.chain.name));
+        };
+        for contender in &mut contenders {
+            at("highest rate", contender);
+            contender.ramp(args).await?;
+            progress.step();
+        }
+        let slowest = contenders
+            .iter()
+            .filter(|contender| contender.attach.is_some())
+            .map(|contender| contender.figures.highest())
+            .fold(f64::INFINITY, f64::min);
+        for contender in &mut contenders {
+            at("CPU time", contender);
+            let outcome = contender.step(slowest * CPU_SHARE, args.step(), false).await?;
+            contender.figures.cpu.push(per_message(outcome.node, outcome.count));
+            if contender.attach.is_some() {
+                contender.figures.cpu_parent.push(per_message(outcome.parent, outcome.count));
+            }
+            progress.step();
+        }
+        for contender in &mut contenders {
+            at("idle latency", contender);
+            let outcome = contender.step(IDLE_RATE.min(args.up_to), idle(args), true).await?;
+            contender.figures.idle.add(IDLE_RATE, &outcome);
+            progress.step();
+        }
+        for (index, share) in SHARES.into_iter().enumerate() {
+            for contender in &mut contenders {
+                at("latency under load", contender);
+                let rate = contender.figures.highest() * share;
+                let outcome = contender.step(rate, args.step(), false).await?;
+                contender.figures.loaded[index].add(rate, &outcome);
+                progress.step();
+            }
+        }
+    }
+    let mut group = Group { overlay, size, raw: Figures::default(), agents: Vec::new() };
+    for Contender { chain, attach, figures } in contenders {
+        chain.end().await;
+        match attach {
+            Some(attach) => group.agents.push((attach, figures)),
+            None => group.raw = figures,
+        }
+    }
+    Ok(group)
+}
+
+#[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn per_message(cpu: Duration, count: u64) -> f64 {
+    cpu.as_secs_f64() * 1e6 / count.max(1) as f64
+}

@@ -1,0 +1,109 @@
+//! `pmq bench line`: A -> B -> C over real sockets, each a process of its own.
+//!
+//! ```text
+//!            raw              A ---------------> B ---------------> C
+//!            agents           A ---------------> B ---------------> C        `pmq run`, each with
+//!                             |                  |                  |        attach: unix | zeromq
+//!                          parent             parent             parent
+//!                         publishes           accepts       accepts, consumes
+//! ```
+//! The raw nodes are [`crate::gossip::Plain`]: the agent's transports and router with the agent's settings, read from the same files. Both send the same payloads.
+//!
+//! # Invariants
+//! - A rate holds if every message was published and arrived, the last of them not later behind its due time than 5 % of the step and 50 ms, at A and at C:
+//!   what queues can hold is not taken for throughput.
+//! - Latency of agents ends when the message is delivered to C's parent, so it contains two verdicts; the moment at which C's parent is first shown it stands beside.
+
+mod args;
+mod chain;
+mod charts;
+mod child;
+mod measure;
+mod message;
+mod orders;
+mod parent;
+mod place;
+mod ramp;
+mod raw;
+mod result;
+mod sink;
+mod words;
+
+use std::io::Write;
+
+use anyhow::Context;
+
+pub(crate) use args::Args;
+
+use super::report::write_svg;
+use super::{Machine, Progress};
+use charts::charts;
+use measure::{Group, estimate, group, steps};
+use result::Report;
+
+/// Measures, and prints the result to stdout, in words or as one JSON object.
+///
+/// # Errors
+/// When a process cannot be started or ends early, a file cannot be written, or the run was interrupted.
+pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).context("signals cannot be handled")?;
+    tokio::select! {
+        // Its processes end with what is dropped here.
+        measured = measure(args) => {
+            let (report, groups) = measured?;
+            print(&report, json)?;
+            args.common.plot.as_deref().map_or(Ok(()), |path| write_svg(path, &charts(&groups)))
+        }
+        _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted; all processes have ended"),
+        _ = terminate.recv() => anyhow::bail!("terminated; all processes have ended"),
+    }
+}
+
+async fn measure(args: &Args) -> anyhow::Result<(Report, Vec<Group>)> {
+    let machine = Machine::here();
+    let (transports, sizes) = (args.transports(), args.sizes());
+    let groups = transports.len() * sizes.len();
+    let seconds = estimate(args).as_secs() * groups as u64;
+    note(&format!(
+        "about {} min {} s: {groups} times {} contenders, {} rounds",
+        seconds / 60,
+        seconds % 60,
+        args.attach().len() + 1,
+        args.common.rounds()
+    ));
+    let progress = Progress::new(groups * steps(args));
+    let mut measured = Vec::with_capacity(groups);
+    for overlay in transports {
+        for size in &sizes {
+            measured.push(group(args, overlay, *size, &progress).await?);
+        }
+    }
+    progress.done();
+    Ok((Report::new(machine, args, &measured), measured))
+}
+
+fn print(report: &Report, json: bool) -> anyhow::Result<()> {
+    let text = if json { serde_json::to_string(report)? + "\n" } else { words::words(report) };
+    std::io::stdout().lock().write_all(text.as_bytes()).context("cannot write the result to stdout")
+}
+
+fn note(text: &str) {
+    // There is nowhere left to say that stderr is closed.
+    let _ = writeln!(std::io::stderr().lock(), "pmq bench: {text}");
+}
+
+/// One of the processes of a line.
+///
+/// # Errors
+/// When it cannot do its part.
+pub(crate) async fn node(kind: &str, setup: &str) -> anyhow::Result<()> {
+    let of = |error: serde_json::Error| anyhow::anyhow!("the setup of {kind} is unreadable: {error}");
+    match kind {
+        "line-raw" => raw::run(serde_json::from_str(setup).map_err(of)?).await,
+        "line-parent" => parent::run(serde_json::from_str(setup).map_err(of)?).await,
+        kind => anyhow::bail!("there is no bench node {kind:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

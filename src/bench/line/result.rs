@@ -1,0 +1,164 @@
+//! The result as data: the shape of `--output json`.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::args::{Args, Attach, Overlay};
+use super::measure::{Figures, Group, IDLE_RATE, Rounds, SHARES};
+use super::message::HEADER;
+use crate::bench::{Machine, Percentiles, Spread};
+
+/// Everything.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// Where.
+    pub(crate) machine: Machine,
+    /// With what.
+    pub(crate) settings: Value,
+    /// A row for each transport, size and way to attach.
+    pub(crate) rows: Vec<Row>,
+}
+
+/// Agents of one kind beside raw nodes.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) transport: Overlay,
+    pub(crate) attach: Attach,
+    pub(crate) size: usize,
+    pub(crate) throughput: Throughput,
+    pub(crate) cpu_us: Cpu,
+    pub(crate) idle_us: Idle,
+    pub(crate) loaded_us: Vec<Loaded>,
+    pub(crate) loss: Loss,
+}
+
+/// Messages a second, and the agents' share of the raw nodes'.
+#[derive(Debug, Serialize)]
+pub(crate) struct Throughput {
+    pub(crate) raw: f64,
+    pub(crate) agent: f64,
+    pub(crate) ratio: f64,
+    /// Of the ratio.
+    pub(crate) spread: Bounds,
+}
+
+/// Lowest and highest of the rounds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Bounds {
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
+/// Microseconds of CPU for each message at B. The ratio is the agent's to the raw node's, without the parent.
+#[derive(Debug, Serialize)]
+pub(crate) struct Cpu {
+    pub(crate) raw: f64,
+    pub(crate) agent: f64,
+    pub(crate) parent: f64,
+    pub(crate) ratio: f64,
+    pub(crate) spread: Bounds,
+}
+
+/// Two hops of a message alone. The ratio is of the p50s.
+#[derive(Debug, Serialize)]
+pub(crate) struct Idle {
+    pub(crate) raw: Percentiles,
+    pub(crate) agent: Percentiles,
+    pub(crate) ratio: f64,
+    pub(crate) spread: Bounds,
+    /// Until C's parent was asked for the verdict, which is before it is delivered.
+    pub(crate) agent_first_sight: Option<Percentiles>,
+}
+
+/// Two hops at a share of the contender's own highest rate.
+#[derive(Debug, Serialize)]
+pub(crate) struct Loaded {
+    pub(crate) share: f64,
+    pub(crate) raw: Percentiles,
+    pub(crate) agent: Percentiles,
+    /// Messages a second, the median of the rounds.
+    pub(crate) raw_rate: f64,
+    pub(crate) agent_rate: f64,
+    pub(crate) agent_first_sight: Option<Percentiles>,
+}
+
+/// Messages that did not arrive, of those sent in all steps but the ramps'.
+#[derive(Debug, Serialize)]
+pub(crate) struct Loss {
+    pub(crate) raw: u64,
+    pub(crate) raw_sent: u64,
+    pub(crate) agent: u64,
+    pub(crate) agent_sent: u64,
+}
+
+impl Report {
+    pub(crate) fn new(machine: Machine, args: &Args, groups: &[Group]) -> Self {
+        let rows = groups.iter().flat_map(|group| group.agents.iter().map(|(attach, agent)| Row::new(group, *attach, agent)));
+        let settings = json!({
+            "agents": args.agents,
+            "rounds": args.common.rounds(),
+            "seconds": args.step().as_secs_f64(),
+            "idle_rate": IDLE_RATE,
+            "raw_verdicts": args.verdicts(),
+            "parent_window": args.window,
+            "header": HEADER,
+            "stages": "admission (no limit that bites), decode (pmq), sequence-window, validation-queue, delivery",
+            "gossip": "as [gossip] of configs/reference.toml, but duplicate_cache_time 10s, and no score for slow peers",
+            "set": args.set,
+        });
+        Self { machine, settings, rows: rows.collect() }
+    }
+}
+
+impl Row {
+    fn new(group: &Group, attach: Attach, agent: &Figures) -> Self {
+        let raw = &group.raw;
+        let median = |values: &[f64]| Spread::of(values.iter().copied()).median;
+        let throughput = Spread::of_ratios(&agent.throughput, &raw.throughput);
+        let cpu = Spread::of_ratios(&agent.cpu, &raw.cpu);
+        let p50 = |rounds: &Rounds| rounds.rounds.iter().map(|round| round.p50).collect::<Vec<_>>();
+        let idle = Spread::of_ratios(&p50(&agent.idle), &p50(&raw.idle));
+        let first_sight = |rounds: &Rounds| (!rounds.asked.is_empty()).then(|| Percentiles::median(&rounds.asked));
+        let loaded = SHARES.into_iter().zip(raw.loaded.iter().zip(&agent.loaded)).map(|(share, (raw, agent))| Loaded {
+            share,
+            raw: raw.median(),
+            agent: agent.median(),
+            raw_rate: median(&raw.rates),
+            agent_rate: median(&agent.rates),
+            agent_first_sight: first_sight(agent),
+        });
+        Self {
+            transport: group.overlay,
+            attach,
+            size: group.size,
+            throughput: Throughput {
+                raw: median(&raw.throughput),
+                agent: median(&agent.throughput),
+                ratio: throughput.median,
+                spread: throughput.into(),
+            },
+            cpu_us: Cpu {
+                raw: median(&raw.cpu),
+                agent: median(&agent.cpu),
+                parent: median(&agent.cpu_parent),
+                ratio: cpu.median,
+                spread: cpu.into(),
+            },
+            idle_us: Idle {
+                raw: raw.idle.median(),
+                agent: agent.idle.median(),
+                ratio: idle.median,
+                spread: idle.into(),
+                agent_first_sight: first_sight(&agent.idle),
+            },
+            loaded_us: loaded.collect(),
+            loss: Loss { raw: raw.lost, raw_sent: raw.sent, agent: agent.lost, agent_sent: agent.sent },
+        }
+    }
+}
+
+impl From<Spread> for Bounds {
+    fn from(Spread { low, high, .. }: Spread) -> Self {
+        Self { low, high }
+    }
+}

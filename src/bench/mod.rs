@@ -1,0 +1,81 @@
+//! `pmq bench`: what the agent costs, measured beside what it is compared with.
+//!
+//! ```text
+//!   line     A -> B -> C over real sockets, a process a node: raw gossipsub | agents with a parent process each
+//!   agent    the whole agent without an overlay: a source of arrivals in memory -> roads, sessions -> a parent process
+//!   attach   one link alone: offers and verdicts between the agent's sessions and the client, over each transport
+//!   memory   what an agent takes idle, and under load beside what `config check` predicts
+//! ```
+//!
+//! # Invariants
+//! - What is compared is interleaved within one run; the figure is the median of the rounds' ratios, with its spread.
+//! - Latency is measured in an open loop: from the moment at which a message was due, on the machine's monotonic clock, which every process shares. A sender
+//!   that is late delays nothing but itself, and what it was late by is counted (no coordinated omission).
+//! - The first part of every round is a warm-up and is not recorded.
+
+mod agent;
+mod attach;
+mod line;
+mod machine;
+mod memory;
+mod pace;
+mod process;
+mod report;
+pub mod rig;
+mod rounds;
+mod stats;
+
+pub(crate) use machine::Machine;
+pub(crate) use pace::{Nanos, Pace, now};
+pub(crate) use process::{Usage, usage};
+pub(crate) use rounds::{Common, Progress};
+pub(crate) use stats::{Latency, Percentiles, Spread};
+
+/// What to measure.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// A line of nodes over real sockets: raw gossipsub beside agents with parents
+    Line(line::Args),
+    /// One link between agent and parent, over each transport
+    Attach(attach::Args),
+    /// The whole agent without an overlay, with a parent process
+    Agent(agent::Args),
+    /// Memory, idle and under load, beside what `config check` predicts
+    Memory(memory::Args),
+}
+
+/// One of the processes that a benchmark starts: its kind and its setup as JSON.
+#[derive(Debug, clap::Args)]
+pub struct NodeArgs {
+    kind: String,
+    setup: String,
+}
+
+/// Measures. The result goes to stdout, in words or as one JSON object; progress to stderr, if that is a terminal.
+///
+/// # Errors
+/// When a process cannot be started or ends early, or a file cannot be written.
+pub async fn run(command: &Command, json: bool) -> anyhow::Result<()> {
+    match command {
+        Command::Line(args) => line::run(args, json).await,
+        Command::Attach(args) => attach::run(args, json).await,
+        Command::Agent(args) => agent::run(args, json).await,
+        Command::Memory(args) => memory::run(args, json).await,
+    }
+}
+
+/// Is one of the processes that [`run`] starts. Ends when its standard input does.
+///
+/// # Errors
+/// When it cannot do its part.
+pub async fn node(args: &NodeArgs) -> anyhow::Result<()> {
+    match args.kind.as_str() {
+        kind if kind.starts_with("line-") => line::node(kind, &args.setup).await,
+        attach::NODE => attach::node(&args.setup).await,
+        agent::KIND => agent::parent(&args.setup).await,
+        kind => anyhow::bail!("there is no bench node {kind:?} ({})", args.setup),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! The lower half: an agent's sessions in front of networks whose drivers are the caller's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::{DEADLINE, MAX_MESSAGE, NETWORK};
+use crate::agent::control::Control;
+use crate::agent::directory::{Directory, Network};
+use crate::agent::parents::{Admission, Parents, Registry, serve};
+use crate::agent::settings::Attach;
+use crate::gossip::{Identity, Settings, start};
+use crate::pipeline::{Claims, Inlet, Overflowed, Plan, Snapshot, Tap, Up};
+use crate::session::{AgentTerms, NetworkTerms};
+use crate::transports::{LinkError, Listener};
+
+/// How long a request of a parent may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A network whose driver takes `ups`. The router's way in leads nowhere and its snapshot stays empty, unless the caller puts others in their place.
+#[must_use]
+pub fn network(plan: Arc<Plan>, ups: mpsc::Sender<Up>) -> Network {
+    Network {
+        name: NETWORK.into(),
+        claims: Claims(vec!["*".into()]),
+        deadline: DEADLINE,
+        max_message: MAX_MESSAGE,
+        loopback: true,
+        plan,
+        ups,
+        inlet: Inlet::new(mpsc::channel(1).0, Overflowed::default()),
+        snapshot: watch::channel(Snapshot::default()).1,
+        tap: Tap::default(),
+    }
+}
+
+/// An agent's sessions, with a gossip that listens nowhere and knows nobody, which requests need. Dropped, it takes its sessions with it.
+#[derive(Debug)]
+pub struct Host {
+    /// What the sessions share.
+    pub directory: Arc<Directory>,
+    shutdown: watch::Sender<bool>,
+    sessions: JoinHandle<Result<(), LinkError>>,
+}
+
+impl Host {
+    /// Lets parents in at `listeners`, on the current runtime. Whoever is this user may be everything.
+    ///
+    /// # Errors
+    /// When gossip does not start.
+    pub async fn start(networks: Vec<Network>, listeners: Vec<Listener>) -> anyhow::Result<Self> {
+        let alone = Settings { listen: Vec::new(), ..Settings::default() };
+        let (gossip, _) = start(&alone, &Identity::ephemeral(), Vec::new()).await?;
+        let terms = networks.iter().map(|network| NetworkTerms {
+            name: network.name.clone(),
+            deadline: network.deadline,
+            max_payload: u32::try_from(network.max_message).unwrap_or(u32::MAX),
+            groups: network.plan.store.groups(),
+        });
+        let terms = AgentTerms { networks: terms.collect(), ..AgentTerms::default() };
+        let directory = Arc::new(Directory::new(networks, gossip, 16));
+        let (shutdown, down) = watch::channel(false);
+        let parents = Parents {
+            control: Control::new(&directory, PATIENCE),
+            directory: directory.clone(),
+            admission: Arc::new(Admission::new(&Attach::default(), rustix::process::geteuid().as_raw())),
+            terms: Arc::new(terms),
+            shutdown: down,
+            registry: Registry::default(),
+        };
+        Ok(Self { directory, shutdown, sessions: tokio::spawn(serve(listeners, parents)) })
+    }
+
+    /// Says goodbye to all parents and frees the addresses.
+    ///
+    /// # Errors
+    /// When a listener had failed.
+    pub async fn end(mut self) -> anyhow::Result<()> {
+        // Nobody hears it only if the sessions have ended already.
+        let _ = self.shutdown.send(true);
+        Ok((&mut self.sessions).await??)
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.sessions.abort();
+    }
+}

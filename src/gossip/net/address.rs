@@ -1,0 +1,93 @@
+//! The addresses that are spoken: `/ip4|ip6/<address>/tcp/<port>` and `/ip4|ip6/<address>/udp/<port>/quic-v1`. Whoever writes an address chooses the transport.
+
+use std::net::{IpAddr, SocketAddr};
+
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, PeerId};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
+
+use super::Target;
+use crate::gossip::face::Transport;
+use crate::gossip::settings::{Settings, SettingsError, wrong};
+
+/// The transport of an address, with or without a peer's id behind it; `None` for one that is not spoken.
+pub(crate) fn transport(address: &Multiaddr) -> Option<Transport> {
+    let mut parts = address.iter();
+    let Some(Protocol::Ip4(_) | Protocol::Ip6(_)) = parts.next() else { return None };
+    let transport = match (parts.next(), parts.next()) {
+        (Some(Protocol::Tcp(_)), rest) => (Transport::Tcp, rest),
+        (Some(Protocol::Udp(_)), Some(Protocol::QuicV1)) => (Transport::Quic, parts.next()),
+        _ => return None,
+    };
+    match (transport, parts.next()) {
+        ((transport, None | Some(Protocol::P2p(_))), None) => Some(transport),
+        _ => None,
+    }
+}
+
+/// Reads a peer id.
+pub(crate) fn peer_id(key: &'static str, text: &str) -> Result<PeerId, SettingsError> {
+    text.parse().map_err(|_| wrong(key, text, "not a peer id; `pmq key inspect` shows an agent's"))
+}
+
+/// Reads a listen address.
+pub(crate) fn listen_address(text: &str) -> Result<Multiaddr, SettingsError> {
+    let mend = "not an address of the form /ip4/<address>/tcp/<port> or /ip4/<address>/udp/<port>/quic-v1, or the same with ip6";
+    let address: Multiaddr = text.parse().map_err(|_| wrong("listen", text, mend))?;
+    let named = address.iter().any(|part| matches!(part, Protocol::P2p(_)));
+    if transport(&address).is_some() && !named { Ok(address) } else { Err(wrong("listen", text, mend)) }
+}
+
+/// Reads a peer's address with its id.
+pub(crate) fn target(text: &str) -> Result<Target, SettingsError> {
+    let mend = "not an address of the form /ip4/<address>/tcp/<port>/p2p/<peer id> or /ip4/<address>/udp/<port>/quic-v1/p2p/<peer id>, or the same with ip6";
+    let mut address: Multiaddr = text.parse().map_err(|_| wrong("peers", text, mend))?;
+    match (transport(&address), address.pop()) {
+        (Some(_), Some(Protocol::P2p(peer))) => Ok(Target { peer, addresses: vec![address] }),
+        _ => Err(wrong("peers", text, mend)),
+    }
+}
+
+/// Checks every address and peer id of the settings.
+pub(crate) fn check_addresses(settings: &Settings) -> Result<(), SettingsError> {
+    settings.listen.iter().try_for_each(|text| listen_address(text).map(drop))?;
+    settings.peers.iter().try_for_each(|text| target(text).map(drop))?;
+    settings.allow.iter().flatten().try_for_each(|text| peer_id("allow", text).map(drop))
+}
+
+/// Whether a listen address is free. Over TCP libp2p shares a port (SO_REUSEPORT) with whatever else of the same user shares it, so that a second agent on the same
+/// port would start without a word and take half of the first one's connections. A UDP port is never shared; asking first gives both the same error.
+pub(crate) fn probe(address: &Multiaddr) -> std::io::Result<()> {
+    let mut parts = address.iter();
+    let ip: IpAddr = match parts.next() {
+        Some(Protocol::Ip4(ip)) => ip.into(),
+        Some(Protocol::Ip6(ip)) => ip.into(),
+        _ => return Ok(()),
+    };
+    let (kind, port) = match parts.next() {
+        Some(Protocol::Tcp(port)) => (SocketType::STREAM, port),
+        Some(Protocol::Udp(port)) => (SocketType::DGRAM, port),
+        _ => return Ok(()),
+    };
+    if port == 0 {
+        return Ok(());
+    }
+    let family = if ip.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
+    let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
+    if ip.is_ipv6() {
+        // As libp2p does: `::` and `0.0.0.0` are two addresses, and one agent may have the same port of both.
+        sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    if kind == SocketType::STREAM {
+        // Connections of an agent that was there a moment ago are none.
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+    }
+    bind(&socket, &SocketAddr::new(ip, port))?;
+    if kind == SocketType::STREAM {
+        listen(&socket, 1)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
