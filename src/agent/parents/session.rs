@@ -24,6 +24,8 @@ use crate::wire::{Frame, MessageId, Offer, PublishStatus, Record, RefuseCode, Ve
 
 /// Items that one turn takes from the drivers.
 const TURN: usize = 256;
+/// Frames that one turn takes from the parent: few enough that the drivers' items never wait long behind them.
+const FRAMES: usize = 32;
 /// How long the last frames may take to get out.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -187,11 +189,21 @@ impl Session {
                 Some(answered) = self.requests.next(), if !self.requests.is_empty() => {
                     writer.pending = true;
                     self.answer(answered)?;
+                    // A burst of answers leaves in one write, and wakes its parent once.
+                    for _ in 1..TURN {
+                        let Some(Some(answered)) = self.requests.next().now_or_never() else { break };
+                        self.answer(answered)?;
+                    }
                 }
                 frame = incoming.next() => {
                     let frame = frame.ok_or(Ended::Left)??;
                     writer.pending = true;
                     self.take(frame).await?;
+                    // Those right behind it: what they cause leaves in one write. The end of the stream is met again by the next read.
+                    for _ in 1..FRAMES {
+                        let Some(Some(frame)) = incoming.next().now_or_never() else { break };
+                        self.take(frame?).await?;
+                    }
                 }
                 () = poll_fn(|cx| alarm.poll(next_tick, cx)) => {
                     writer.pending = true;
