@@ -1,101 +1,126 @@
-//! Messages a second on one core, both roads, without links: the full stack of stages against an empty one, interleaved in one run.
+//! The whole pipeline: the road alone, and all of it from gossip's edge to a parent and back over the memory link, in batches of 1, 8 and 64; the edge and the
+//! ticket table by themselves.
 //!
-//! `cargo bench --bench pipeline`; `-- --quick` takes a second.
+//! `cargo bench --bench pipeline`; all figures are per message, on one thread. `benches/ratio.rs` compares the full stack of stages with an empty one in one run.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs)]
 
-use std::time::{Duration, Instant};
+#[path = "support/lane.rs"]
+mod lane;
+#[path = "support/link.rs"]
+mod link;
+mod support;
 
-use pmq::bench::rig;
-use pmq::pipeline::{Arrival, BATCH_MESSAGES, LinkId, Road};
-use pmq::wire::{ConsumerTerms, Cursor, Record, Verdict, Window};
+use std::collections::VecDeque;
+use std::hint::black_box;
 
-const LINK: LinkId = LinkId(1);
-const SIZE: usize = 256;
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use lane::Lane;
+use link::Link;
+use pmq::bench::rig::{self, EMPTY, FULL};
+use pmq::gossip::Payloads;
+use pmq::pipeline::{End, Known, Tickets};
+use support::{MESSAGE, SIZE, TURN, message, spans, timed, turns};
+use tokio::runtime::Builder;
 
-/// One road with a verifier and a consumer that answer at once.
-struct Bench {
-    road: Road,
-    offers: Vec<(LinkId, pmq::wire::Offer)>,
-    shipments: Vec<pmq::pipeline::Shipment>,
-    cut: Vec<LinkId>,
-    delivered: u64,
-}
+/// Messages on their way at a time.
+const BATCHES: [usize; 3] = [1, 8, 64];
 
-impl Bench {
-    fn new(stages: &str) -> Self {
-        let mut road = Road::new(&rig::plan(stages).unwrap(), 1);
-        let window = Window { messages: 4_096, bytes: 64 << 20 };
-        road.store.attach(LINK, window.into(), Instant::now());
-        road.outlet.open(LINK, &ConsumerTerms { name: "".into(), cursor: Cursor::default(), window, policy: None });
-        Self { road, offers: Vec::new(), shipments: Vec::new(), cut: Vec::new(), delivered: 0 }
-    }
-
-    /// One batch in and out again, as the driver does it.
-    fn turn(&mut self, batch: &mut Vec<Arrival>) {
-        let now = Instant::now();
-        self.road.arrive(batch, now).unwrap();
-        self.road.hand_out(now, &mut self.offers);
-        let bytes = self.offers.iter().map(|(_, offer)| offer.payload.len() as u64).sum();
-        self.road.store.released(LINK, self.offers.len() as u32, bytes);
-        for (link, offer) in self.offers.drain(..) {
-            self.road.verdict(link, offer.ticket, Verdict::Accept, now).unwrap();
-        }
-        self.road.settle(now).unwrap();
-        assert!(self.road.reports().drain(..).all(|report| report.outcome.verdict == Verdict::Accept));
-        self.road.pump(&mut self.shipments, &mut self.cut);
-        let mut last = 0;
-        for shipment in self.shipments.drain(..) {
-            if let Record::Message { counter, .. } = shipment.record {
-                last = counter;
-                self.delivered += 1;
-            }
-        }
-        self.road.outlet.ack(LINK, last);
-    }
-
-    /// Passes `count` messages from `first` on; the time without making them.
-    fn pass(&mut self, first: u64, count: u64) -> Duration {
-        let mut messages = rig::messages(&rig::topic(), first, count, SIZE).into_iter();
-        let mut batch = Vec::with_capacity(BATCH_MESSAGES);
-        let (before, start) = (self.delivered, Instant::now());
-        loop {
-            batch.extend(messages.by_ref().take(BATCH_MESSAGES));
-            if batch.is_empty() {
-                break;
-            }
-            self.turn(&mut batch);
-            self.road.tick(Instant::now()).unwrap();
-        }
-        let time = start.elapsed();
-        assert_eq!(self.delivered - before, count, "every message is delivered");
-        time
-    }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn main() {
-    let quick = std::env::args().any(|arg| arg == "--quick" || arg == "--test") || std::env::var_os("PMQ_BENCH_QUICK").is_some();
-    let (rounds, count) = if quick { (3, 10_000) } else { (9, 200_000) };
-    let (mut full, mut empty) = (Bench::new(rig::FULL), Bench::new(rig::EMPTY));
-    let (mut full_rates, mut empty_rates) = (Vec::new(), Vec::new());
-    let mut first = 1;
-    for round in 0..=rounds {
-        let rates = [&mut full, &mut empty].map(|bench| count as f64 / bench.pass(first, count).as_secs_f64());
-        first += count;
-        // The first round warms up.
-        if round > 0 {
-            full_rates.push(rates[0]);
-            empty_rates.push(rates[1]);
+/// The road alone, both ways: arrival, stages, queue, offer, verdict, stages, report, log, record, ack.
+fn road(c: &mut Criterion) {
+    let mut group = c.benchmark_group("pipeline/road");
+    group.throughput(MESSAGE);
+    let topic = rig::topic();
+    for (name, stages) in [("full stack", FULL), ("empty stack", EMPTY)] {
+        for size in BATCHES {
+            let (mut lane, mut next) = (Lane::new(stages), 1);
+            group.bench_function(BenchmarkId::new(name, size), |b| {
+                spans(b, TURN, || {
+                    let before = lane.delivered;
+                    let mut messages = rig::messages(&topic, next, TURN as u64, SIZE).into_iter();
+                    next += TURN as u64;
+                    let mut batch = Vec::with_capacity(size);
+                    let time = timed(|| {
+                        loop {
+                            batch.extend(messages.by_ref().take(size));
+                            if batch.is_empty() {
+                                break;
+                            }
+                            lane.turn(&mut batch);
+                        }
+                    });
+                    assert_eq!(lane.delivered - before, TURN as u64, "every message is delivered");
+                    lane.tick();
+                    time
+                });
+            });
         }
     }
-    let (full, empty) = (median(full_rates), median(empty_rates));
-    println!("pipeline alone, both roads, {SIZE} B, one core, median of {rounds} rounds of {count} messages");
-    println!("full stack   {full:>12.0} msg/s  {:>6.0} ns/msg", 1e9 / full);
-    println!("empty stack  {empty:>12.0} msg/s  {:>6.0} ns/msg", 1e9 / empty);
-    println!("full / empty {:>12.3}", full / empty);
+    group.finish();
 }
+
+/// Edge, driver, session, memory link, client, and all the way back. A batch of 4,096 is the parent's whole window.
+fn link(c: &mut Criterion) {
+    let mut group = c.benchmark_group("pipeline/memory link");
+    group.throughput(MESSAGE);
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let topic = rig::topic();
+    for (name, stages) in [("full stack", FULL), ("empty stack", EMPTY)] {
+        let mut link = runtime.block_on(Link::start(stages, name));
+        let mut next = 1;
+        for size in BATCHES.into_iter().chain([rig::WINDOW.messages as usize]) {
+            group.bench_function(BenchmarkId::new(name, size), |b| {
+                spans(b, size, || {
+                    let messages = rig::received(&topic, next, size as u64, SIZE);
+                    next += size as u64;
+                    timed(|| runtime.block_on(link.pass(messages)))
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+/// Where the router's vectors become payloads, each held and cloned as a queue and a verifier do it.
+fn edge(c: &mut Criterion) {
+    let mut group = c.benchmark_group("edge/share and clone");
+    for size in [64, 256, 1_024, 1_025, 4_096, 65_536] {
+        group.throughput(message(size));
+        let (mut edge, mut held) = (Payloads::default(), VecDeque::with_capacity(2 * TURN));
+        group.bench_function(BenchmarkId::from_parameter(size), |b| {
+            spans(b, TURN, || {
+                let vectors: Vec<Vec<u8>> = (0..TURN).map(|_| vec![7; size]).collect();
+                let time = timed(|| {
+                    for vector in vectors {
+                        let payload = edge.share(vector);
+                        held.push_back((payload.clone(), payload));
+                    }
+                });
+                held.drain(..held.len().saturating_sub(TURN)).for_each(|pair| drop(black_box(pair)));
+                time
+            });
+        });
+    }
+    group.finish();
+}
+
+/// A ticket's life, with so many others pending.
+fn tickets(c: &mut Criterion) {
+    let mut group = c.benchmark_group("tickets/insert, find, remove");
+    group.throughput(MESSAGE);
+    for pending in [0_u64, 1_024, 65_535] {
+        let mut table = Tickets::new(65_536);
+        (0..pending).for_each(|value| _ = table.insert(value).unwrap());
+        group.bench_function(BenchmarkId::new("pending", pending), |b| {
+            turns(b, 1, || {
+                let ticket = table.insert(black_box(7)).unwrap();
+                assert!(matches!(table.find(black_box(ticket)), Known::Pending(_)));
+                table.remove(ticket, End::Verdict)
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group! { name = benches; config = support::criterion(); targets = road, link, edge, tickets }
+criterion_main!(benches);

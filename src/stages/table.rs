@@ -54,7 +54,11 @@ impl<K: Copy + Eq + Hash, V> Table<K, V> {
     }
 
     pub(super) fn get(&self, key: &K) -> Option<&V> {
-        self.find(key).map(|slot| &self.nodes[slot as usize].value)
+        self.find(key).map(|slot| self.value(slot))
+    }
+
+    pub(super) fn value(&self, slot: u32) -> &V {
+        &self.nodes[slot as usize].value
     }
 
     pub(super) fn value_mut(&mut self, slot: u32) -> &mut V {

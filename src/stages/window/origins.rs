@@ -83,19 +83,20 @@ impl Origins {
         let key = Numbering::from(header);
         match self.windows.get(&key) {
             Some(window) => window.judge(header, thresholds, self.bounds.warm_after),
-            None => match self.floors.get(&key) {
-                Some(floor) if header.seq <= *floor => Judgement::Old(Age::Unknown),
-                _ => Judgement::Welcome,
-            },
+            None => self.judge_unknown(&key, header.seq),
         }
     }
 
     /// Marks an accepted message as seen; whatever does not answer [`Judgement::Welcome`] has changed nothing.
     pub(super) fn commit(&mut self, header: &Header, thresholds: Thresholds) -> Judgement {
-        let judgement = self.check(header, thresholds);
+        let key = Numbering::from(header);
+        let found = self.windows.find(&key);
+        let judgement = match found {
+            Some(slot) => self.windows.value(slot).judge(header, thresholds, self.bounds.warm_after),
+            None => self.judge_unknown(&key, header.seq),
+        };
         if judgement == Judgement::Welcome {
-            let key = Numbering::from(header);
-            let slot = match self.windows.find(&key) {
+            let slot = match found {
                 Some(slot) => slot,
                 None => self.open(key, header.seq),
             };
@@ -106,6 +107,14 @@ impl Origins {
             window.ring.mark(header.seq, header.tag);
         }
         judgement
+    }
+
+    /// The word on a number whose numbering has no window.
+    fn judge_unknown(&self, key: &Numbering, seq: u64) -> Judgement {
+        match self.floors.get(key) {
+            Some(floor) if seq <= *floor => Judgement::Old(Age::Unknown),
+            _ => Judgement::Welcome,
+        }
     }
 
     /// Moves a high mark. A mark that a parent sets or raises is a floor, too: what is at or below it is not known to be fresh.

@@ -64,13 +64,18 @@ impl Ring {
     /// Moves the high mark up and clears the blocks that it enters. A lower mark changes nothing.
     pub(super) fn raise(&mut self, high: u64) {
         let Some(entered) = (high / BITS).checked_sub(self.high / BITS) else { return };
-        if entered >= self.seen.len() as u64 {
-            self.seen.fill(0);
-        } else {
-            for block in 1..=entered {
-                let at = self.block(self.high / BITS + block);
-                self.seen[at] = 0;
+        let blocks = self.seen.len();
+        match usize::try_from(entered) {
+            // In order, nearly always the same block.
+            Ok(0) => {}
+            Ok(entered) if entered < blocks => {
+                // The blocks entered stand behind the mark's, up to the end of the ring and then from its start.
+                let from = self.block(self.high / BITS) + 1;
+                let to_end = entered.min(blocks - from);
+                self.seen[from..from + to_end].fill(0);
+                self.seen[..entered - to_end].fill(0);
             }
+            _ => self.seen.fill(0),
         }
         self.high = self.high.max(high);
     }

@@ -96,8 +96,11 @@ impl Frame {
         if let Some(theirs) = self.protocol_version().filter(|&theirs| theirs != VERSION) {
             return Err(FrameError::Version { theirs });
         }
-        let open = || Ok(Items { heads: self.heads::<I::Head>()?.iter(), names: self.names()?, payloads: self.payload_parts() });
-        let mut trial: Items<'a, I> = open().map_err(bad)?;
+        let heads = self.heads::<I::Head>().map_err(bad)?.iter();
+        let names = self.names().map_err(bad)?;
+        let open = |payloads| Items { heads: heads.clone(), names: names.clone(), payloads };
+        // Whoever uses an entry may rely on all that follow it.
+        let mut trial: Items<'a, I> = open(PayloadsIn::lengths(&self.payloads));
         let mut index = 0;
         while let Some(entry) = trial.step() {
             entry.map_err(|what| bad(&format!("entry {index}: {what}")))?;
@@ -109,7 +112,7 @@ impl Frame {
         if !trial.payloads.is_empty() {
             return Err(bad("the payloads are longer than the heads say"));
         }
-        open().map_err(bad)
+        Ok(open(PayloadsIn::new(&self.payloads)))
     }
 
     /// The archive's heads, checked to be `count` in number and to stand where the layout says.
@@ -141,9 +144,5 @@ impl Frame {
             return Err("the names have another length than the prefix says");
         }
         Ok(NamesIn::new(names))
-    }
-
-    fn payload_parts(&self) -> PayloadsIn<'_> {
-        PayloadsIn::new(&self.payloads)
     }
 }
