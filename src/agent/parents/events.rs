@@ -108,6 +108,7 @@ impl Session {
     fn request(&mut self, index: u16, request: u64, what: session::Request) {
         let network = self.attached.get(usize::from(index)).map_or(usize::MAX, |attached| attached.network);
         let publish = matches!(what, session::Request::Publish { .. });
+        self.answers.asked(!self.requests.is_empty());
         if matches!(what, session::Request::AllowList { .. }) && !self.steers {
             let refused = async move { (index, request, false, Err(ControlError::Steering)) };
             self.requests.push(refused.boxed());

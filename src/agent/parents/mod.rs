@@ -7,6 +7,7 @@
 //! ```
 
 mod admit;
+mod answers;
 mod events;
 mod registry;
 mod serve;

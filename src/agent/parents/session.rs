@@ -11,6 +11,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 
+use super::answers::Answers;
 use super::registry::Seat;
 use super::writer::Writer;
 use crate::agent::Holder;
@@ -91,6 +92,7 @@ pub(super) struct Session {
     pub(super) attached: Vec<Attached>,
     pub(super) down: Downs,
     pub(super) requests: FuturesUnordered<BoxFuture<'static, Answered>>,
+    pub(super) answers: Answers,
     offers: Vec<Offer>,
     records: Vec<Record>,
 }
@@ -112,6 +114,7 @@ impl Session {
             // Replaced at the hello, when the windows are known.
             down: mpsc::channel(1),
             requests: FuturesUnordered::new(),
+            answers: Answers::default(),
             offers: Vec::new(),
             records: Vec::new(),
         }
@@ -162,7 +165,7 @@ impl Session {
         loop {
             // CORRECTNESS: every future below is cancel-safe. Writing goes on beside reading, so that a parent that does not read is still seen
             // to be silent. What the drivers send waits in their channel while the last burst is not out; the parent's credit bounds it.
-            let next_tick = self.end.next_tick();
+            let next_tick = [self.end.next_tick(), self.answers.due()].into_iter().flatten().min();
             // Whatever stands before `incoming` is bounded by what has come in before (credit, unanswered requests), so none of it can keep
             // the parent from being heard, and no parent that talks without end can keep the rest from its turn.
             tokio::select! {
@@ -179,6 +182,7 @@ impl Session {
                     if let Err(error) = written {
                         return Err(self.last_words(incoming, error).await);
                     }
+                    self.answers.written(Instant::now);
                 }
                 count = self.down.1.recv_many(&mut downs, TURN), if !writer.pending => {
                     // The session holds a sender itself, so the channel never closes.
@@ -187,13 +191,15 @@ impl Session {
                     self.deliver(&mut downs)?;
                 }
                 Some(answered) = self.requests.next(), if !self.requests.is_empty() => {
-                    writer.pending = true;
                     self.answer(answered)?;
-                    // A burst of answers leaves in one write, and wakes its parent once.
-                    for _ in 1..TURN {
-                        let Some(Some(answered)) = self.requests.next().now_or_never() else { break };
+                    let mut count = 1;
+                    while count < TURN
+                        && let Some(Some(answered)) = self.requests.next().now_or_never()
+                    {
                         self.answer(answered)?;
+                        count += 1;
                     }
+                    writer.pending |= self.answers.answered(count, Instant::now);
                 }
                 frame = incoming.next() => {
                     let frame = frame.ok_or(Ended::Left)??;
