@@ -26,7 +26,7 @@ mod rounds;
 mod stats;
 
 pub(crate) use machine::Machine;
-pub(crate) use pace::{Nanos, Pace, now};
+pub(crate) use pace::{Nanos, Pace, Pattern, now};
 pub(crate) use process::{Usage, usage};
 pub(crate) use rounds::{Common, Progress};
 pub(crate) use stats::{Latency, Percentiles, Spread};

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::time::{ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime};
+use serde::{Deserialize, Serialize};
 use tokio::io::unix::AsyncFd;
 
 /// Nanoseconds on the machine's monotonic clock.
@@ -18,6 +19,22 @@ pub(crate) fn now() -> Nanos {
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
+/// How a constant rate is laid out in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Pattern {
+    /// Each message at its own moment, all intervals equal.
+    Even,
+    /// Each at some moment of its interval, so that no other timer of the machine keeps step with it. The same moments every time.
+    Jittered,
+    /// Due as [`Pattern::Even`], sent by a sender that sleeps for [`QUANTUM`] at least: what its wake-ups cost is not the contender's. Where throughput and CPU
+    /// time count, not latency.
+    Coarse,
+}
+
+/// Shortest sleep of a coarse pace, in nanoseconds: at 20,000 a second it sends five messages each time it wakes.
+const QUANTUM: Nanos = 250_000;
+
 /// A constant rate: the message of index `i` is due at `start + i / rate`, whatever became of those before it.
 ///
 /// The timer is the kernel's, exact to microseconds; the runtime's own is exact to a millisecond, which would send in bursts of 20 at 20,000 a second.
@@ -26,7 +43,9 @@ pub(crate) struct Pace {
     timer: AsyncFd<OwnedFd>,
     start: Nanos,
     rate: f64,
-    jittered: bool,
+    pattern: Pattern,
+    /// When the sender woke last.
+    woken: AtomicU64,
     /// When the timer will expire; 0 = it is not set.
     armed: AtomicU64,
 }
@@ -40,20 +59,19 @@ impl Pace {
         let timer = rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
         #[allow(deprecated, reason = "its successor is unsafe code: it asks for what an OwnedFd that is never exchanged gives")]
         let timer = AsyncFd::new(timer)?;
-        Ok(Self { timer, start, rate, jittered: false, armed: AtomicU64::new(0) })
+        Ok(Self { timer, start, rate, pattern: Pattern::Even, woken: AtomicU64::new(0), armed: AtomicU64::new(0) })
     }
 
-    /// Each message at some moment of its interval, so that no other timer of the machine keeps step with it. The same moments every time.
+    /// Lays the messages out in another way.
     #[must_use]
-    pub(crate) fn jittered(mut self) -> Self {
-        self.jittered = true;
-        self
+    pub(crate) fn with(self, pattern: Pattern) -> Self {
+        Self { pattern, ..self }
     }
 
     /// When a message is due.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an hour at the rate fits")]
     pub(crate) fn due(&self, index: u64) -> Nanos {
-        let within = if self.jittered { scattered(index) } else { 0.0 };
+        let within = if self.pattern == Pattern::Jittered { scattered(index) } else { 0.0 };
         self.start + ((index as f64 + within) * 1e9 / self.rate) as u64
     }
 
@@ -62,7 +80,13 @@ impl Pace {
     /// # Errors
     /// When the timer fails.
     pub(crate) async fn wait(&self, index: u64) -> io::Result<()> {
-        let due = self.due(index);
+        let mut due = self.due(index);
+        if now() >= due {
+            return Ok(());
+        }
+        if self.pattern == Pattern::Coarse {
+            due = due.max(self.woken.load(Ordering::Relaxed) + QUANTUM);
+        }
         while now() < due {
             // Whoever waits between other things begins again and again for the same message.
             if self.armed.swap(due, Ordering::Relaxed) != due {
@@ -81,6 +105,7 @@ impl Pace {
                 Err(_not_yet) => {}
             }
         }
+        self.woken.store(now(), Ordering::Relaxed);
         Ok(())
     }
 }

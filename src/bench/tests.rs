@@ -65,7 +65,7 @@ async fn a_wait_that_was_given_up_is_begun_again() {
 
 #[tokio::test]
 async fn a_jittered_pace_keeps_the_order_and_the_rate() {
-    let pace = Pace::new(0, 1_000.0).unwrap().jittered();
+    let pace = Pace::new(0, 1_000.0).unwrap().with(Pattern::Jittered);
     let due: Vec<Nanos> = (0..1_000).map(|index| pace.due(index)).collect();
     assert!(due.iter().zip(0..).all(|(due, index)| (index * 1_000_000..(index + 1) * 1_000_000).contains(due)));
     let within: Vec<u64> = due.iter().map(|due| due % 1_000_000 / 100_000).collect();

@@ -11,7 +11,7 @@ use super::orders::{Got, Load, Order, Said, Sent, Watch};
 use super::parent::{self, Part};
 use super::place::{Files, NETWORK, Place};
 use super::raw;
-use crate::bench::{Usage, usage};
+use crate::bench::{Pattern, Usage, usage};
 
 /// Until every process has said that it is there.
 const START: Duration = Duration::from_secs(30);
@@ -83,8 +83,8 @@ pub(crate) struct Step {
     pub(crate) rate: f64,
     /// How long they are sent, behind the warm-up.
     pub(crate) lasts: Duration,
-    /// Whether each comes at some moment of its interval.
-    pub(crate) jittered: bool,
+    /// How they are laid out.
+    pub(crate) pattern: Pattern,
 }
 
 impl Step {
@@ -178,7 +178,7 @@ impl Chain {
         let deadline = tokio::time::Instant::now() + MESH;
         while tokio::time::Instant::now() < deadline {
             self.check()?;
-            let run = self.begin(&Step { rate: 1_000.0, lasts: Duration::from_millis(1), jittered: false }).await?;
+            let run = self.begin(&Step { rate: 1_000.0, lasts: Duration::from_millis(1), pattern: Pattern::Even }).await?;
             // A publish may wait for its first peer.
             let sent = tokio::time::timeout_at(deadline, sent(self.a.end(), run)).await;
             if sent.is_ok_and(|sent| sent.is_ok_and(|sent| sent.failed == 0))
@@ -236,7 +236,7 @@ impl Chain {
         let (run, seq) = (self.run, self.seq);
         self.seq += count;
         self.c.end().tell(&Order::Watch(Watch { run, count, warm })).await?;
-        let load = Load { run, seq, count, rate: step.rate, size: self.size, jittered: step.jittered };
+        let load = Load { run, seq, count, rate: step.rate, size: self.size, pattern: step.pattern };
         self.a.end().tell(&Order::Load(load)).await?;
         Ok(run)
     }

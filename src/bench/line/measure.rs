@@ -6,7 +6,7 @@ use super::args::{Args, Attach, Overlay};
 use super::chain::{Chain, Outcome, Step};
 use super::place::WorkDir;
 use super::ramp::{Ramp, highest};
-use crate::bench::{Latency, Percentiles, Progress, Spread};
+use crate::bench::{Latency, Pattern, Percentiles, Progress, Spread};
 
 /// Shares of the contender's own highest rate at which latency is measured.
 pub(crate) const SHARES: [f64; 3] = [0.25, 0.5, 0.8];
@@ -85,15 +85,15 @@ pub(crate) struct Group {
     pub(crate) agents: Vec<(Attach, Figures)>,
 }
 
-struct Contender {
+/// A line of the round, and what it adds to.
+struct Contender<'a> {
     chain: Chain,
-    attach: Option<Attach>,
-    figures: Figures,
+    figures: &'a mut Figures,
 }
 
-impl Contender {
-    async fn step(&mut self, rate: f64, lasts: Duration, jittered: bool) -> anyhow::Result<Outcome> {
-        let outcome = self.chain.step(&Step { rate, lasts, jittered }).await?;
+impl Contender<'_> {
+    async fn step(&mut self, rate: f64, lasts: Duration, pattern: Pattern) -> anyhow::Result<Outcome> {
+        let outcome = self.chain.step(&Step { rate, lasts, pattern }).await?;
         self.figures.sent += outcome.count;
         self.figures.lost += outcome.lost();
         Ok(outcome)
@@ -106,10 +106,18 @@ impl Contender {
         let exact = if args.common.quick { 1.25 } else { EXACT };
         let ramp = Ramp { from, factor, up_to: args.up_to, down_to: LOWEST.min(args.up_to), exact, again: 1 };
         let (chain, lasts) = (&mut self.chain, args.step());
-        let found = highest(ramp, async |rate| chain.step(&Step { rate, lasts, jittered: false }).await.map(|outcome| outcome.holds()));
-        let found = found.await?;
+        let holds = async |rate| chain.step(&Step { rate, lasts, pattern: Pattern::Coarse }).await.map(|outcome| outcome.holds());
+        let found = highest(ramp, holds).await?;
         anyhow::ensure!(found > 0.0, "{}: not even {LOWEST} messages a second get through", self.chain.name);
         self.figures.throughput.push(found);
+        Ok(())
+    }
+
+    /// At a rate that is the same for all, as soon as it is known what all of them bear.
+    async fn cpu(&mut self, args: &Args, rate: f64) -> anyhow::Result<()> {
+        let outcome = self.step(rate, args.step(), Pattern::Coarse).await?;
+        self.figures.cpu.push(per_message(outcome.node, outcome.count));
+        self.figures.cpu_parent.push(per_message(outcome.parent, outcome.count));
         Ok(())
     }
 }
@@ -129,77 +137,57 @@ pub(crate) fn estimate(args: &Args) -> Duration {
     let (rounds, again) = (args.common.rounds() as u32, if args.common.quick { 8 } else { 14 });
     let ramps = step * (again + (rounds - 1) * 7);
     let rest = (step + idle(args) + step * SHARES.len() as u32) * rounds;
-    (ramps + rest) * (args.attach().len() as u32 + 1) + START
+    (ramps + rest + START * rounds) * (args.attach().len() as u32 + 1)
 }
 
-/// Starting the processes, and waiting for the meshes.
-const START: Duration = Duration::from_secs(6);
+/// Starting the processes of a contender, and waiting for its mesh.
+const START: Duration = Duration::from_secs(2);
 
 /// How long idle messages are sent.
 fn idle(args: &Args) -> Duration {
     args.step() * 4
 }
 
-/// Measures all rounds.
+/// Measures all rounds. Each contender's processes live for its part of a round: what a line that has just been loaded still does (its caches run empty for seconds)
+/// is no other one's burden.
 ///
 /// # Errors
 /// When a process cannot be started or ends, or a line does not stand.
 pub(crate) async fn group(args: &Args, overlay: Overlay, size: usize, progress: &Progress) -> anyhow::Result<Group> {
-    let work = WorkDir::new()?;
-    let mut contenders = Vec::new();
-    for attach in std::iter::once(None).chain(args.attach().into_iter().map(Some)) {
-        progress.at(format!("{overlay}, {size} bytes: starting"));
-        let chain = Chain::start(work.path(), args, overlay, size, attach).await?;
-        contenders.push(Contender { chain, attach, figures: Figures::default() });
-    }
+    let mut raw = Figures::default();
+    let mut agents: Vec<(Attach, Figures)> = args.attach().into_iter().map(|attach| (attach, Figures::default())).collect();
+    let mut slowest = f64::INFINITY;
     for round in 0..args.common.rounds() {
-        let at = |what: &str, contender: &Contender| {
-            progress.at(format!("{overlay}, {size} bytes, round {}: {what} of {}", round + 1, contender.chain.name));
-        };
-        for contender in &mut contenders {
-            at("highest rate", contender);
+        let contenders = std::iter::once((None, &mut raw)).chain(agents.iter_mut().map(|(attach, figures)| (Some(*attach), figures)));
+        for (attach, figures) in contenders {
+            let work = WorkDir::new()?;
+            let at = |what: &str, name: &str| progress.at(format!("{overlay}, {size} bytes, round {}: {what} {name}", round + 1));
+            at("starting", attach.map_or("raw", |_| "agents"));
+            let chain = Chain::start(work.path(), args, overlay, size, attach).await?;
+            let name = chain.name.clone();
+            let mut contender = Contender { chain, figures };
+            at("highest rate of", &name);
             contender.ramp(args).await?;
             progress.step();
-        }
-        let slowest = contenders
-            .iter()
-            .filter(|contender| contender.attach.is_some())
-            .map(|contender| contender.figures.highest())
-            .fold(f64::INFINITY, f64::min);
-        for contender in &mut contenders {
-            at("CPU time", contender);
-            let outcome = contender.step(slowest * CPU_SHARE, args.step(), false).await?;
-            contender.figures.cpu.push(per_message(outcome.node, outcome.count));
-            if contender.attach.is_some() {
-                contender.figures.cpu_parent.push(per_message(outcome.parent, outcome.count));
-            }
+            at("CPU time of", &name);
+            slowest = slowest.min(contender.figures.highest());
+            contender.cpu(args, slowest * CPU_SHARE).await?;
             progress.step();
-        }
-        for contender in &mut contenders {
-            at("idle latency", contender);
-            let outcome = contender.step(IDLE_RATE.min(args.up_to), idle(args), true).await?;
+            at("idle latency of", &name);
+            let outcome = contender.step(IDLE_RATE.min(args.up_to), idle(args), Pattern::Jittered).await?;
             contender.figures.idle.add(IDLE_RATE, &outcome);
             progress.step();
-        }
-        for (index, share) in SHARES.into_iter().enumerate() {
-            for contender in &mut contenders {
-                at("latency under load", contender);
+            for (index, share) in SHARES.into_iter().enumerate() {
+                at("latency under load of", &name);
                 let rate = contender.figures.highest() * share;
-                let outcome = contender.step(rate, args.step(), false).await?;
+                let outcome = contender.step(rate, args.step(), Pattern::Even).await?;
                 contender.figures.loaded[index].add(rate, &outcome);
                 progress.step();
             }
+            contender.chain.end().await;
         }
     }
-    let mut group = Group { overlay, size, raw: Figures::default(), agents: Vec::new() };
-    for Contender { chain, attach, figures } in contenders {
-        chain.end().await;
-        match attach {
-            Some(attach) => group.agents.push((attach, figures)),
-            None => group.raw = figures,
-        }
-    }
-    Ok(group)
+    Ok(Group { overlay, size, raw, agents })
 }
 
 #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]

@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::bench::{Latency, Nanos, Pace, now};
+use crate::bench::{Latency, Nanos, Pace, Pattern, now};
 
 /// Orders that wait for a process. The run gives one at a time.
 const ORDERS: usize = 16;
@@ -49,8 +49,8 @@ pub(crate) struct Load {
     pub(crate) rate: f64,
     /// Bytes of content of each.
     pub(crate) size: usize,
-    /// Whether each comes at some moment of its interval.
-    pub(crate) jittered: bool,
+    /// How they are laid out.
+    pub(crate) pattern: Pattern,
 }
 
 impl Load {
@@ -59,8 +59,7 @@ impl Load {
     /// # Errors
     /// When the kernel gives no timer.
     pub(crate) fn pace(&self) -> std::io::Result<Pace> {
-        let pace = Pace::new(now() + HEAD_START, self.rate)?;
-        Ok(if self.jittered { pace.jittered() } else { pace })
+        Ok(Pace::new(now() + HEAD_START, self.rate)?.with(self.pattern))
     }
 }
 

@@ -15,7 +15,7 @@ use super::orders::{Got, Order, Said, Sent, Watch};
 use super::result::Report;
 use super::sink::Sink;
 use super::words::words;
-use crate::bench::{Latency, Machine};
+use crate::bench::{Latency, Machine, Pattern};
 use crate::client::PmqHeader;
 
 #[derive(Parser)]
@@ -85,9 +85,9 @@ fn a_rate_holds_only_if_nothing_is_lost_refused_or_late() {
 
 #[test]
 fn a_step_begins_with_a_warm_up() {
-    let step = Step { rate: 1_000.0, lasts: Duration::from_secs(2), jittered: false };
+    let step = Step { rate: 1_000.0, lasts: Duration::from_secs(2), pattern: Pattern::Even };
     assert_eq!((step.counts(), step.bound()), ((400, 2_400), Duration::from_millis(150)));
-    assert_eq!(Step { rate: 10.0, lasts: Duration::from_millis(1), jittered: false }.counts(), (1, 2));
+    assert_eq!(Step { rate: 10.0, lasts: Duration::from_millis(1), pattern: Pattern::Even }.counts(), (1, 2));
 }
 
 #[test]
