@@ -33,6 +33,9 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// How long the last frames of a session may take to be written.
 const FAREWELL: Duration = Duration::from_millis(500);
 
+/// How long an ack may wait for something else to leave with: alone it is a system call here, and wakes the agent.
+const ACK_HOLD: Duration = Duration::from_millis(1);
+
 /// Behind its deadline a message has surely had the fallback: a verdict then only gives the credit back.
 const PARKED: Duration = Duration::from_millis(50);
 
@@ -45,6 +48,8 @@ pub(super) struct Session<'a> {
     verdicts: Vec<Given>,
     /// When the next dropped offer's credit can be given back.
     unpark: Option<Instant>,
+    /// When acks that are held back have to leave.
+    ack_at: Option<Instant>,
     /// Whether this turn gave the session something to write.
     caused: bool,
     pub(super) attached: Option<Instant>,
@@ -52,7 +57,16 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(super) fn new(of: &'a mut Connection) -> Self {
-        Self { of, under_way: HashMap::new(), bursts: Bursts::default(), verdicts: Vec::new(), unpark: None, caused: false, attached: None }
+        Self {
+            of,
+            under_way: HashMap::new(),
+            bursts: Bursts::default(),
+            verdicts: Vec::new(),
+            unpark: None,
+            ack_at: None,
+            caused: false,
+            attached: None,
+        }
     }
 
     /// Requests that have no answer, in the order in which they were made.
@@ -77,7 +91,7 @@ impl<'a> Session<'a> {
         let mut sweep = Instant::now() + SWEEP;
         let mut alarm = Alarm::default();
         let error = loop {
-            let tick = [end.next_tick(), self.unpark].into_iter().flatten().min();
+            let tick = [end.next_tick(), self.unpark, self.ack_at].into_iter().flatten().min();
             // CORRECTNESS: every branch is cancel-safe: the link keeps half-read and half-written frames, the bell keeps its stroke.
             let turn = tokio::select! {
                 frame = incoming.next() => match frame {
@@ -238,7 +252,7 @@ impl<'a> Session<'a> {
         drop(waiting);
 
         self.judge(end)?;
-        self.ack(end)?;
+        self.ack(end, now, closed)?;
         for ((slot, paused), index) in self.of.slots.iter_mut().zip(paused).zip(0_u16..) {
             if slot.paused != paused && retried(end.pause(index, paused))? {
                 slot.paused = paused;
@@ -281,13 +295,22 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn ack(&mut self, end: &mut ParentEnd) -> Result<(), ClientError> {
+    /// `last`: there will be no other turn.
+    fn ack(&mut self, end: &mut ParentEnd, now: Instant, last: bool) -> Result<(), ClientError> {
+        self.ack_at = None;
         for (slot, index) in self.of.slots.iter_mut().zip(0_u16..) {
             // What was acked on an earlier link may be coming again on this one.
             let counter = slot.want.cursor.counter.min(slot.received.counter);
             let ours = slot.want.cursor.stream == slot.received.stream;
-            if ours && counter > slot.acked && retried(end.ack(index, counter))? {
-                slot.acked = counter;
+            if !ours || counter <= slot.acked {
+                continue;
+            }
+            // Nobody waits for an ack as long as there is credit: it leaves with whatever else leaves, or soon.
+            let due = *slot.ack_due.get_or_insert(now + ACK_HOLD);
+            if !(last || self.caused || now >= due || slot.needs_credit()) {
+                self.ack_at = Some(self.ack_at.map_or(due, |at| at.min(due)));
+            } else if retried(end.ack(index, counter))? {
+                slot.acknowledged(counter);
                 self.caused = true;
             }
         }

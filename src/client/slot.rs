@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use super::handle::NetworkHandle;
 use super::mailbox::Mailbox;
 use super::{Delivery, Incoming};
 use crate::session::{Served, Want};
-use crate::wire::{Cursor, Roles, Window};
+use crate::wire::{Cursor, Outstanding, Roles, Window};
 
 /// Topic names that are remembered, so that a message costs no allocation for its topic's name. When full, it starts anew.
 const TOPICS: usize = 256;
@@ -25,6 +26,10 @@ pub(super) struct Slot {
     pub(super) received: Cursor,
     /// The last ack sent on this link.
     pub(super) acked: u64,
+    /// When an ack that waits has to leave.
+    pub(super) ack_due: Option<Instant>,
+    /// Records and their bytes that came since the last ack left.
+    unacked: Outstanding,
     /// Whether the agent knows that verification is paused.
     pub(super) paused: bool,
     /// The hello offered no credit, since verification was paused; what was asked for is still to be given.
@@ -38,6 +43,8 @@ impl Slot {
             shown: want.cursor,
             received: want.cursor,
             acked: 0,
+            ack_due: None,
+            unacked: Outstanding::default(),
             paused: false,
             starved: false,
             want,
@@ -78,6 +85,7 @@ impl Slot {
         }
         self.received = served.cursor;
         self.acked = served.cursor.counter;
+        (self.ack_due, self.unacked) = (None, Outstanding::default());
         if self.shown.stream != served.cursor.stream {
             // What is unread of the stream that has ended comes from nowhere again, so it is kept; what is older still makes room, which
             // keeps the mailbox within two windows, and the gap in front of the new stream tells of it.
@@ -92,10 +100,27 @@ impl Slot {
         drop(self.offers.drain());
     }
 
+    /// An ack was sent.
+    pub(super) fn acknowledged(&mut self, counter: u64) {
+        self.acked = counter;
+        self.ack_due = None;
+        self.unacked = Outstanding::default();
+    }
+
+    /// Whether a quarter of the window is used up, as far as acks may have been held back.
+    pub(super) fn needs_credit(&self) -> bool {
+        let Window { messages, bytes } = self.want.consume;
+        self.unacked.messages >= messages / 4 || self.unacked.bytes >= bytes / 4
+    }
+
     /// Moves a received delivery to `burst`, unless the user has seen it on an earlier link.
     pub(super) fn show(&mut self, mut delivery: Delivery, burst: &mut Vec<Delivery>) {
         let cursor = delivery.cursor();
         self.received = cursor;
+        self.unacked.messages += 1;
+        if let Delivery::Message { payload, .. } = &delivery {
+            self.unacked.bytes += payload.len() as u64;
+        }
         if cursor.counter <= self.shown.counter {
             return;
         }
