@@ -166,16 +166,17 @@ pub(crate) async fn group(args: &Args, overlay: Overlay, size: usize, progress: 
             let chain = Chain::start(work.path(), args, overlay, size, attach).await?;
             let name = chain.name.clone();
             let mut contender = Contender { chain, figures };
+            // Before any load: the caches that a ramp has filled are worked off for seconds.
+            at("idle latency of", &name);
+            let outcome = contender.step(IDLE_RATE.min(args.up_to), idle(args), Pattern::Jittered).await?;
+            contender.figures.idle.add(IDLE_RATE, &outcome);
+            progress.step();
             at("highest rate of", &name);
             contender.ramp(args).await?;
             progress.step();
             at("CPU time of", &name);
             slowest = slowest.min(contender.figures.highest());
             contender.cpu(args, slowest * CPU_SHARE).await?;
-            progress.step();
-            at("idle latency of", &name);
-            let outcome = contender.step(IDLE_RATE.min(args.up_to), idle(args), Pattern::Jittered).await?;
-            contender.figures.idle.add(IDLE_RATE, &outcome);
             progress.step();
             for (index, share) in SHARES.into_iter().enumerate() {
                 at("latency under load of", &name);
