@@ -136,7 +136,7 @@ fn verdict(c: &mut Criterion) {
             });
             let frame = came(&verdict_frame(count, text));
             group.bench_function(BenchmarkId::new(format!("read{with}"), count), |b| {
-                turns(b, count, || read::<Judged<'_>>(black_box(&frame)))
+                turns(b, count, || read::<Judged<'_>>(black_box(&frame)));
             });
         }
     }

@@ -9,7 +9,7 @@ use super::handle::NetworkHandle;
 use super::mailbox::Mailbox;
 use super::{Delivery, Incoming};
 use crate::session::{Served, Want};
-use crate::wire::{Cursor, Outstanding, Roles, Window};
+use crate::wire::{Cursor, Roles, Window};
 
 /// Topic names that are remembered, so that a message costs no allocation for its topic's name. When full, it starts anew.
 const TOPICS: usize = 256;
@@ -28,8 +28,8 @@ pub(super) struct Slot {
     pub(super) acked: u64,
     /// When an ack that waits has to leave.
     pub(super) ack_due: Option<Instant>,
-    /// Records and their bytes that came since the last ack left.
-    unacked: Outstanding,
+    /// Bytes of records that came on this link and whose ack has not left.
+    unacked_bytes: u64,
     /// Whether the agent knows that verification is paused.
     pub(super) paused: bool,
     /// The hello offered no credit, since verification was paused; what was asked for is still to be given.
@@ -44,7 +44,7 @@ impl Slot {
             received: want.cursor,
             acked: 0,
             ack_due: None,
-            unacked: Outstanding::default(),
+            unacked_bytes: 0,
             paused: false,
             starved: false,
             want,
@@ -85,7 +85,7 @@ impl Slot {
         }
         self.received = served.cursor;
         self.acked = served.cursor.counter;
-        (self.ack_due, self.unacked) = (None, Outstanding::default());
+        (self.ack_due, self.unacked_bytes) = (None, 0);
         if self.shown.stream != served.cursor.stream {
             // What is unread of the stream that has ended comes from nowhere again, so it is kept; what is older still makes room, which
             // keeps the mailbox within two windows, and the gap in front of the new stream tells of it.
@@ -102,24 +102,30 @@ impl Slot {
 
     /// An ack was sent.
     pub(super) fn acknowledged(&mut self, counter: u64) {
+        let (before, left) = (self.unacked(), self.received.counter.saturating_sub(counter));
+        // What is left has its share of the bytes, rounded up: nobody keeps the size of each.
+        self.unacked_bytes = (u128::from(self.unacked_bytes) * u128::from(left)).div_ceil(u128::from(before.max(1))) as u64;
         self.acked = counter;
         self.ack_due = None;
-        self.unacked = Outstanding::default();
     }
 
     /// Whether a quarter of the window is used up, as far as acks may have been held back.
     pub(super) fn needs_credit(&self) -> bool {
         let Window { messages, bytes } = self.want.consume;
-        self.unacked.messages >= messages / 4 || self.unacked.bytes >= bytes / 4
+        self.unacked() >= u64::from(messages / 4) || self.unacked_bytes >= bytes / 4
+    }
+
+    /// Records received whose ack has not left.
+    fn unacked(&self) -> u64 {
+        self.received.counter.saturating_sub(self.acked)
     }
 
     /// Moves a received delivery to `burst`, unless the user has seen it on an earlier link.
     pub(super) fn show(&mut self, mut delivery: Delivery, burst: &mut Vec<Delivery>) {
         let cursor = delivery.cursor();
         self.received = cursor;
-        self.unacked.messages += 1;
         if let Delivery::Message { payload, .. } = &delivery {
-            self.unacked.bytes += payload.len() as u64;
+            self.unacked_bytes += payload.len() as u64;
         }
         if cursor.counter <= self.shown.counter {
             return;

@@ -49,6 +49,25 @@ fn who_no_longer_asks_on_waits_once() {
 }
 
 #[test]
+fn tasks_that_each_wait_pay_for_ever_fewer_holds() {
+    let mut time = now();
+    let (mut answers, mut holds) = (Answers::default(), 0);
+    // Two at a time, each of which waits for its answer before it asks again.
+    for _ in 0..10_000 {
+        answers.asked(false);
+        answers.asked(true);
+        let start = time;
+        if !answers.answered(2, || start) {
+            holds += 1;
+            time += HOLD;
+            let end = time;
+            answers.written(|| end);
+        }
+    }
+    assert!((1..=16).contains(&holds), "{holds} holds");
+}
+
+#[test]
 fn what_other_frames_take_along_says_nothing_about_the_parent() {
     let start = now();
     let mut answers = Answers::default();

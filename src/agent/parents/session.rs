@@ -27,6 +27,8 @@ use crate::wire::{Frame, MessageId, Offer, PublishStatus, Record, RefuseCode, Ve
 const TURN: usize = 256;
 /// Frames that one turn takes from the parent: few enough that the drivers' items never wait long behind them.
 const FRAMES: usize = 32;
+/// Frames to the parent that one turn's reading may cause before they are written: far below the bound on answers that a parent has not read.
+const CAUSED: usize = 256;
 /// How long the last frames may take to get out.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -165,7 +167,9 @@ impl Session {
         loop {
             // CORRECTNESS: every future below is cancel-safe. Writing goes on beside reading, so that a parent that does not read is still seen
             // to be silent. What the drivers send waits in their channel while the last burst is not out; the parent's credit bounds it.
-            let next_tick = [self.end.next_tick(), self.answers.due()].into_iter().flatten().min();
+            // While a write is under way, held answers wait for it and not for a time that may have passed.
+            let held = self.answers.due().filter(|_| !writer.pending);
+            let next_tick = [self.end.next_tick(), held].into_iter().flatten().min();
             // Whatever stands before `incoming` is bounded by what has come in before (credit, unanswered requests), so none of it can keep
             // the parent from being heard, and no parent that talks without end can keep the rest from its turn.
             tokio::select! {
@@ -202,14 +206,18 @@ impl Session {
                     writer.pending |= self.answers.answered(count, Instant::now);
                 }
                 frame = incoming.next() => {
-                    let frame = frame.ok_or(Ended::Left)??;
-                    writer.pending = true;
-                    self.take(frame).await?;
+                    let queued = self.end.queued();
+                    self.take(frame.ok_or(Ended::Left)??).await?;
                     // Those right behind it: what they cause leaves in one write. The end of the stream is met again by the next read.
                     for _ in 1..FRAMES {
+                        if self.end.queued() >= queued + CAUSED {
+                            break;
+                        }
                         let Some(Some(frame)) = incoming.next().now_or_never() else { break };
                         self.take(frame?).await?;
                     }
+                    // Not for answers that are held back already.
+                    writer.pending |= self.end.queued() > queued;
                 }
                 () = poll_fn(|cx| alarm.poll(next_tick, cx)) => {
                     writer.pending = true;

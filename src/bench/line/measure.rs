@@ -12,8 +12,10 @@ use crate::bench::{Latency, Pattern, Percentiles, Progress, Spread};
 pub(crate) const SHARES: [f64; 3] = [0.25, 0.5, 0.8];
 /// Messages a second that leave every process asleep in between.
 pub(crate) const IDLE_RATE: f64 = 200.0;
-/// Share of the slowest agents' highest rate at which CPU time is measured, the same rate for all.
-const CPU_SHARE: f64 = 0.5;
+/// Messages a second at which CPU time is measured, the same for all; and bytes a second, where messages are large. A contender that does not bear as much has lost
+/// anyway.
+const CPU_RATE: f64 = 10_000.0;
+const CPU_BYTES: f64 = 40e6;
 /// Exactness of a ramp.
 const EXACT: f64 = 1.03;
 
@@ -54,11 +56,17 @@ pub(crate) struct Rounds {
     pub(crate) all: Latency,
     /// Messages a second of every round.
     pub(crate) rates: Vec<f64>,
+    /// Messages that did not arrive, and are in no percentile.
+    pub(crate) lost: u64,
+    /// Rounds whose last message was later than the line may be.
+    pub(crate) behind: u32,
 }
 
 impl Rounds {
     pub(super) fn add(&mut self, rate: f64, outcome: &Outcome) {
         self.rates.push(rate);
+        self.lost += outcome.lost();
+        self.behind += u32::from(outcome.behind);
         self.rounds.push(outcome.got.latency.percentiles());
         if outcome.got.asked.count() > 0 {
             self.asked.push(outcome.got.asked.percentiles());
@@ -113,13 +121,19 @@ impl Contender<'_> {
         Ok(())
     }
 
-    /// At a rate that is the same for all, as soon as it is known what all of them bear.
-    async fn cpu(&mut self, args: &Args, rate: f64) -> anyhow::Result<()> {
-        let outcome = self.step(rate, args.step(), Pattern::Coarse).await?;
+    /// At a rate that is the same for all.
+    async fn cpu(&mut self, args: &Args, size: usize) -> anyhow::Result<()> {
+        let outcome = self.step(cpu_rate(size).min(args.up_to), args.step(), Pattern::Coarse).await?;
         self.figures.cpu.push(per_message(outcome.node, outcome.count));
         self.figures.cpu_parent.push(per_message(outcome.parent, outcome.count));
         Ok(())
     }
+}
+
+/// Messages a second at which CPU time is measured.
+#[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
+pub(crate) fn cpu_rate(size: usize) -> f64 {
+    CPU_RATE.min(CPU_BYTES / size as f64)
 }
 
 /// A line that does not bear this does not stand.
@@ -156,9 +170,13 @@ fn idle(args: &Args) -> Duration {
 pub(crate) async fn group(args: &Args, overlay: Overlay, size: usize, progress: &Progress) -> anyhow::Result<Group> {
     let mut raw = Figures::default();
     let mut agents: Vec<(Attach, Figures)> = args.attach().into_iter().map(|attach| (attach, Figures::default())).collect();
-    let mut slowest = f64::INFINITY;
     for round in 0..args.common.rounds() {
         let contenders = std::iter::once((None, &mut raw)).chain(agents.iter_mut().map(|(attach, figures)| (Some(*attach), figures)));
+        let mut contenders: Vec<_> = contenders.collect();
+        if round % 2 == 1 {
+            // What drifts with time goes one way in one round and the other way in the next.
+            contenders.reverse();
+        }
         for (attach, figures) in contenders {
             let work = WorkDir::new()?;
             let at = |what: &str, name: &str| progress.at(format!("{overlay}, {size} bytes, round {}: {what} {name}", round + 1));
@@ -175,8 +193,7 @@ pub(crate) async fn group(args: &Args, overlay: Overlay, size: usize, progress: 
             contender.ramp(args).await?;
             progress.step();
             at("CPU time of", &name);
-            slowest = slowest.min(contender.figures.highest());
-            contender.cpu(args, slowest * CPU_SHARE).await?;
+            contender.cpu(args, size).await?;
             progress.step();
             for (index, share) in SHARES.into_iter().enumerate() {
                 at("latency under load of", &name);

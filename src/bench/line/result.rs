@@ -1,10 +1,12 @@
 //! The result as data: the shape of `--output json`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::args::{Args, Attach, Overlay};
-use super::measure::{Figures, Group, IDLE_RATE, Rounds, SHARES};
+use super::measure::{Figures, Group, IDLE_RATE, Rounds, SHARES, cpu_rate};
 use super::message::HEADER;
 use crate::bench::{Machine, Percentiles, Spread};
 
@@ -79,6 +81,11 @@ pub(crate) struct Loaded {
     /// Messages a second, the median of the rounds.
     pub(crate) raw_rate: f64,
     pub(crate) agent_rate: f64,
+    /// Messages that did not arrive and are in no percentile, and rounds in which the line fell behind.
+    pub(crate) raw_lost: u64,
+    pub(crate) raw_behind: u32,
+    pub(crate) agent_lost: u64,
+    pub(crate) agent_behind: u32,
     pub(crate) agent_first_sight: Option<Percentiles>,
 }
 
@@ -99,6 +106,7 @@ impl Report {
             "rounds": args.common.rounds(),
             "seconds": args.step().as_secs_f64(),
             "idle_rate": IDLE_RATE,
+            "cpu_rate": groups.iter().map(|group| (group.size.to_string(), cpu_rate(group.size))).collect::<BTreeMap<_, _>>(),
             "raw_verdicts": args.verdicts(),
             "parent_window": args.window,
             "header": HEADER,
@@ -125,6 +133,10 @@ impl Row {
             agent: agent.median(),
             raw_rate: median(&raw.rates),
             agent_rate: median(&agent.rates),
+            raw_lost: raw.lost,
+            raw_behind: raw.behind,
+            agent_lost: agent.lost,
+            agent_behind: agent.behind,
             agent_first_sight: first_sight(agent),
         });
         Self {

@@ -27,6 +27,7 @@ pub(crate) fn words(report: &Report) -> String {
         ("first sight p50", "us"),
         ("p50 ratio", ""),
     ]));
+    let mut marked = false;
     for row in &report.rows {
         let Row { throughput, cpu_us: cpu, idle_us: idle, .. } = row;
         let rate = [count(throughput.raw), count(throughput.agent), ratio(throughput.ratio, &throughput.spread)];
@@ -37,13 +38,24 @@ pub(crate) fn words(report: &Report) -> String {
             latency.row(cell(row).into_iter().chain([load]).chain(three(raw)).chain(three(agent)).chain([first, ratio]));
         };
         line("idle".to_owned(), &idle.raw, &idle.agent, idle.agent_first_sight.as_ref(), ratio(idle.ratio, &idle.spread));
-        for Loaded { share, raw, agent, agent_first_sight, .. } in &row.loaded_us {
+        for Loaded { share, raw, agent, agent_first_sight, raw_lost, raw_behind, agent_lost, agent_behind, .. } in &row.loaded_us {
             // Each at a share of its own limit: two different rates have no ratio.
-            line(format!("{:.0} %", share * 100.0), raw, agent, agent_first_sight.as_ref(), String::new());
+            let broken = raw_lost + agent_lost > 0 || raw_behind + agent_behind > 0;
+            marked |= broken;
+            line(
+                format!("{:.0} %{}", share * 100.0, if broken { " *" } else { "" }),
+                raw,
+                agent,
+                agent_first_sight.as_ref(),
+                String::new(),
+            );
         }
     }
     let mut out = format!("{}\n\nhighest rate without loss; CPU time of a message at B\n{rates}\n", report.machine.words());
     out.push_str(&format!("latency of two hops; under load at a share of the contender's own highest rate\n{latency}"));
+    if marked {
+        out.push_str("* messages were lost, which no percentile shows, or a line fell behind in one of the rounds\n");
+    }
     for row in report.rows.iter().filter(|row| row.loss.raw + row.loss.agent > 0) {
         let [transport, attach, size] = cell(row);
         let (raw, agent) = ((row.loss.raw, row.loss.raw_sent), (row.loss.agent, row.loss.agent_sent));

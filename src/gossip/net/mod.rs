@@ -19,10 +19,6 @@ pub(super) use allow::AllowList;
 pub(super) use dial::{Dialler, Target};
 pub(super) use router::{Router, RouterError, RouterEvent};
 
-/// Events of one connection that the swarm has not taken yet; a connection waits when they are that many. 7 in libp2p: then a connection that has a burst to tell is
-/// woken again for every 7 messages, and the road never sees a larger batch.
-const EVENTS: usize = 64;
-
 /// What identify offers as the protocol's name.
 const IDENTIFY: &str = "/pmq/1.0.0";
 
@@ -68,9 +64,7 @@ pub(super) fn assemble<B: NetworkBehaviour>(settings: &Settings, identity: &Iden
         .with_quic_config(|config| quic_config(config, settings))
         .with_behaviour(|_| behaviour)
         .map_err(|error| GossipError::Transport(error.to_string()))?
-        .with_swarm_config(|config| {
-            config.with_idle_connection_timeout(settings.idle_timeout).with_per_connection_event_buffer_size(EVENTS)
-        })
+        .with_swarm_config(|config| config.with_idle_connection_timeout(settings.idle_timeout))
         .with_connection_timeout(settings.dial_timeout)
         .build())
 }

@@ -196,6 +196,12 @@ impl AgentEnd {
         self.push(Refuse { network: 0, code, fatal: true, about: 0, text: cut(text) });
     }
 
+    /// Frames that wait to be written.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.outbox.len()
+    }
+
     /// Queues a frame of one entry that always fits: heads of fixed size and texts that were cut.
     fn push<'a>(&mut self, item: impl Item<'a>) {
         if let Ok(frame) = self.encoder.frame(self.session, [item]) {
