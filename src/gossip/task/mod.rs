@@ -39,7 +39,7 @@ const EVENTS: usize = 64;
 /// How long a listen address may take to open.
 const LISTEN_WAIT: Duration = Duration::from_secs(5);
 /// How long connections may take to close at the end.
-const FAREWELL: Duration = Duration::from_millis(250);
+pub(super) const FAREWELL: Duration = Duration::from_millis(250);
 /// Turns that the runtime's other tasks get after that.
 const YIELDS: usize = 16;
 
