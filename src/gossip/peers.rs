@@ -7,7 +7,11 @@ use libp2p::PeerId;
 use libp2p::swarm::ConnectionId;
 
 use super::face::Transport;
+use super::net::Ending;
 use crate::pipeline::Peer;
+
+/// At most one cut on suspicion per peer in this time: a peer that keeps two connections of its own making, or closes the second of two, is not cut off for ever.
+const CUT_EVERY: Duration = Duration::from_secs(60);
 
 /// What is remembered of a peer.
 #[derive(Debug)]
@@ -15,8 +19,11 @@ pub(super) struct Entry {
     pub(super) peer: Peer,
     pub(super) id: PeerId,
     pub(super) connected: bool,
-    /// Its connections. Bounded by the limit on connections to the same peer.
+    /// Its connections, in the order in which they opened: the first is the one on which the router greeted the peer, or has inherited that from one that both ends knew.
+    /// Bounded by the limit on connections to the same peer.
     links: Vec<Link>,
+    /// When all its connections were last closed so that both ends begin anew.
+    cut: Option<Instant>,
     pub(super) since: Instant,
     pub(super) graylisted_after: Option<Duration>,
 }
@@ -29,6 +36,14 @@ pub(super) struct Link {
     /// The peer opened it.
     pub(super) incoming: bool,
     pub(super) since: Instant,
+    /// This end is closing it.
+    pub(super) closing: bool,
+}
+
+impl Link {
+    pub(super) fn new(id: ConnectionId, transport: Transport, incoming: bool, since: Instant) -> Self {
+        Self { id, transport, incoming, since, closing: false }
+    }
 }
 
 impl Entry {
@@ -40,11 +55,23 @@ impl Entry {
             .collect()
     }
 
-    /// Whether a new connection shows that the peer has lost those that stand here. Nobody dials a peer to which he is connected, so whoever does knows nothing of them,
-    /// unless both have dialled each other at the same moment, give or take `dialling`.
+    /// Whether a new connection shows that the peer has lost those that stand here. No agent dials a peer to which it is connected, so one that does knows nothing of
+    /// them, unless both have dialled each other at the same moment, give or take `dialling`. Other programs may, so this is a suspicion.
     fn outlived(&self, link: &Link, dialling: Duration) -> bool {
-        let lost = |old: &Link| old.incoming || link.since.saturating_duration_since(old.since) > dialling;
+        let lost = |old: &Link| !old.closing && (old.incoming || link.since.saturating_duration_since(old.since) > dialling);
         link.incoming && self.links.iter().any(lost)
+    }
+
+    fn cut_lately(&self, now: Instant) -> bool {
+        self.cut.is_some_and(|cut| now.saturating_duration_since(cut) < CUT_EVERY)
+    }
+
+    /// All its connections are about to be closed.
+    fn cut(&mut self, now: Instant) {
+        self.cut = Some(now);
+        for link in &mut self.links {
+            link.closing = true;
+        }
     }
 }
 
@@ -76,7 +103,7 @@ impl Peers {
         let peer = Peer(self.next);
         self.next = self.next.checked_add(1)?;
         self.by_handle.insert(peer, id);
-        self.by_id.insert(id, Entry { peer, id, connected: true, links: Vec::new(), since: now, graylisted_after: None });
+        self.by_id.insert(id, Entry { peer, id, connected: true, links: Vec::new(), cut: None, since: now, graylisted_after: None });
         Some(peer)
     }
 
@@ -92,20 +119,39 @@ impl Peers {
         }
     }
 
-    /// A connection of a known peer opened, the first one or another. True if it shows that the peer has begun anew and the older ones are dead; a dial takes up to
-    /// `dialling`.
+    /// A connection of a known peer opened, the first one or another. True if it shows that the peer has begun anew and the older ones are dead, and so all are to be
+    /// closed, which counts as under way from here on; a dial takes up to `dialling`. At most once in [`CUT_EVERY`]: when it is false though the older ones are dead,
+    /// [`Self::closed`] is true for them later.
     pub(super) fn opened(&mut self, id: &PeerId, link: Link, dialling: Duration) -> bool {
         let Some(entry) = self.by_id.get_mut(id) else { return false };
-        let anew = entry.outlived(&link, dialling);
+        let anew = entry.outlived(&link, dialling) && !entry.cut_lately(link.since);
         entry.links.push(link);
+        if anew {
+            entry.cut(link.since);
+        }
         anew
     }
 
-    /// A connection of a known peer closed, the last one or another.
-    pub(super) fn closed(&mut self, id: &PeerId, link: ConnectionId) {
-        if let Some(entry) = self.by_id.get_mut(id) {
-            entry.links.retain(|known| known.id != link);
+    /// A connection of a known peer closed, the last one or another. True if the router greeted the peer on that one and the peer may have lost it long before: then it
+    /// was never greeted on those that stand, and they are to be closed, which counts as under way from here on.
+    pub(super) fn closed(&mut self, id: &PeerId, link: ConnectionId, ending: Ending, now: Instant) -> bool {
+        let Some(entry) = self.by_id.get_mut(id) else { return false };
+        let Some(at) = entry.links.iter().position(|known| known.id == link) else { return false };
+        let old = entry.links.remove(at);
+        if at > 0 || entry.links.iter().all(|standing| standing.closing) {
+            return false;
         }
+        let anew = match ending {
+            // Those that stand opened while this one was being closed.
+            _ if old.closing => true,
+            Ending::Lost => true,
+            Ending::Unclear => !entry.cut_lately(now),
+            Ending::Agreed => false,
+        };
+        if anew {
+            entry.cut(now);
+        }
+        anew
     }
 
     pub(super) fn handle(&self, id: &PeerId) -> Option<Peer> {

@@ -4,6 +4,7 @@
 mod address;
 mod allow;
 mod dial;
+mod ending;
 mod router;
 
 use libp2p::connection_limits::{self, ConnectionLimits};
@@ -17,6 +18,7 @@ use super::settings::Settings;
 pub(super) use address::{check_addresses, is_quic, listen_address, peer_id, probe, target, transport};
 pub(super) use allow::AllowList;
 pub(super) use dial::{Dialler, Target};
+pub(super) use ending::Ending;
 pub(super) use router::{Router, RouterError, RouterEvent};
 
 /// What identify offers as the protocol's name.

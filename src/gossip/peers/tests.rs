@@ -41,7 +41,7 @@ fn a_dial_by_a_peer_that_is_connected_shows_that_it_is_not() {
     let mut next = 0;
     let mut link = |incoming, after| {
         next += 1;
-        Link { id: ConnectionId::new_unchecked(next), transport: Transport::Quic, incoming, since: now + Duration::from_secs(after) }
+        Link::new(ConnectionId::new_unchecked(next), Transport::Quic, incoming, now + Duration::from_secs(after))
     };
     for (first, second, after, anew) in [
         // It has dialled before, and has forgotten that.
@@ -64,7 +64,7 @@ fn a_dial_by_a_peer_that_is_connected_shows_that_it_is_not() {
         let mut peers = Peers::new(1);
         peers.connected(peer, now).unwrap();
         peers.opened(&peer, older, dialling);
-        peers.closed(&peer, older.id);
+        peers.closed(&peer, older.id, Ending::Agreed, now);
         assert!(!peers.opened(&peer, link(second, after), dialling));
     }
 }
@@ -74,15 +74,87 @@ fn transports_are_those_of_the_open_connections() {
     let (now, peer) = (Instant::now(), PeerId::random());
     let mut peers = Peers::new(1);
     peers.connected(peer, now).unwrap();
-    let link = |id, transport| Link { id: ConnectionId::new_unchecked(id), transport, incoming: false, since: now };
+    let link = |id, transport| Link::new(ConnectionId::new_unchecked(id), transport, false, now);
     let transports = |peers: &Peers| peers.iter().next().unwrap().transports();
     for (id, transport) in [(1, Transport::Quic), (2, Transport::Tcp), (3, Transport::Quic)] {
         peers.opened(&peer, link(id, transport), Duration::ZERO);
     }
     assert_eq!(transports(&peers), [Transport::Tcp, Transport::Quic]);
-    peers.closed(&peer, ConnectionId::new_unchecked(1));
-    peers.closed(&peer, ConnectionId::new_unchecked(2));
+    peers.closed(&peer, ConnectionId::new_unchecked(1), Ending::Agreed, now);
+    peers.closed(&peer, ConnectionId::new_unchecked(2), Ending::Agreed, now);
     assert_eq!(transports(&peers), [Transport::Quic]);
-    peers.closed(&peer, ConnectionId::new_unchecked(3));
+    peers.closed(&peer, ConnectionId::new_unchecked(3), Ending::Agreed, now);
     assert_eq!(transports(&peers), []);
+}
+
+/// A table with one peer, and its connections `(incoming, seconds)` opened one after the other: what each of them showed.
+struct Links {
+    peers: Peers,
+    peer: PeerId,
+    start: Instant,
+    opened: usize,
+}
+
+impl Links {
+    fn new() -> Self {
+        let (mut peers, peer, start) = (Peers::new(1), PeerId::random(), Instant::now());
+        peers.connected(peer, start).unwrap();
+        Self { peers, peer, start, opened: 0 }
+    }
+
+    fn at(&self, second: u64) -> Instant {
+        self.start + Duration::from_secs(second)
+    }
+
+    /// Its id is the number of those before.
+    fn open(&mut self, incoming: bool, second: u64) -> bool {
+        let link = Link::new(ConnectionId::new_unchecked(self.opened), Transport::Quic, incoming, self.at(second));
+        self.opened += 1;
+        self.peers.opened(&self.peer, link, Duration::from_secs(10))
+    }
+
+    fn close(&mut self, link: usize, ending: Ending, second: u64) -> bool {
+        let now = self.at(second);
+        self.peers.closed(&self.peer, ConnectionId::new_unchecked(link), ending, now)
+    }
+}
+
+#[test]
+fn a_peer_that_lost_the_connection_it_was_greeted_on_begins_anew() {
+    for (ending, anew) in [(Ending::Lost, true), (Ending::Unclear, true), (Ending::Agreed, false)] {
+        let mut links = Links::new();
+        assert!(!links.open(false, 0));
+        assert!(!links.open(true, 5), "as far as that shows, both have dialled at once");
+        assert_eq!(links.close(0, ending, 10), anew, "{ending:?}");
+        // What is closing is not closed twice; what has inherited the greeting is as good as the first.
+        links.open(false, 11);
+        assert!(links.close(1, Ending::Lost, 12), "{ending:?}");
+        assert!(!links.close(2, Ending::Lost, 13), "nothing stands");
+        assert!(!links.close(2, Ending::Lost, 13), "nothing is known of it");
+    }
+    // Not greeted on the one that was lost.
+    let mut links = Links::new();
+    links.open(false, 0);
+    links.open(true, 5);
+    assert!(!links.close(1, Ending::Lost, 10));
+}
+
+#[test]
+fn a_peer_that_keeps_two_connections_is_cut_once_a_minute() {
+    let mut links = Links::new();
+    links.open(true, 0);
+    assert!(links.open(true, 0));
+    // Both are being closed, and count no more.
+    assert!(!links.open(true, 1));
+    assert!(links.close(0, Ending::Agreed, 1), "the third was never greeted");
+    assert!(!links.close(1, Ending::Agreed, 1) && !links.close(2, Ending::Agreed, 1));
+    links.open(true, 2);
+    assert!(!links.open(true, 3), "cut a second ago");
+    assert!(!links.close(3, Ending::Unclear, 4), "cut three seconds ago");
+    assert!(!links.open(true, 60));
+    assert!(links.close(4, Ending::Lost, 60), "what is lost is lost, whatever the time");
+    assert!(!links.close(5, Ending::Agreed, 60));
+    links.open(true, 61);
+    assert!(!links.open(true, 119));
+    assert!(links.open(true, 120));
 }

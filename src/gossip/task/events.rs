@@ -9,7 +9,7 @@ use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId};
 
 use super::Task;
-use crate::gossip::net::{Router, RouterEvent, SharedEvent, transport};
+use crate::gossip::net::{Ending, Router, RouterEvent, SharedEvent, transport};
 use crate::gossip::peers::Link;
 use crate::pipeline::Arrival;
 use crate::wire::{MessageId, Verdict};
@@ -38,8 +38,11 @@ impl<R: Router> Task<R> {
                 self.linked(&peer_id, connection_id, &endpoint, now);
             }
             SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, cause, .. } => {
-                self.peers.closed(&peer_id, connection_id);
+                let anew = self.peers.closed(&peer_id, connection_id, Ending::of(cause.as_ref()), now);
                 if num_established > 0 {
+                    if anew && self.swarm.disconnect_peer_id(peer_id).is_ok() {
+                        tracing::info!(peer = %peer_id, ?cause, "a peer's first connection was lost while a later one is open: both ends begin anew");
+                    }
                     return;
                 }
                 tracing::debug!(peer = %peer_id, ?cause, "disconnected");
@@ -65,6 +68,7 @@ impl<R: Router> Task<R> {
                 tracing::debug!(address = %send_back_addr, %error, "incoming connection refused or failed");
             }
             SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "a listener failed for a moment"),
+            SwarmEvent::ListenerClosed { addresses, reason: Ok(()), .. } => tracing::debug!(?addresses, "a listener closed at the end"),
             SwarmEvent::ListenerClosed { addresses, reason, .. } => tracing::error!(?addresses, ?reason, "a listener closed"),
             SwarmEvent::NewListenAddr { address, .. } => tracing::info!(%address, "listening"),
             SwarmEvent::ExpiredListenAddr { address, .. } => tracing::info!(%address, "not listening any more"),
@@ -117,10 +121,10 @@ impl<R: Router> Task<R> {
     }
 
     /// Books a connection. A router greets a peer on its first connection alone, so with one that died without a word and is back before that was noticed, it would go on
-    /// as if nothing had happened, and the peer would never learn of a topic here: both ends begin anew.
+    /// as if nothing had happened, and the peer would never learn of a topic here: both ends begin anew, now if this connection shows it, else when the old one is gone.
     fn linked(&mut self, peer: &PeerId, id: ConnectionId, endpoint: &ConnectedPoint, now: Instant) {
         let Some(transport) = transport(endpoint.get_remote_address()) else { return };
-        let link = Link { id, transport, incoming: endpoint.is_listener(), since: now };
+        let link = Link::new(id, transport, endpoint.is_listener(), now);
         if self.peers.opened(peer, link, self.dial_timeout) && self.swarm.disconnect_peer_id(*peer).is_ok() {
             tracing::info!(%peer, "a peer connected anew while an older connection was open: it has lost that one; both are closed");
         }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::StreamExt;
+use libp2p::core::transport::ListenerId;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{PeerId, Swarm};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -38,7 +39,7 @@ const EVENTS: usize = 64;
 /// How long a listen address may take to open.
 const LISTEN_WAIT: Duration = Duration::from_secs(5);
 /// How long connections may take to close at the end.
-const FAREWELL: Duration = Duration::from_millis(250);
+pub(super) const FAREWELL: Duration = Duration::from_millis(250);
 /// Turns that the runtime's other tasks get after that.
 const YIELDS: usize = 16;
 
@@ -70,6 +71,8 @@ pub(super) struct Task<R: Router> {
     command_buffer: Vec<Command>,
     report_buffer: Vec<Report>,
     networks: Vec<NetworkOverlay>,
+    /// As many as the settings name.
+    listeners: Vec<ListenerId>,
     /// By name. Bounded by the agent's table of topics.
     sinks: HashMap<Arc<str>, Sink>,
     peers: Peers,
@@ -120,6 +123,7 @@ impl<R: Router> Task<R> {
             end: None,
             command_buffer: Vec::with_capacity(COMMANDS),
             report_buffer: Vec::with_capacity(REPORTS),
+            listeners: Vec::new(),
             sinks: HashMap::new(),
             swarm,
             commands,
@@ -141,6 +145,7 @@ impl<R: Router> Task<R> {
             let address = listen_address(text)?;
             probe(&address).map_err(|error| failed(text, error.to_string()))?;
             let id = self.swarm.listen_on(address).map_err(|error| failed(text, error.to_string()))?;
+            self.listeners.push(id);
             loop {
                 let Ok(event) = tokio::time::timeout_at(deadline, self.swarm.select_next_some()).await else {
                     return Err(failed(text, format!("not open after {LISTEN_WAIT:?}")));
@@ -170,8 +175,12 @@ impl<R: Router> Task<R> {
         tracing::info!("gossip stopped");
     }
 
-    /// Closes all connections. What the system does for TCP when a process ends, nobody does for QUIC: its peers would wait for `quic.max_idle_timeout`.
+    /// Closes all listeners and connections, those too that come up meanwhile. What the system does for TCP when a process ends, nobody does for QUIC: its peers would wait for `quic.max_idle_timeout`.
     async fn farewell(&mut self) {
+        for listener in std::mem::take(&mut self.listeners) {
+            // One that has closed before is no loss.
+            let _ = self.swarm.remove_listener(listener);
+        }
         let peers: Vec<PeerId> = self.swarm.connected_peers().copied().collect();
         for peer in peers {
             // One that has gone meanwhile needs no farewell.
@@ -180,7 +189,11 @@ impl<R: Router> Task<R> {
         let closed = async {
             while self.swarm.connected_peers().next().is_some() {
                 let event = self.swarm.select_next_some().await;
+                let newcomer = if let SwarmEvent::ConnectionEstablished { peer_id, .. } = &event { Some(*peer_id) } else { None };
                 self.on_swarm(event, Instant::now());
+                if let Some(peer) = newcomer {
+                    let _ = self.swarm.disconnect_peer_id(peer);
+                }
             }
         };
         if tokio::time::timeout(FAREWELL, closed).await.is_err() {

@@ -92,3 +92,26 @@ async fn a_deadline_beyond_the_cache_is_refused() {
     let error = start(&short, &Identity::ephemeral(), vec![network()]).await.unwrap_err().to_string();
     assert!(error.contains("deadline of 4s") && error.contains("history_length = 5"), "{error}");
 }
+
+/// Peers that dial again at once do not hold up one that stops. Of several times one is enough: a busy machine may be late, one that is held up always is.
+#[tokio::test]
+async fn who_dials_a_node_that_stops_does_not_hold_it_up() {
+    let mut took = Vec::new();
+    for listen in ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"].repeat(3) {
+        let node = Node::new(Settings { listen: vec![listen.into()], ..settings() }).await;
+        let redial = Redial { min: Duration::from_millis(1), max: Duration::from_millis(1) };
+        let hasty = || Settings { peers: vec![node.address()], redial: redial.clone(), ..settings() };
+        let peers = [Node::new(hasty()).await, Node::new(hasty()).await, Node::new(hasty()).await];
+        for peer in &peers {
+            node.until(peer, "connected", |view| view.connected).await;
+        }
+        let start = Instant::now();
+        node.gossip.stop(Duration::ZERO).await.unwrap();
+        timeout(BOUND, node.running.task).await.unwrap().unwrap();
+        took.push((listen, start.elapsed()));
+    }
+    for transport in ["/tcp/", "/udp/"] {
+        let fastest = took.iter().filter(|(listen, _)| listen.contains(transport)).map(|(_, took)| *took).min().unwrap();
+        assert!(fastest < crate::gossip::task::FAREWELL, "{took:?}");
+    }
+}

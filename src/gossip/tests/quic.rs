@@ -258,6 +258,36 @@ async fn a_peer_that_is_back_before_its_death_is_noticed_begins_anew() {
     second.expect("and I know what it has joined").await;
 }
 
+/// The same with one that this node had dialled: its new connection looks as if both had dialled at once, so the old one must be gone first.
+#[tokio::test]
+async fn a_peer_that_was_dialled_and_is_back_before_its_death_is_noticed_begins_anew() {
+    let patience = Duration::from_secs(3);
+    let patient = |mut settings: Settings| {
+        settings.quic.max_idle_timeout = patience;
+        settings
+    };
+    let key = Identity::ephemeral();
+    let mortal = Mortal::new(patient(listening(&[QUIC])), key.clone()).await;
+    let a = Node::new(patient(dialling(&[QUIC], vec![mortal.node.address()]))).await;
+    for node in [&a, &mortal.node] {
+        node.join("test/t").await;
+    }
+    a.meshed(&mortal.node, "test/t").await;
+    let handle = a.view(&mortal.node).await.unwrap().peer;
+    mortal.kill().await;
+    let killed = Instant::now();
+    let mut second = Node::with(patient(dialling(&[QUIC], vec![a.address()])), key, network()).await;
+    second.join("test/t").await;
+    connected(&second, &a, Transport::Quic).await;
+    assert!(killed.elapsed() < patience / 2, "the old connection may be gone already, and nothing is tested");
+    a.meshed(&second, "test/t").await;
+    assert!(killed.elapsed() > patience / 2, "not by the old connection's end");
+    second.publish("test/t", "it knows what I have joined").await;
+    a.publish("test/t", "and I know what it has joined").await;
+    second.expect("and I know what it has joined").await;
+    assert_eq!(a.view(&second).await.unwrap().peer, handle);
+}
+
 /// A node that stops says so to all, and does so before its task ends: what runs after that is the end of a process.
 #[tokio::test]
 async fn a_node_that_stops_takes_its_leave() {
