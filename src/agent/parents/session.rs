@@ -235,11 +235,12 @@ impl Session {
         Ok(received?)
     }
 
-    /// The link takes no more. What the parent said before it left still counts: verdicts, above all.
+    /// The link takes no more. What the parent said before it left still counts: verdicts and acks, above all. They may be on their way, so the end of the stream is waited
+    /// for; a peer that only stopped reading gets no more than [`FAREWELL`].
     async fn last_words(&mut self, incoming: &mut FrameStream, error: LinkError) -> Ended {
-        // Nothing is waited for, and a peer that only stopped reading gets no more than this.
+        let deadline = tokio::time::Instant::now() + FAREWELL;
         for _ in 0..TURN {
-            let Some(Some(Ok(frame))) = incoming.next().now_or_never() else { break };
+            let Ok(Some(Ok(frame))) = tokio::time::timeout_at(deadline, incoming.next()).await else { break };
             if let Err(ended) = self.take(frame).await {
                 return ended;
             }
