@@ -152,3 +152,7 @@ impl Slot {
         new
     }
 }
+
+#[cfg(test)]
+#[path = "slot_tests.rs"]
+mod tests;

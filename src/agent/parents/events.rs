@@ -13,7 +13,7 @@ use crate::agent::control::{Ask, ControlError, Request};
 use crate::gossip::AllowChange;
 use crate::pipeline::{LinkId, LinkPort, MarkAction, Seat, Up, VerifierTerms};
 use crate::session::{self, AgentEvent, Want};
-use crate::wire::{AllowOp, ConsumerTerms, Cursor, MarkOp, Roles};
+use crate::wire::{AllowOp, ConsumerTerms, Cursor, MarkOp, RefuseCode, Roles};
 
 /// Room in the channel from the drivers beyond the windows: for refused verdicts and cuts.
 const SLACK: usize = 1024;
@@ -37,6 +37,8 @@ impl Session {
                 AgentEvent::Window { network, window, .. } => self.tell(network, |link| Up::ConsumeWindow(link, window)).await?,
                 AgentEvent::Paused { network, paused } => self.tell(network, |link| Up::Pause(link, paused)).await?,
                 AgentEvent::Request { network, request, what } => self.request(network, request, what),
+                // A goodbye.
+                AgentEvent::Refused { fatal: true, code: RefuseCode::ShuttingDown, .. } => return Err(Ended::Left),
                 AgentEvent::Refused { fatal: true, text, .. } => return Err(Ended::Refused(text)),
                 AgentEvent::Refused { code, text, .. } => tracing::debug!(%code, text, "the parent refused something"),
             }

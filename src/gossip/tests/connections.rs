@@ -112,6 +112,6 @@ async fn who_dials_a_node_that_stops_does_not_hold_it_up() {
     }
     for transport in ["/tcp/", "/udp/"] {
         let fastest = took.iter().filter(|(listen, _)| listen.contains(transport)).map(|(_, took)| *took).min().unwrap();
-        assert!(fastest < crate::gossip::task::FAREWELL, "{took:?}");
+        assert!(fastest < task::FAREWELL, "{took:?}");
     }
 }
