@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde::Serialize;
+use serde_json::Value;
 
 /// Crates whose versions decide what is measured.
 const CRATES: [&str; 8] = ["libp2p", "libp2p-gossipsub", "libp2p-quic", "quinn", "rkyv", "tokio", "tower", "zeromq"];
@@ -50,10 +51,15 @@ impl Machine {
         }
     }
 
-    /// One line for people.
-    pub(crate) fn words(&self) -> String {
-        let Self { cpu, cores, kernel, load, pmq, build, .. } = self;
-        format!("pmq {pmq} ({build} build), {cores} cores ({cpu}), Linux {kernel}, load {load} before")
+    /// Lines for people: this, and the settings with which it was measured.
+    pub(crate) fn words(&self, settings: &Value) -> String {
+        let Self { cpu, cores, kernel, load, pmq, build, crates, .. } = self;
+        let mut text =
+            format!("pmq {pmq} ({build} build), {cores} cores ({cpu}), Linux {kernel}, load {load} before\n{}\n", crates.join(", "));
+        for (name, value) in settings.as_object().into_iter().flatten() {
+            text += &format!("{name}: {}\n", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        }
+        text
     }
 }
 

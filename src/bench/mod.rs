@@ -9,8 +9,10 @@
 //!
 //! # Invariants
 //! - What is compared is interleaved within one run; the figure is the median of the rounds' ratios, with its spread.
-//! - Latency is measured in an open loop: from the moment at which a message was due, on the machine's monotonic clock, which every process shares. A sender
-//!   that is late delays nothing but itself, and what it was late by is counted (no coordinated omission).
+//! - Latency of `line` and `agent`, and the idle round trip of `attach`, is measured in an open loop: from the moment at which a message was due, on the machine's
+//!   monotonic clock, which every process shares. A sender that is late delays nothing but itself, and what it was late by is counted (no coordinated omission).
+//!   `attach` under load is a closed loop: its round trips are those of a full window.
+//! - What was lost counts as later than everything that came.
 //! - The first part of every round is a warm-up and is not recorded.
 
 mod agent;
@@ -29,7 +31,7 @@ pub(crate) use machine::Machine;
 pub(crate) use pace::{Nanos, Pace, Pattern, now};
 pub(crate) use process::{Usage, usage};
 pub(crate) use rounds::{Common, Progress};
-pub(crate) use stats::{Latency, Percentiles, Spread};
+pub(crate) use stats::{Latency, NEVER, Percentiles, Spread};
 
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
@@ -56,11 +58,11 @@ pub struct NodeArgs {
 #[error("interrupted; all processes have ended")]
 pub struct Interrupted;
 
-/// Measures. The result goes to stdout, in words or as one JSON object; progress to stderr, if that is a terminal.
+/// Measures, and answers the result in words or as one JSON object. Progress goes to stderr, if that is a terminal.
 ///
 /// # Errors
 /// When a process cannot be started or ends early, or a file cannot be written.
-pub async fn run(command: &Command, json: bool) -> anyhow::Result<()> {
+pub async fn run(command: &Command, json: bool) -> anyhow::Result<String> {
     match command {
         Command::Line(args) => line::run(args, json).await,
         Command::Attach(args) => attach::run(args, json).await,

@@ -35,7 +35,7 @@ impl Common {
 
 /// A progress bar on stderr, if that is a terminal.
 #[derive(Debug, Clone)]
-pub(crate) struct Progress(ProgressBar);
+pub(crate) struct Progress(pub(super) ProgressBar);
 
 impl Progress {
     /// So many steps.

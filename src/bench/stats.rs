@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// Longest latency that is told apart, in nanoseconds; what took longer counts as this.
 const LONGEST: u64 = 60_000_000_000;
+/// [`LONGEST`] in microseconds: a percentile that reaches it is one of messages that never came.
+pub(crate) const NEVER: f64 = LONGEST as f64 / 1_000.0;
 
 /// Latencies of one round, three digits exact. Crosses process borders as pairs of a value in nanoseconds and its count.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,6 +26,11 @@ impl Latency {
     /// One message.
     pub(crate) fn record(&mut self, took: Duration) {
         self.0.saturating_record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// Messages that never came: later than all others, so that a percentile is one of what was sent.
+    pub(crate) fn lose(&mut self, count: u64) {
+        self.0.saturating_record_n(LONGEST, count);
     }
 
     /// Adds another round, or another process's part of this one.

@@ -88,7 +88,7 @@ fn the_machine_names_the_crates_of_the_lock_file() {
     let machine = Machine::here();
     assert!(machine.cores > 0 && machine.memory > 0 && !machine.kernel.is_empty(), "{machine:?}");
     assert!(machine.crates.contains(&"libp2p 0.57.1".to_owned()), "{:?}", machine.crates);
-    assert!(machine.words().contains(machine.build));
+    assert!(machine.words(&serde_json::json!({"rounds": 5})).contains("rounds: 5"));
 }
 
 #[test]
@@ -108,5 +108,7 @@ fn progress_counts() {
     let progress = Progress::new(2);
     progress.at("something");
     progress.step();
+    assert_eq!((progress.0.position(), progress.0.length(), progress.0.message().as_str()), (1, Some(2), "something"));
     progress.done();
+    assert!(progress.0.is_finished());
 }

@@ -1,13 +1,17 @@
 //! `pmq bench`, and the processes that it starts.
 
+use super::output::print;
 use super::{Exit, Failure, Globals, Output};
 use crate::agent::settings::Log;
 use crate::bench;
 
 pub(super) fn run(command: &bench::Command, globals: &Globals) -> Result<(), Failure> {
     logging(globals)?;
-    let done = runtime()?.block_on(bench::run(command, globals.output == Output::Json));
-    done.map_err(|error| if error.is::<bench::Interrupted>() { Failure::new(Exit::Interrupted, error.to_string()) } else { error.into() })
+    let result = runtime()?.block_on(bench::run(command, globals.output == Output::Json));
+    let failure = |error: anyhow::Error| {
+        if error.is::<bench::Interrupted>() { Failure::new(Exit::Interrupted, error.to_string()) } else { error.into() }
+    };
+    print(result.map_err(failure)?.trim_end())
 }
 
 /// Runs one process of a benchmark.

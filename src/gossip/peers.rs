@@ -24,6 +24,8 @@ pub(super) struct Entry {
     links: Vec<Link>,
     /// When all its connections were last closed so that both ends begin anew.
     cut: Option<Instant>,
+    /// It may never have been greeted on those that stand, but had been cut a moment before: to be cut when [`CUT_EVERY`] allows.
+    suspect: bool,
     pub(super) since: Instant,
     pub(super) graylisted_after: Option<Duration>,
 }
@@ -69,6 +71,7 @@ impl Entry {
     /// All its connections are about to be closed.
     fn cut(&mut self, now: Instant) {
         self.cut = Some(now);
+        self.suspect = false;
         for link in &mut self.links {
             link.closing = true;
         }
@@ -97,13 +100,17 @@ impl Peers {
     pub(super) fn connected(&mut self, id: PeerId, now: Instant) -> Option<Peer> {
         if let Some(entry) = self.by_id.get_mut(&id) {
             entry.connected = true;
+            entry.suspect = false;
             self.gone.retain(|gone| *gone != id);
             return Some(entry.peer);
         }
         let peer = Peer(self.next);
         self.next = self.next.checked_add(1)?;
         self.by_handle.insert(peer, id);
-        self.by_id.insert(id, Entry { peer, id, connected: true, links: Vec::new(), cut: None, since: now, graylisted_after: None });
+        self.by_id.insert(
+            id,
+            Entry { peer, id, connected: true, links: Vec::new(), cut: None, suspect: false, since: now, graylisted_after: None },
+        );
         Some(peer)
     }
 
@@ -121,7 +128,7 @@ impl Peers {
 
     /// A connection of a known peer opened, the first one or another. True if it shows that the peer has begun anew and the older ones are dead, and so all are to be
     /// closed, which counts as under way from here on; a dial takes up to `dialling`. At most once in [`CUT_EVERY`]: when it is false though the older ones are dead,
-    /// [`Self::closed`] is true for them later.
+    /// [`Self::closed`] is true for them later, or [`Self::overdue`] names the peer.
     pub(super) fn opened(&mut self, id: &PeerId, link: Link, dialling: Duration) -> bool {
         let Some(entry) = self.by_id.get_mut(id) else { return false };
         let anew = entry.outlived(&link, dialling) && !entry.cut_lately(link.since);
@@ -150,8 +157,21 @@ impl Peers {
         };
         if anew {
             entry.cut(now);
+        } else {
+            entry.suspect |= ending == Ending::Unclear;
         }
         anew
+    }
+
+    /// Peers whose connections are to be closed because they may never have been greeted, which could not be before. That counts as under way from here on.
+    pub(super) fn overdue(&mut self, now: Instant) -> Vec<PeerId> {
+        let overdue = self.by_id.values_mut().filter(|entry| entry.suspect && !entry.cut_lately(now));
+        overdue
+            .map(|entry| {
+                entry.cut(now);
+                entry.id
+            })
+            .collect()
     }
 
     pub(super) fn handle(&self, id: &PeerId) -> Option<Peer> {

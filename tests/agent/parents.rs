@@ -6,7 +6,9 @@ use futures::{SinkExt as _, StreamExt as _};
 use pmq::client::{ConsumeOptions, Delivery, Reason, VerifyOptions};
 use pmq::session::{ParentEnd, ParentEvent, ParentTerms, Want};
 use pmq::transports::{Link, connect};
-use pmq::wire::{Cursor, Limits, Roles, Ticket, Window};
+use pmq::wire::message::Judged;
+use pmq::wire::{Cursor, Limits, Roles, Ticket, Verdict, Window};
+use tokio::net::{UnixListener, UnixStream};
 
 use crate::rig::{Agent, Setup, message, next, pair, soon};
 
@@ -20,6 +22,10 @@ pub struct Raw {
 
 impl Raw {
     pub async fn attach(agent: &Agent, roles: Roles) -> Self {
+        Self::attach_at(&agent.url(), roles).await
+    }
+
+    async fn attach_at(url: &str, roles: Roles) -> Self {
         let window = Window { messages: 100, bytes: 1 << 20 };
         let want = Want {
             network: "weather".into(),
@@ -31,7 +37,7 @@ impl Raw {
             cursor: Cursor::default(),
             policy: None,
         };
-        let link = connect(&agent.url().parse().unwrap(), Limits::default()).await.unwrap();
+        let link = connect(&url.parse().unwrap(), Limits::default()).await.unwrap();
         let end = ParentEnd::new(vec![want], "by hand", ParentTerms::default(), Instant::now()).unwrap();
         let mut raw = Self { link, end, tickets: Vec::new() };
         let hello = raw.end.poll_frame().unwrap();
@@ -79,6 +85,35 @@ async fn what_a_dead_parent_held_goes_to_another_of_its_group() {
     for number in 0..5 {
         assert_eq!(message(&mut consumer).await, format!("good {number}"));
     }
+}
+
+/// The agent is in the middle of a write when its parent's system takes no more; the verdict comes a moment later.
+#[tokio::test]
+async fn the_last_verdict_of_a_parent_that_no_longer_reads_counts() {
+    let (_a, parent, b) = pair(Setup::new("8s"), Setup::new("8s")).await;
+    let (_client, mut consumer) = b.consumer("weather", ConsumeOptions::default()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("relay.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let agent = std::os::unix::net::UnixStream::connect(&b.setup.socket).unwrap();
+    let agents_end = agent.try_clone().unwrap();
+    agent.set_nonblocking(true).unwrap();
+    let (mut from_agent, mut to_agent) = UnixStream::from_std(agent).unwrap().into_split();
+    tokio::spawn(async move {
+        let (mut from_parent, mut to_parent) = listener.accept().await.unwrap().0.into_split();
+        tokio::join!(tokio::io::copy(&mut from_parent, &mut to_agent), tokio::io::copy(&mut from_agent, &mut to_parent))
+    });
+    let mut raw = Raw::attach_at(&format!("unix://{}", path.display()), Roles::VERIFY).await;
+    publish(&parent, 1).await;
+    raw.hold(1).await;
+    rustix::net::shutdown(&agents_end, rustix::net::Shutdown::Read).unwrap();
+    parent.publish("weather", "weather", "good 1").await.unwrap();
+    // The second is handed out as soon as it is there, which fails.
+    b.network_when("weather", "the second message", |network| network["pending"]["messages"] == 2).await;
+    let (ticket, network) = raw.tickets[0];
+    raw.end.verdicts([Judged { network, ticket, verdict: Verdict::Accept, reason: 0, text: "" }]).unwrap();
+    raw.link.outgoing.send(raw.end.poll_frame().unwrap()).await.unwrap();
+    assert_eq!(message(&mut consumer).await, "good 0");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! `pmq bench attach`, with its processes.
 
+use std::os::unix::net::UnixListener;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -55,9 +56,13 @@ fn people_get_tables() {
 
 #[test]
 fn a_parent_ends_with_its_stdin() {
-    let setup = r#"{"work":"verify","url":"unix:///nowhere/at/all.sock","window":[1,1],"size":1}"#;
-    let mut parent = pmq(&["bench-node", "attach-parent", setup]).stdin(Stdio::piped()).spawn().unwrap();
-    assert!(parent.try_wait().unwrap().is_none(), "it waits for an agent");
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("agent.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let setup = format!(r#"{{"work":"verify","url":"unix://{}","window":[1,1],"size":1}}"#, socket.display());
+    let mut parent = pmq(&["bench-node", "attach-parent", &setup]).stdin(Stdio::piped()).spawn().unwrap();
+    // It has come, and waits for a welcome.
+    let _link = listener.accept().unwrap();
     drop(parent.stdin.take());
     let deadline = Instant::now() + Duration::from_secs(10);
     let status = loop {

@@ -74,10 +74,9 @@ fn only_the_middle_one_may_be_an_agent() {
 
 /// Starts a run that takes long, and waits until its processes run.
 fn started() -> (Child, Vec<u32>) {
-    let child = pmq(&["bench", "line", "--size", "256", "--transport", "tcp", "--attach", "unix", "--from", "100", "--up-to", "150"])
-        .spawn()
-        .unwrap();
-    until("nine processes", || children(child.id()).len() == 9);
+    let rates = ["--seconds", "0.2", "--from", "100", "--up-to", "150"];
+    let child = pmq(&[&["bench", "line", "--size", "256", "--transport", "tcp", "--attach", "unix"], &rates[..]].concat()).spawn().unwrap();
+    until("three agents and their parents", || children(child.id()).len() == 6);
     let pids = children(child.id());
     (child, pids)
 }
@@ -130,6 +129,22 @@ fn a_node_that_cannot_start_says_why() {
 
 #[test]
 fn a_raw_node_ends_with_its_stdin() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/minimal.toml");
+    let key = dir.path().join("identity.key");
+    assert!(pmq(&["key", "generate", key.to_str().unwrap()]).status().unwrap().success());
+    let identity = format!("gossip.identity={}", key.display());
+    let setup = serde_json::json!({ "config": config, "set": ["gossip.listen=[\"/ip4/127.0.0.1/tcp/0\"]", identity], "verdicts": "none" });
+    let mut node = pmq(&["bench-node", "line-raw", &setup.to_string()]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(node.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line.trim(), "\"ready\"");
+    drop(node.stdin.take());
+    assert!(node.wait().unwrap().success());
+}
+
+#[test]
+fn a_raw_node_without_its_file_names_it() {
     let mut node =
         pmq(&["bench-node", "line-raw", r#"{"config":"/nowhere.toml","set":[],"verdicts":"none"}"#]).stdin(Stdio::piped()).spawn().unwrap();
     assert!(!node.wait().unwrap().success(), "there is no such file");

@@ -216,8 +216,9 @@ impl Session {
                         let Some(Some(frame)) = incoming.next().now_or_never() else { break };
                         self.take(frame?).await?;
                     }
-                    // Not for answers that are held back already.
-                    writer.pending |= self.end.queued() > queued;
+                    // Not for answers that are held back already, unless their time is up: a parent that never stops talking is not waited for.
+                    let overdue = self.answers.due().is_some_and(|due| due <= Instant::now());
+                    writer.pending |= overdue || self.end.queued() > queued;
                 }
                 () = poll_fn(|cx| alarm.poll(next_tick, cx)) => {
                     writer.pending = true;

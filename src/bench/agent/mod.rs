@@ -18,12 +18,14 @@ mod source;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::json;
+
 pub(super) use parent::{KIND, run as parent};
 
 use self::cell::{Attach, Cell, Place, Stack};
 use self::result::{Figures, Loaded, Outcome, Row};
 use self::source::Round;
-use super::rig::Work;
+use super::rig::{self, Work};
 use super::{Common, Machine, Progress, Spread, report};
 
 /// Shares of the highest throughput at which latency is measured.
@@ -94,17 +96,25 @@ impl Args {
     }
 }
 
-/// Measures, and prints the result to stdout, in words or as one JSON object.
+/// Measures, and answers the result in words or as one JSON object.
 ///
 /// # Errors
 /// When a process cannot be started or ends early, or a file cannot be written.
-pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<()> {
+pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<String> {
     let machine = Machine::here();
-    let outcome = Outcome { seconds: args.time().as_secs_f64(), rounds: args.common.rounds(), rows: measure(args).await?, machine };
+    let settings = json!({
+        "rounds": args.common.rounds(),
+        "quick": args.common.quick,
+        "seconds": args.time().as_secs_f64(),
+        "shares": SHARES,
+        "full_stack": rig::FULL.split_whitespace().collect::<Vec<_>>().join(" "),
+        "order": "turned every second round",
+    });
+    let outcome = Outcome { settings, rows: measure(args).await?, machine };
     if let Some(path) = &args.common.plot {
         report::write_svg(path, &plot::charts(&outcome))?;
     }
-    outcome.print(json)
+    Ok(if json { serde_json::to_string(&outcome)? } else { outcome.words() })
 }
 
 async fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
@@ -113,16 +123,16 @@ async fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
     let latency: Vec<Cell> = cells.iter().filter(|cell| cell.work == Work::Consume && !args.throughput_only).copied().collect();
     let progress = Progress::new((cells.len() + latency.len()) * rounds);
     let mut throughput: BTreeMap<Cell, Vec<Round>> = BTreeMap::new();
-    for _ in 0..rounds {
-        for cell in &cells {
+    for round in 0..rounds {
+        for cell in turned(&cells, round) {
             progress.at(cell.words());
             throughput.entry(*cell).or_default().push(cell.throughput(&place, time).await?);
             progress.step();
         }
     }
     let mut loaded: BTreeMap<Cell, Vec<Vec<source::Loaded>>> = BTreeMap::new();
-    for _ in 0..rounds {
-        for cell in &latency {
+    for round in 0..rounds {
+        for cell in turned(&latency, round) {
             progress.at(format!("{}, latency", cell.words()));
             let highest = Spread::of(throughput[cell].iter().map(|round| round.per_s)).median;
             loaded.entry(*cell).or_default().push(cell.loaded(&place, time, SHARES.map(|share| share * highest)).await?);
@@ -138,6 +148,12 @@ async fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
         Row::new(*cell, Figures::of(&throughput[cell]), loaded)
     };
     Ok(cells.iter().map(row).collect())
+}
+
+/// Forwards in one round, backwards in the next: what drifts with time goes one way and then the other.
+fn turned(cells: &[Cell], round: usize) -> impl Iterator<Item = &Cell> {
+    let (mut forward, mut backward) = (cells.iter(), cells.iter().rev());
+    std::iter::from_fn(move || if round.is_multiple_of(2) { forward.next() } else { backward.next() })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the rounds say together, in words and as JSON.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::cell::{Attach, Cell, Stack};
 use super::source::{self, Round};
@@ -11,10 +12,7 @@ use crate::bench::{Latency, Machine, Percentiles, Spread};
 #[derive(Debug, Serialize)]
 pub(super) struct Outcome {
     pub(super) machine: Machine,
-    /// How long each measurement took, without its warm-up.
-    pub(super) seconds: f64,
-    /// Figures are medians of so many.
-    pub(super) rounds: usize,
+    pub(super) settings: Value,
     pub(super) rows: Vec<Row>,
 }
 
@@ -126,22 +124,12 @@ impl Loaded {
 }
 
 impl Outcome {
-    #[allow(clippy::print_stdout, reason = "the result is what stdout is for")]
-    pub(super) fn print(&self, json: bool) -> anyhow::Result<()> {
-        if json {
-            println!("{}", serde_json::to_string(self)?);
-        } else {
-            println!("{}", self.words());
-        }
-        Ok(())
-    }
-
-    fn words(&self) -> String {
-        let Self { machine, seconds, rounds, rows } = self;
+    pub(super) fn words(&self) -> String {
+        let Self { machine, settings, rows } = self;
         let mut text = format!(
-            "{}\nvalidated messages through the whole agent without an overlay; median of {rounds} rounds of {seconds} s, lowest and highest beside it\n\n\
+            "{}\nvalidated messages through the whole agent without an overlay; median of the rounds, lowest and highest beside it\n\n\
              {:<32} {:>9} {:>10} {:>21}   {:>23}\n{:<32} {:>9} {:>10} {:>21}   {:>7} {:>7} {:>7} {:>6}\n",
-            machine.words(),
+            machine.words(settings),
             "",
             "",
             "",

@@ -109,9 +109,9 @@ impl Source {
     /// Makes and hands over a burst of at most `most`.
     fn burst(&mut self, most: u64) -> anyhow::Result<u64> {
         let count = usize::try_from(most).map_or(BURST, |most| most.min(BURST));
-        let begun = Instant::now();
+        let begun = thread_time();
         self.made.extend((0..count).map(|_| self.messages.make(0)));
-        self.making += begun.elapsed();
+        self.making += thread_time().saturating_sub(begun);
         for message in self.made.drain(..) {
             anyhow::ensure!(self.rig.inlet.offer(self.messages.hand_over(message)), "the driver has no room for what is in flight");
         }
@@ -156,16 +156,28 @@ impl Source {
             }
             anyhow::Ok((refused, latency))
         };
-        let ((), (refused, report)) = tokio::try_join!(send, take)?;
+        let ((), (refused, mut report)) = tokio::try_join!(send, take)?;
         // What was refused is never delivered.
         self.accepted += all - refused;
         let told = parent.until(self.accepted).await?;
-        Ok(Loaded { rate, report, delivery: told.latency, lost: refused + told.lost.saturating_sub(before.lost) })
+        // What was lost is later than all that came.
+        let missed = told.lost.saturating_sub(before.lost);
+        let mut delivery = told.latency;
+        report.lose(refused);
+        delivery.lose(refused + missed);
+        Ok(Loaded { rate, report, delivery, lost: refused + missed })
     }
 
     pub(super) async fn end(self) -> anyhow::Result<()> {
         self.rig.end().await
     }
+}
+
+/// CPU time of this thread: the source's share of what the process has used, whoever else had the core meanwhile.
+fn thread_time() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    // The clock starts at zero, and its nanoseconds are below one second.
+    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs() as u32)
 }
 
 /// The number of a report's message, which is its id.

@@ -47,7 +47,7 @@ async fn a_message_counts_when_it_was_accepted_and_consumed() {
     let [consume, verify] = &rows[..] else { panic!("two rows") };
     assert_eq!((consume.work, consume.loaded_us.len()), (Work::Consume, 3));
     assert_eq!((verify.work, verify.loaded_us.len()), (Work::Verify, 0));
-    let outcome = Outcome { machine: Machine::here(), seconds: 0.05, rounds: 1, rows };
+    let outcome = Outcome { machine: Machine::here(), settings: serde_json::json!({}), rows };
     let json = serde_json::to_value(&outcome).unwrap();
     assert_eq!(json["rows"][0]["attach"], "memory");
     assert!(json["rows"][0]["cpu_us"]["parent"].is_null());

@@ -10,7 +10,7 @@ use crate::pipeline::{End, Tickets};
 use crate::wire::{Outstanding, Ticket, Window};
 
 /// Offers a second when idle: enough for a histogram, and every core has gone to sleep in between.
-const IDLE: f64 = 200.0;
+pub(super) const IDLE: f64 = 200.0;
 
 /// One measurement that runs. Its owner hands out what [`Load::offer`] allows, and says what came back.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Load {
     cell: Cell,
     window: Window,
     taken: Outstanding,
-    /// When each message was handed out. Bounded by the window.
+    /// When each message was handed out, or due. Bounded by the window.
     tickets: Tickets<Nanos>,
     /// When the next one is due; 0 = as soon as there is credit.
     due: Nanos,
@@ -76,13 +76,16 @@ impl Load {
         if at < self.due || !self.taken.take(self.window, self.cell.size) {
             return None;
         }
+        let mut sent = at;
         if self.cell.drive == Drive::Idle {
+            // From when it was due, however late this end is by itself.
+            sent = if self.due > 0 { self.due } else { at };
             // Somewhere within half an interval around the next beat, so that no other timer keeps step with it.
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few milliseconds in nanoseconds")]
             let pause = (1e9 / IDLE * rand::random_range(0.5..1.5)) as Nanos;
-            self.due = at + pause;
+            self.due = sent + pause;
         }
-        self.tickets.insert(at).ok()
+        self.tickets.insert(sent).ok()
     }
 
     /// When the next message is due, if not at once.

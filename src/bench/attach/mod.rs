@@ -9,7 +9,8 @@
 //! # Invariants
 //! - The loop is closed: the parent's credit is what is in flight, and the next message is offered when a verdict gives credit back. So the latency under load
 //!   is that of a full window; the round trip of a single verdict is that of the rows with one in flight (warm), and of 200 offers a second at irregular
-//!   times (idle: the cores have gone to sleep in between).
+//!   times (idle: the cores have gone to sleep in between). The latter count from when the offer was due.
+//! - Over memory there is one process: its CPU time is the agent's and the parent's together.
 //! - Every measurement has an agent's end, a socket and a parent's process of its own; a round measures all of them, one at a time, in an order that turns
 //!   from round to round.
 
@@ -21,12 +22,12 @@ mod raw;
 mod result;
 mod sessions;
 
-use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use serde_json::json;
 
 use self::cell::{Cell, Contender, Drive, Transport};
 use self::result::{Report, Rounds};
@@ -35,6 +36,8 @@ use super::{Common, Machine, Progress};
 
 /// Bytes of a message.
 const SIZES: [usize; 6] = [64, 256, 1_024, 4_096, 65_536, 1_048_576];
+/// How much longer than planned a measurement may take, with the start and the end of its processes.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Messages on their way.
 const IN_FLIGHT: [u32; 3] = [1, 64, 1_024];
 
@@ -90,11 +93,11 @@ impl Args {
     }
 }
 
-/// Measures, and prints the result to stdout, in words or as one JSON object.
+/// Measures, and answers the result in words or as one JSON object.
 ///
 /// # Errors
 /// When a process cannot be started or ends early, or a file cannot be written.
-pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<()> {
+pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<String> {
     let machine = Machine::here();
     let cells = args.cells();
     let rounds = args.common.rounds();
@@ -114,13 +117,22 @@ pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<()> {
         }
     }
     progress.done();
-    let report = Report::new(machine, &all);
+    let settings = json!({
+        "rounds": rounds,
+        "quick": args.common.quick,
+        "warm_up_ms": cells.first().map(|cell| cell.warm.as_millis() as u64),
+        "measured_ms": cells.iter().find(|cell| cell.drive == Drive::Closed).map(|cell| cell.measured.as_millis() as u64),
+        "idle_measured_ms": cells.iter().find(|cell| cell.drive == Drive::Idle).map(|cell| cell.measured.as_millis() as u64),
+        "idle_rate": load::IDLE,
+        "window_bytes": cell::WINDOW_BYTES,
+        "agent": "sessions in a current-thread runtime, no stages; the bench in the driver's place",
+        "order": "turned every round",
+    });
+    let report = Report::new(machine, settings, &all);
     if let Some(path) = &args.common.plot {
         write_svg(path, report.charts())?;
     }
-    let text = if json { serde_json::to_string(&report)? } else { report.words() };
-    let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()).context("cannot write the result to stdout")
+    Ok(if json { serde_json::to_string(&report)? } else { report.words() })
 }
 
 /// Where the sockets lie: this user's alone. It goes with the run.
@@ -144,11 +156,15 @@ impl Drop for Directory {
 }
 
 async fn measure(cell: Cell, dir: &Path, number: usize) -> anyhow::Result<cell::Figures> {
-    match cell.contender {
-        Contender::Attach(transport) => sessions::measure(transport, cell, dir, number).await,
-        Contender::Link(transport) => links::measure(transport, cell, dir, number).await,
-        Contender::Raw => raw::measure(cell, dir, number).await,
-    }
+    let measured = async {
+        match cell.contender {
+            Contender::Attach(transport) => sessions::measure(transport, cell, dir, number).await,
+            Contender::Link(transport) => links::measure(transport, cell, dir, number).await,
+            Contender::Raw => raw::measure(cell, dir, number).await,
+        }
+    };
+    let patience = cell.warm + cell.measured + PATIENCE;
+    tokio::time::timeout(patience, measured).await.with_context(|| format!("not done after {patience:?}: a verdict may be missing"))?
 }
 
 /// Is the parent's process.

@@ -1,6 +1,7 @@
 //! What the rounds gave, for programs, people and eyes.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::cell::{Cell, Contender, Drive, Figures, Transport};
 use crate::bench::report::{Axis, Chart, Scale, Series, Table, count, figure, size, spread};
@@ -10,6 +11,7 @@ use crate::bench::{Latency, Machine, Percentiles, Spread};
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     machine: Machine,
+    settings: Value,
     /// Sessions and clients.
     rows: Vec<Row>,
     /// Frames alone.
@@ -43,7 +45,9 @@ struct Measured {
     window_bytes: u64,
     /// From an offer to its verdict, the next one following at once.
     rtt_us: Percentiles,
-    /// The same where every core sleeps in between.
+    /// Verdicts behind `rtt_us`.
+    count: u64,
+    /// From when an offer was due to its verdict, where every core sleeps in between.
     #[serde(skip_serializing_if = "Option::is_none")]
     idle_rtt_us: Option<Percentiles>,
     verdicts_per_s: f64,
@@ -85,7 +89,9 @@ impl Rounds {
     }
 
     fn percentiles(&self) -> Percentiles {
-        Percentiles::median(&self.figures.iter().map(|round| round.latency.percentiles()).collect::<Vec<_>>())
+        let rounds: Vec<_> = self.figures.iter().map(|round| round.latency.percentiles()).collect();
+        // One round alone may not have a thousand.
+        Percentiles { p999: self.latency().at(0.999), ..Percentiles::median(&rounds) }
     }
 
     fn latency(&self) -> Latency {
@@ -112,6 +118,7 @@ fn measured(closed: &Rounds, all: &[Rounds]) -> Measured {
         in_flight,
         window_bytes: closed.cell.window().bytes,
         rtt_us: closed.percentiles(),
+        count: closed.latency().count(),
         idle_rtt_us: idle.filter(|_| in_flight == 1).map(Rounds::percentiles),
         verdicts_per_s: spread.median,
         spread,
@@ -131,8 +138,8 @@ fn ratio(size: usize, in_flight: u32, all: &[Rounds]) -> Option<Ratio> {
 
 impl Report {
     /// Of all rounds, in the order of the first one.
-    pub(super) fn new(machine: Machine, all: &[Rounds]) -> Self {
-        let mut report = Self { machine, rows: Vec::new(), links: Vec::new(), link_ratios: Vec::new(), charts: charts(all) };
+    pub(super) fn new(machine: Machine, settings: Value, all: &[Rounds]) -> Self {
+        let mut report = Self { machine, settings, rows: Vec::new(), links: Vec::new(), link_ratios: Vec::new(), charts: charts(all) };
         for rounds in all.iter().filter(|rounds| rounds.cell.drive == Drive::Closed) {
             let Cell { contender, size, in_flight, .. } = rounds.cell;
             let measured = measured(rounds, all);
@@ -154,9 +161,8 @@ impl Report {
 
     /// For people.
     pub(super) fn words(&self) -> String {
-        let Self { machine, rows, links, link_ratios, .. } = self;
-        let mut text = machine.words();
-        text.push('\n');
+        let Self { machine, settings, rows, links, link_ratios, .. } = self;
+        let mut text = machine.words(settings);
         if !rows.is_empty() {
             text.push_str("\nSessions of an agent, a parent on the client (credit for what is in flight, at most 64 MiB)\n");
             text.push_str(&table("attach", rows.iter().map(|row| (row.attach, &row.measured))).to_string());

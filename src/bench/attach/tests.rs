@@ -79,14 +79,14 @@ fn report() -> Report {
         rounds(Contender::Link(Transport::Zeromq), 64, Drive::Closed, &[90.0, 100.0, 300.0]),
         rounds(Contender::Raw, 64, Drive::Closed, &[200.0, 200.0, 200.0]),
     ];
-    Report::new(Machine::here(), &all)
+    Report::new(Machine::here(), serde_json::json!({}), &all)
 }
 
 #[test]
 fn the_result_has_the_keys_that_programs_read() {
     let report = serde_json::to_value(report()).unwrap();
-    assert_eq!(keys(&report), ["link_ratios", "links", "machine", "rows"]);
-    let row = &report["rows"][0];
+    assert_eq!(keys(&report), ["link_ratios", "links", "machine", "rows", "settings"]);
+    let row = &report["rows", "settings"][0];
     let all = ["attach", "cpu_us", "idle_rtt_us", "in_flight", "rtt_us", "size", "spread", "verdicts_per_s", "window_bytes"];
     assert_eq!(keys(row), all);
     assert_eq!((&row["attach"], &row["size"], &row["in_flight"]), (&json!("unix"), &json!(100), &json!(1)));

@@ -33,6 +33,9 @@ pub struct Args {
     /// No rate above this one is tried
     #[arg(long, value_name = "RATE", default_value_t = 1_000_000.0, value_parser = rate)]
     pub(crate) up_to: f64,
+    /// Measures latency at this many messages a second as well, the same for all
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub(crate) at: Option<f64>,
     /// Messages that a parent may have in its hands
     #[arg(long, value_name = "MESSAGES", default_value_t = 1_024)]
     pub(crate) window: u32,

@@ -1,7 +1,8 @@
 //! The result as pictures: throughput against size, and latency by percentile.
 
 use super::measure::{Figures, Group, Rounds, SHARES};
-use crate::bench::report::{Axis, Chart, Scale, Series, size};
+use crate::bench::Spread;
+use crate::bench::report::{Axis, Chart, Scale, Series, count, size};
 
 /// Which of [`SHARES`] is drawn.
 const DRAWN: usize = 1;
@@ -40,7 +41,13 @@ fn latency(group: &Group, when: &str, of: fn(&Figures) -> &Rounds) -> Chart {
         title: format!("two hops over {}, {}, {when}", group.overlay, size(group.size as u64)),
         x: Axis { label: "share of the messages".to_owned(), scale: Scale::Nines },
         y: Axis { label: "us".to_owned(), scale: Scale::Log },
-        series: contenders(group).map(|(name, figures)| Series { name, points: of(figures).all.curve() }).collect(),
+        series: contenders(group)
+            .map(|(name, figures)| {
+                let rounds = of(figures);
+                let rate = Spread::of(rounds.rates.iter().copied()).median;
+                Series { name: format!("{name}, {}/s", count(rate)), points: rounds.all.curve() }
+            })
+            .collect(),
     }
 }
 

@@ -12,8 +12,7 @@ use crate::bench::{Latency, Pattern, Percentiles, Progress, Spread};
 pub(crate) const SHARES: [f64; 3] = [0.25, 0.5, 0.8];
 /// Messages a second that leave every process asleep in between.
 pub(crate) const IDLE_RATE: f64 = 200.0;
-/// Messages a second at which CPU time is measured, the same for all; and bytes a second, where messages are large. A contender that does not bear as much has lost
-/// anyway.
+/// Messages a second at which CPU time is measured, the same for all; and bytes a second, where messages are large.
 const CPU_RATE: f64 = 10_000.0;
 const CPU_BYTES: f64 = 40e6;
 /// Exactness of a ramp.
@@ -28,10 +27,14 @@ pub(crate) struct Figures {
     pub(crate) cpu: Vec<f64>,
     /// The same of B's parent.
     pub(crate) cpu_parent: Vec<f64>,
+    /// Messages that were lost meanwhile.
+    pub(crate) cpu_lost: u64,
     /// Latency when idle.
     pub(crate) idle: Rounds,
     /// Latency at each of [`SHARES`].
     pub(crate) loaded: [Rounds; SHARES.len()],
+    /// Latency at the rate that is the same for all, if one is asked for.
+    pub(crate) fixed: Rounds,
     /// Messages sent and lost in all steps but those of ramps.
     pub(crate) sent: u64,
     /// See `sent`.
@@ -48,7 +51,7 @@ impl Figures {
 /// Latencies of every round.
 #[derive(Debug, Default)]
 pub(crate) struct Rounds {
-    /// From due to arrival.
+    /// From due to arrival, or never.
     pub(crate) rounds: Vec<Percentiles>,
     /// From due to the moment at which C's parent was asked.
     pub(crate) asked: Vec<Percentiles>,
@@ -56,7 +59,7 @@ pub(crate) struct Rounds {
     pub(crate) all: Latency,
     /// Messages a second of every round.
     pub(crate) rates: Vec<f64>,
-    /// Messages that did not arrive, and are in no percentile.
+    /// Messages that did not arrive; in percentiles they are later than all others.
     pub(crate) lost: u64,
     /// Rounds whose last message was later than the line may be.
     pub(crate) behind: u32,
@@ -67,16 +70,18 @@ impl Rounds {
         self.rates.push(rate);
         self.lost += outcome.lost();
         self.behind += u32::from(outcome.behind);
-        self.rounds.push(outcome.got.latency.percentiles());
+        let mut latency = outcome.got.latency.clone();
+        latency.lose(outcome.lost());
+        self.rounds.push(latency.percentiles());
+        self.all.add(&latency);
         if outcome.got.asked.count() > 0 {
             self.asked.push(outcome.got.asked.percentiles());
         }
-        self.all.add(&outcome.got.latency);
     }
 
-    /// The medians of the rounds.
+    /// The medians of the rounds; the last of a thousand is that of all rounds together, since one alone may not have so many.
     pub(crate) fn median(&self) -> Percentiles {
-        Percentiles::median(&self.rounds)
+        Percentiles { p999: self.all.at(0.999), ..Percentiles::median(&self.rounds) }
     }
 }
 
@@ -123,9 +128,10 @@ impl Contender<'_> {
 
     /// At a rate that is the same for all.
     async fn cpu(&mut self, args: &Args, size: usize) -> anyhow::Result<()> {
-        let outcome = self.step(cpu_rate(size).min(args.up_to), args.step(), Pattern::Coarse).await?;
-        self.figures.cpu.push(per_message(outcome.node, outcome.count));
-        self.figures.cpu_parent.push(per_message(outcome.parent, outcome.count));
+        let outcome = self.step(cpu_rate(size).min(args.up_to), args.step(), Pattern::Even).await?;
+        self.figures.cpu.push(per_message(outcome.node, outcome.got.count));
+        self.figures.cpu_parent.push(per_message(outcome.parent, outcome.got.count));
+        self.figures.cpu_lost += outcome.lost();
         Ok(())
     }
 }
@@ -139,9 +145,14 @@ pub(crate) fn cpu_rate(size: usize) -> f64 {
 /// A line that does not bear this does not stand.
 const LOWEST: f64 = 10.0;
 
+/// Steps under load at which latency is measured.
+fn loads(args: &Args) -> usize {
+    SHARES.len() + usize::from(args.at.is_some())
+}
+
 /// Steps of one group, for progress.
 pub(crate) fn steps(args: &Args) -> usize {
-    (args.attach().len() + 1) * args.common.rounds() * (3 + SHARES.len())
+    (args.attach().len() + 1) * args.common.rounds() * (3 + loads(args))
 }
 
 /// Roughly how long one group takes.
@@ -150,7 +161,7 @@ pub(crate) fn estimate(args: &Args) -> Duration {
     let step = args.step().mul_f64(1.2) + Duration::from_millis(200);
     let (rounds, again) = (args.common.rounds() as u32, if args.common.quick { 8 } else { 14 });
     let ramps = step * (again + (rounds - 1) * 7);
-    let rest = (step + idle(args) + step * SHARES.len() as u32) * rounds;
+    let rest = (step + idle(args) + step * loads(args) as u32) * rounds;
     (ramps + rest + START * rounds) * (args.attach().len() as u32 + 1)
 }
 
@@ -189,17 +200,23 @@ pub(crate) async fn group(args: &Args, overlay: Overlay, size: usize, progress: 
             let outcome = contender.step(IDLE_RATE.min(args.up_to), idle(args), Pattern::Jittered).await?;
             contender.figures.idle.add(IDLE_RATE, &outcome);
             progress.step();
-            at("highest rate of", &name);
-            contender.ramp(args).await?;
-            progress.step();
             at("CPU time of", &name);
             contender.cpu(args, size).await?;
+            progress.step();
+            at("highest rate of", &name);
+            contender.ramp(args).await?;
             progress.step();
             for (index, share) in SHARES.into_iter().enumerate() {
                 at("latency under load of", &name);
                 let rate = contender.figures.highest() * share;
                 let outcome = contender.step(rate, args.step(), Pattern::Even).await?;
                 contender.figures.loaded[index].add(rate, &outcome);
+                progress.step();
+            }
+            if let Some(rate) = args.at {
+                at("latency at a fixed rate of", &name);
+                let outcome = contender.step(rate, args.step(), Pattern::Even).await?;
+                contender.figures.fixed.add(rate, &outcome);
                 progress.step();
             }
             contender.chain.end().await;

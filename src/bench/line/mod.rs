@@ -11,7 +11,10 @@
 //!
 //! # Invariants
 //! - A rate holds if every message was published and arrived, the last of them not later behind its due time than 5 % of the step and 50 ms, at A and at C:
-//!   what queues can hold is not taken for throughput.
+//!   queues may hold that much, and no more. Of two tries one is enough.
+//! - In ramps the sender sleeps for a quarter of a millisecond at least: its wake-ups are not what is measured. Where latency or CPU time counts, each message is sent when
+//!   it is due.
+//! - CPU time of B is that of the messages that arrived, measured before any load, at a rate that is the same for all.
 //! - Latency of agents ends when the message is delivered to C's parent, so it contains two verdicts; the moment at which C's parent is first shown it stands beside.
 
 mod args;
@@ -41,18 +44,18 @@ use charts::charts;
 use measure::{Group, estimate, group, steps};
 use result::Report;
 
-/// Measures, and prints the result to stdout, in words or as one JSON object.
+/// Measures, and answers the result in words or as one JSON object.
 ///
 /// # Errors
 /// When a process cannot be started or ends early, a file cannot be written, or the run was interrupted.
-pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<()> {
+pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<String> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).context("signals cannot be handled")?;
     tokio::select! {
         // Its processes end with what is dropped here.
         measured = measure(args) => {
             let (report, groups) = measured?;
-            print(&report, json)?;
-            args.common.plot.as_deref().map_or(Ok(()), |path| write_svg(path, &charts(&groups)))
+            args.common.plot.as_deref().map_or(Ok(()), |path| write_svg(path, &charts(&groups)))?;
+            Ok(if json { serde_json::to_string(&report)? } else { words::words(&report) })
         }
         _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),
         _ = terminate.recv() => Err(Interrupted.into()),
@@ -80,11 +83,6 @@ async fn measure(args: &Args) -> anyhow::Result<(Report, Vec<Group>)> {
     }
     progress.done();
     Ok((Report::new(machine, args, &measured), measured))
-}
-
-fn print(report: &Report, json: bool) -> anyhow::Result<()> {
-    let text = if json { serde_json::to_string(report)? + "\n" } else { words::words(report) };
-    std::io::stdout().lock().write_all(text.as_bytes()).context("cannot write the result to stdout")
 }
 
 fn note(text: &str) {

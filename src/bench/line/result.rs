@@ -31,6 +31,7 @@ pub(crate) struct Row {
     pub(crate) cpu_us: Cpu,
     pub(crate) idle_us: Idle,
     pub(crate) loaded_us: Vec<Loaded>,
+    pub(crate) fixed_us: Option<Fixed>,
     pub(crate) loss: Loss,
 }
 
@@ -59,33 +60,55 @@ pub(crate) struct Cpu {
     pub(crate) parent: f64,
     pub(crate) ratio: f64,
     pub(crate) spread: Bounds,
+    /// Messages that did not arrive, and are in no figure.
+    pub(crate) raw_lost: u64,
+    pub(crate) agent_lost: u64,
 }
 
 /// Two hops of a message alone. The ratio is of the p50s.
 #[derive(Debug, Serialize)]
 pub(crate) struct Idle {
-    pub(crate) raw: Percentiles,
-    pub(crate) agent: Percentiles,
     pub(crate) ratio: f64,
     pub(crate) spread: Bounds,
-    /// Until C's parent was asked for the verdict, which is before it is delivered.
-    pub(crate) agent_first_sight: Option<Percentiles>,
+    #[serde(flatten)]
+    pub(crate) both: Both,
 }
 
 /// Two hops at a share of the contender's own highest rate.
 #[derive(Debug, Serialize)]
 pub(crate) struct Loaded {
     pub(crate) share: f64,
-    pub(crate) raw: Percentiles,
-    pub(crate) agent: Percentiles,
     /// Messages a second, the median of the rounds.
     pub(crate) raw_rate: f64,
     pub(crate) agent_rate: f64,
-    /// Messages that did not arrive and are in no percentile, and rounds in which the line fell behind.
+    #[serde(flatten)]
+    pub(crate) both: Both,
+}
+
+/// Two hops at a rate that is the same for all. The ratio is of the p99s.
+#[derive(Debug, Serialize)]
+pub(crate) struct Fixed {
+    pub(crate) rate: f64,
+    pub(crate) ratio: f64,
+    pub(crate) spread: Bounds,
+    #[serde(flatten)]
+    pub(crate) both: Both,
+}
+
+/// Latency of the two, in microseconds; a minute stands for never.
+#[derive(Debug, Serialize)]
+pub(crate) struct Both {
+    pub(crate) raw: Percentiles,
+    pub(crate) agent: Percentiles,
+    /// Messages of all rounds.
+    pub(crate) raw_count: u64,
+    pub(crate) agent_count: u64,
+    /// Messages that did not arrive, and rounds in which the line fell behind.
     pub(crate) raw_lost: u64,
     pub(crate) raw_behind: u32,
     pub(crate) agent_lost: u64,
     pub(crate) agent_behind: u32,
+    /// Until C's parent was asked for the verdict, which is before it is delivered.
     pub(crate) agent_first_sight: Option<Percentiles>,
 }
 
@@ -107,6 +130,15 @@ impl Report {
             "seconds": args.step().as_secs_f64(),
             "idle_rate": IDLE_RATE,
             "cpu_rate": groups.iter().map(|group| (group.size.to_string(), cpu_rate(group.size))).collect::<BTreeMap<_, _>>(),
+            "cpu": "messages sent one by one, before any load",
+            "warm_up": "a fifth of a step",
+            "holds": "nothing lost, the last message late by no more than 5 % of a step and 50 ms, in one of two tries",
+            "order": "turned every second round",
+            "transports": args.transports(),
+            "attach": args.attach(),
+            "from": args.from,
+            "up_to": args.up_to,
+            "at": args.at,
             "raw_verdicts": args.verdicts(),
             "parent_window": args.window,
             "header": HEADER,
@@ -126,18 +158,11 @@ impl Row {
         let cpu = Spread::of_ratios(&agent.cpu, &raw.cpu);
         let p50 = |rounds: &Rounds| rounds.rounds.iter().map(|round| round.p50).collect::<Vec<_>>();
         let idle = Spread::of_ratios(&p50(&agent.idle), &p50(&raw.idle));
-        let first_sight = |rounds: &Rounds| (!rounds.asked.is_empty()).then(|| Percentiles::median(&rounds.asked));
         let loaded = SHARES.into_iter().zip(raw.loaded.iter().zip(&agent.loaded)).map(|(share, (raw, agent))| Loaded {
             share,
-            raw: raw.median(),
-            agent: agent.median(),
             raw_rate: median(&raw.rates),
             agent_rate: median(&agent.rates),
-            raw_lost: raw.lost,
-            raw_behind: raw.behind,
-            agent_lost: agent.lost,
-            agent_behind: agent.behind,
-            agent_first_sight: first_sight(agent),
+            both: Both::new(raw, agent),
         });
         Self {
             transport: group.overlay,
@@ -155,18 +180,49 @@ impl Row {
                 parent: median(&agent.cpu_parent),
                 ratio: cpu.median,
                 spread: cpu.into(),
+                raw_lost: raw.cpu_lost,
+                agent_lost: agent.cpu_lost,
             },
-            idle_us: Idle {
-                raw: raw.idle.median(),
-                agent: agent.idle.median(),
-                ratio: idle.median,
-                spread: idle.into(),
-                agent_first_sight: first_sight(&agent.idle),
-            },
+            idle_us: Idle { ratio: idle.median, spread: idle.into(), both: Both::new(&raw.idle, &agent.idle) },
             loaded_us: loaded.collect(),
+            fixed_us: Fixed::new(&raw.fixed, &agent.fixed),
             loss: Loss { raw: raw.lost, raw_sent: raw.sent, agent: agent.lost, agent_sent: agent.sent },
         }
     }
+}
+
+impl Fixed {
+    fn new(raw: &Rounds, agent: &Rounds) -> Option<Self> {
+        let rate = *raw.rates.first()?;
+        let p99 = |rounds: &Rounds| rounds.rounds.iter().map(|round| round.p99).collect::<Vec<_>>();
+        let ratio = Spread::of_ratios(&p99(agent), &p99(raw));
+        Some(Self { rate, ratio: ratio.median, spread: ratio.into(), both: Both::new(raw, agent) })
+    }
+}
+
+impl Both {
+    fn new(raw: &Rounds, agent: &Rounds) -> Self {
+        Self {
+            raw: raw.median(),
+            agent: agent.median(),
+            raw_count: raw.all.count(),
+            agent_count: agent.all.count(),
+            raw_lost: raw.lost,
+            raw_behind: raw.behind,
+            agent_lost: agent.lost,
+            agent_behind: agent.behind,
+            agent_first_sight: first_sight(agent),
+        }
+    }
+
+    /// Whether there is more to tell than percentiles do.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.raw_lost + self.agent_lost > 0 || self.raw_behind + self.agent_behind > 0
+    }
+}
+
+fn first_sight(rounds: &Rounds) -> Option<Percentiles> {
+    (!rounds.asked.is_empty()).then(|| Percentiles::median(&rounds.asked))
 }
 
 impl From<Spread> for Bounds {

@@ -98,7 +98,8 @@ fn what_is_asked_for_is_measured() {
     let few = args(&["--quick", "--size", "300,20", "--transport", "quic", "--attach", "zeromq", "--seconds", "2"]);
     assert_eq!(of(&few), (vec![300, 20], 1, 1, 2.0));
     assert_eq!(steps(&few), 2 * (3 + SHARES.len()));
-    for wrong in [["--size", "19"], ["--seconds", "0"], ["--from", "x"], ["--transport", "udp"]] {
+    assert_eq!(steps(&args(&["--quick", "--attach", "unix", "--at", "20000"])), 2 * (4 + SHARES.len()));
+    for wrong in [["--at", "0"], ["--size", "19"], ["--seconds", "0"], ["--from", "x"], ["--transport", "udp"]] {
         assert!(Cli::try_parse_from([&["line"][..], &wrong].concat()).is_err(), "{wrong:?}");
     }
 }
@@ -115,6 +116,7 @@ fn figures(of: f64, agent: bool) -> Figures {
         figures.cpu.push(10.0 * of);
         figures.cpu_parent.push(3.0);
         figures.idle.add(200.0, &outcome);
+        figures.fixed.add(20_000.0, &outcome);
         figures.loaded.iter_mut().zip(SHARES).for_each(|(rounds, share)| rounds.add(1_000.0 * share / of, &outcome));
     }
     figures
@@ -171,16 +173,20 @@ fn the_object_has_its_fixed_shape() {
     near("/idle_us/ratio", 2.0);
     near("/idle_us/agent/p50", 1_000.0);
     near("/loaded_us/1/agent_rate", 250.0);
+    near("/fixed_us/rate", 20_000.0);
+    near("/fixed_us/ratio", 2.0);
+    near("/fixed_us/agent/p99", 1_980.0);
     near("/loaded_us/1/agent_first_sight/p50", 1_000.0);
 }
 
 #[test]
 fn people_get_tables() {
     let text = words(&Report::new(Machine::here(), &args(&[]), &groups()));
-    for part in ["cores", "CPU us", "first sight", "4 KiB", "0.500 (0.500-0.500)", "80 %", "raw 1 of 10, agents 1 of 10"] {
+    for part in ["cores", "CPU us", "first sight", "4 KiB", "0.500 (0.500-0.500)", "80 %", "20,000", "fixed", "raw 1 of 10, agents 1 of 10"]
+    {
         assert!(text.contains(part), "{part} in\n{text}");
     }
-    assert_eq!(text.lines().filter(|line| line.contains("quic")).count(), 2 + 2 * 4 + 2, "{text}");
+    assert_eq!(text.lines().filter(|line| line.trim_start().starts_with("quic")).count(), 2 + 2 * 5, "{text}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use bytes::Bytes;
 use futures::StreamExt;
+use serde_json::{Value, json};
 
 use super::process::{Agent, Counts, Files, NETWORK, Neighbour, topic};
 use crate::bench::{Pace, now};
@@ -15,6 +16,9 @@ use crate::wire::Window;
 
 /// What the parent gives credit for: little, so that what waits, waits in the queue.
 const WINDOW: Window = Window { messages: 64, bytes: 1 << 20 };
+/// The longest a ring may take to fill; and how much more than planned it may, by share and by time.
+const LONGEST: Duration = Duration::from_secs(600);
+const PATIENCE: (u32, Duration) = (4, Duration::from_secs(60));
 /// Between two looks at the agent.
 const LOOK: Duration = Duration::from_millis(100);
 /// The estimate's items that this load fills; [`Estimate`] has their names.
@@ -26,7 +30,7 @@ const SCORES: &str = "score records";
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Load {
     rate: f64,
-    size: usize,
+    pub(super) size: usize,
     heartbeat: Duration,
     deadline: Duration,
     remembered: Duration,
@@ -58,6 +62,31 @@ impl Load {
     pub(super) fn small(rate: f64, size: usize) -> Self {
         let [heartbeat, deadline, remembered] = [200, 1_000, 2_000].map(Duration::from_millis);
         Self { rate, size, heartbeat, deadline, remembered, queue: 1 << 20, ring: 2 << 20 }
+    }
+
+    /// The result's settings.
+    pub(super) fn settings(&self) -> Value {
+        let Self { rate, size, heartbeat, deadline, remembered, queue, ring } = self;
+        let ms = |time: &Duration| time.as_millis() as u64;
+        json!({ "rate": rate, "size": size, "heartbeat_ms": ms(heartbeat), "deadline_ms": ms(deadline),
+            "duplicate_cache_time_ms": ms(remembered), "queue_bytes": queue, "ring_bytes": ring, "window": WINDOW.messages })
+    }
+
+    /// How long it takes to fill the ring.
+    #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
+    fn fills(&self) -> Duration {
+        Duration::from_secs_f64(self.ring_full() as f64 / self.rate)
+    }
+
+    /// # Errors
+    /// When this would take all day.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        let (fills, Self { rate, size, .. }) = (self.fills(), self);
+        anyhow::ensure!(
+            fills <= LONGEST,
+            "{rate} messages of {size} B a second take {fills:.0?} to fill a consumer's ring: raise --rate or --size"
+        );
+        Ok(())
     }
 
     fn files(&self) -> Files {
@@ -109,7 +138,12 @@ impl Load {
         let begun = Instant::now();
         let first = agent.counts().await?.came_in;
         let full = async {
+            let patience = self.fills() * PATIENCE.0 + self.remembered + PATIENCE.1;
             while agent.counts().await?.accepted < self.ring_full() || begun.elapsed() < self.remembered {
+                anyhow::ensure!(
+                    begun.elapsed() < patience,
+                    "the consumer's ring was not full after {patience:.0?}: too few messages come through"
+                );
                 tokio::time::sleep(LOOK).await;
             }
             anyhow::Ok(())

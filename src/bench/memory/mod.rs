@@ -15,6 +15,8 @@ mod result;
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use self::load::Load;
 use self::process::{Agent, Neighbour};
 use self::result::{Outcome, Row};
@@ -37,41 +39,54 @@ pub struct Args {
 }
 
 impl Args {
-    fn load(&self, size: usize) -> Load {
+    fn load(&self, size: usize) -> anyhow::Result<Load> {
         let rate = |default| self.rate.unwrap_or(default).clamp(10.0, 100_000.0);
-        if self.common.quick { Load::small(rate(1_000.0), size) } else { Load::large(rate(4_000.0), size) }
+        let load = if self.common.quick { Load::small(rate(1_000.0), size) } else { Load::large(rate(4_000.0), size) };
+        load.check().map(|()| load)
+    }
+
+    fn idle(&self) -> Duration {
+        if self.common.quick { Duration::from_secs(1) } else { Duration::from_secs(5) }
     }
 }
 
-/// Measures, and prints the result to stdout, in words or as one JSON object.
+/// Measures, and answers the result in words or as one JSON object.
 ///
 /// # Errors
 /// When a process cannot be started or ends early, or something does not fill that should.
-pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<()> {
+pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<String> {
     anyhow::ensure!(args.common.plot.is_none(), "bench memory draws no picture; leave --plot out");
     let machine = Machine::here();
-    let (idle, rows) = measure(args).await?;
-    Outcome { machine, rounds: args.common.rounds(), idle, rows }.print(json)
+    let sizes = if args.size.is_empty() { SIZES.to_vec() } else { args.size.clone() };
+    let loads = sizes.into_iter().map(|size| args.load(size)).collect::<anyhow::Result<Vec<Load>>>()?;
+    let (idle, rows) = measure(args, &loads).await?;
+    let settings = json!({
+        "rounds": args.common.rounds(),
+        "quick": args.common.quick,
+        "idle_s": args.idle().as_secs(),
+        "loads": loads.iter().map(Load::settings).collect::<Vec<_>>(),
+    });
+    let outcome = Outcome { machine, settings, idle, rows };
+    Ok(if json { serde_json::to_string(&outcome)? } else { outcome.words() })
 }
 
-async fn measure(args: &Args) -> anyhow::Result<(Spread, Vec<Row>)> {
+async fn measure(args: &Args, loads: &[Load]) -> anyhow::Result<(Spread, Vec<Row>)> {
     let rounds = args.common.rounds();
-    let sizes = if args.size.is_empty() { SIZES.to_vec() } else { args.size.clone() };
-    let progress = Progress::new(rounds * (1 + sizes.len()));
+    let progress = Progress::new(rounds * (1 + loads.len()));
     let mut idle = Vec::with_capacity(rounds);
-    let mut loaded: Vec<Vec<load::Round>> = sizes.iter().map(|_| Vec::with_capacity(rounds)).collect();
+    let mut loaded: Vec<Vec<load::Round>> = loads.iter().map(|_| Vec::with_capacity(rounds)).collect();
     for _ in 0..rounds {
         progress.at("idle");
-        idle.push(at_rest(if args.common.quick { Duration::from_secs(1) } else { Duration::from_secs(5) }).await?);
+        idle.push(at_rest(args.idle()).await?);
         progress.step();
-        for (size, rounds) in sizes.iter().zip(&mut loaded) {
-            progress.at(format!("{size} B"));
-            rounds.push(args.load(*size).run().await?);
+        for (load, rounds) in loads.iter().zip(&mut loaded) {
+            progress.at(format!("{} B", load.size));
+            rounds.push(load.run().await?);
             progress.step();
         }
     }
     progress.done();
-    let rows = sizes.iter().zip(&loaded).map(|(size, rounds)| Row::of(*size, rounds)).collect::<anyhow::Result<_>>()?;
+    let rows = loads.iter().zip(&loaded).map(|(load, rounds)| Row::of(load.size, rounds)).collect::<anyhow::Result<_>>()?;
     Ok((Spread::of(idle), rows))
 }
 

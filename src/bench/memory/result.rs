@@ -3,6 +3,7 @@
 use anyhow::Context;
 use bytesize::ByteSize;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::load::Round;
 use crate::bench::{Machine, Spread};
@@ -11,7 +12,7 @@ use crate::bench::{Machine, Spread};
 #[derive(Debug, Serialize)]
 pub(super) struct Outcome {
     pub(super) machine: Machine,
-    pub(super) rounds: usize,
+    pub(super) settings: Value,
     /// The most that an idle agent took, in bytes.
     pub(super) idle: Spread,
     pub(super) rows: Vec<Row>,
@@ -61,22 +62,12 @@ impl Row {
 }
 
 impl Outcome {
-    #[allow(clippy::print_stdout, reason = "the result is what stdout is for")]
-    pub(super) fn print(&self, json: bool) -> anyhow::Result<()> {
-        if json {
-            println!("{}", serde_json::to_string(self)?);
-        } else {
-            println!("{}", self.words());
-        }
-        Ok(())
-    }
-
-    fn words(&self) -> String {
-        let Self { machine, rounds, idle, rows } = self;
+    pub(super) fn words(&self) -> String {
+        let Self { machine, settings, idle, rows } = self;
         let mut text = format!(
-            "{}\nmost resident memory of an agent; median of {rounds} rounds, lowest and highest beside it\n\n\
+            "{}\nmost resident memory of an agent; median of the rounds, lowest and highest beside it\n\n\
              idle, with a neighbour and a parent: {} ({} - {})\n",
-            machine.words(),
+            machine.words(settings),
             size(idle.median),
             size(idle.low),
             size(idle.high),

@@ -12,7 +12,7 @@ fn what_was_measured_is_compared_with_the_prediction_for_the_same_round() {
     assert_eq!(row.ratio, Spread { median: 1.0, low: 1.0, high: 1.1 });
     assert_eq!((row.predicted.median, row.measured.median), (1_000.0, 1_000.0));
     assert!(Row::of(256, &[]).is_err());
-    let outcome = Outcome { machine: Machine::here(), rounds: 3, idle: Spread::of([1.0]), rows: vec![row] };
+    let outcome = Outcome { machine: Machine::here(), settings: serde_json::json!({}), idle: Spread::of([1.0]), rows: vec![row] };
     let json = serde_json::to_value(&outcome).unwrap();
     assert_eq!(json["rows"][0]["items"][1]["what"], "b");
     assert_eq!(json["rows"][0]["ratio"]["median"], 1.0);

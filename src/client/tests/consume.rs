@@ -1,14 +1,17 @@
 //! Deliveries.
 
+use std::time::Duration;
+
 use futures::{FutureExt, StreamExt};
 
 use super::super::{ClientError, ConsumeOptions, Cursor, Delivery, GapReason, Overflow, Reason, Window};
 use super::{Agent, Place, id, message, on_all, payload, soon, wait_for};
-use crate::session::AgentEvent;
+use crate::session::{AgentEvent, Timing};
 use crate::wire::{Outstanding, Record};
 
 on_all! {
     everything_comes_in_order_and_acks_give_credit_back,
+    an_ack_does_not_wait_for_something_to_leave_with,
     resumes_behind_the_last_ack_and_shows_nothing_twice,
     a_gap_begins_behind_what_was_read,
     a_restarted_agent_is_told_by_its_stream,
@@ -56,6 +59,30 @@ async fn everything_comes_in_order_and_acks_give_credit_back(place: Place) {
     consumer.ack(&got[4]);
     assert_eq!(acked(&mut agent).await, 8);
     assert_eq!(agent.end.unacked(0), Outstanding::default());
+}
+
+/// Nothing else leaves for a minute.
+async fn an_ack_does_not_wait_for_something_to_leave_with(place: Place) {
+    let mut listener = place.listen().await;
+    let timing = Timing { ping: Duration::from_secs(60), dead: Duration::from_secs(180) };
+    let builder = place.builder().timing(timing).consume("weather", ConsumeOptions::named("archive"));
+    let (client, mut agent) = tokio::join!(builder.connect(), async {
+        let mut agent = Agent::accept_with(&mut listener, timing).await;
+        agent.welcome(at(0)).await;
+        agent
+    });
+    let client = client.unwrap();
+    let mut consumer = client.consumer("weather").unwrap();
+    for counter in 1..=2 {
+        agent.send(&[message(counter)]).await;
+        let delivery = soon("a delivery", consumer.next()).await.unwrap();
+        consumer.ack(&delivery);
+        if counter == 1 {
+            assert_eq!(acked(&mut agent).await, 1);
+        }
+    }
+    // Held back, too, but not behind the goodbye.
+    tokio::join!(client.close(), async { assert_eq!(acked(&mut agent).await, 2) });
 }
 
 async fn resumes_behind_the_last_ack_and_shows_nothing_twice(place: Place) {

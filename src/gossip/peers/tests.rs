@@ -113,6 +113,11 @@ impl Links {
         self.peers.opened(&self.peer, link, Duration::from_secs(10))
     }
 
+    fn overdue(&mut self, second: u64) -> Vec<PeerId> {
+        let now = self.at(second);
+        self.peers.overdue(now)
+    }
+
     fn close(&mut self, link: usize, ending: Ending, second: u64) -> bool {
         let now = self.at(second);
         self.peers.closed(&self.peer, ConnectionId::new_unchecked(link), ending, now)
@@ -151,10 +156,31 @@ fn a_peer_that_keeps_two_connections_is_cut_once_a_minute() {
     links.open(true, 2);
     assert!(!links.open(true, 3), "cut a second ago");
     assert!(!links.close(3, Ending::Unclear, 4), "cut three seconds ago");
+    assert_eq!(links.overdue(59), []);
     assert!(!links.open(true, 60));
     assert!(links.close(4, Ending::Lost, 60), "what is lost is lost, whatever the time");
     assert!(!links.close(5, Ending::Agreed, 60));
     links.open(true, 61);
     assert!(!links.open(true, 119));
     assert!(links.open(true, 120));
+    assert_eq!(links.overdue(1_000), [], "nothing was put off");
+}
+
+#[test]
+fn what_could_not_be_cut_is_cut_later() {
+    for (ending, overdue) in [(Ending::Unclear, true), (Ending::Agreed, false)] {
+        let mut links = Links::new();
+        links.open(true, 0);
+        assert!(links.open(true, 1));
+        links.close(0, Ending::Agreed, 1);
+        links.close(1, Ending::Agreed, 1);
+        // It is back, dies, and is back again.
+        links.open(true, 2);
+        assert!(!links.open(true, 10), "cut nine seconds ago");
+        assert!(!links.close(2, ending, 11));
+        assert_eq!(links.overdue(60), []);
+        let expected: &[PeerId] = if overdue { &[links.peer] } else { &[] };
+        assert_eq!(links.overdue(61), expected, "{ending:?}");
+        assert_eq!(links.overdue(200), [], "once");
+    }
 }

@@ -133,6 +133,11 @@ impl<R: Router> Task<R> {
     pub(super) fn on_tick(&mut self, now: Instant) {
         self.swarm.behaviour_mut().router.tick(now);
         self.retry_waiting(None);
+        for peer in self.peers.overdue(now) {
+            if self.swarm.disconnect_peer_id(peer).is_ok() {
+                tracing::info!(%peer, "a peer may have lost the connection on which it was greeted, just after it had been cut: both ends begin anew");
+            }
+        }
         let router = &self.swarm.behaviour().router;
         let (mut connected, mut graylisted) = (0_u32, 0_u32);
         for entry in self.peers.iter_mut().filter(|entry| entry.connected) {
