@@ -86,8 +86,8 @@ fn report() -> Report {
 fn the_result_has_the_keys_that_programs_read() {
     let report = serde_json::to_value(report()).unwrap();
     assert_eq!(keys(&report), ["link_ratios", "links", "machine", "rows", "settings"]);
-    let row = &report["rows", "settings"][0];
-    let all = ["attach", "cpu_us", "idle_rtt_us", "in_flight", "rtt_us", "size", "spread", "verdicts_per_s", "window_bytes"];
+    let row = &report["rows"][0];
+    let all = ["attach", "count", "cpu_us", "idle_rtt_us", "in_flight", "rtt_us", "size", "spread", "verdicts_per_s", "window_bytes"];
     assert_eq!(keys(row), all);
     assert_eq!((&row["attach"], &row["size"], &row["in_flight"]), (&json!("unix"), &json!(100), &json!(1)));
     assert_eq!(keys(&row["rtt_us"]), ["p50", "p99", "p999"]);
