@@ -12,6 +12,7 @@ use tower::{BoxError, ServiceBuilder, ServiceExt as _};
 
 use super::directory::{Directory, Network, TopicError};
 use super::subscriptions::Holder;
+use super::turn::Turn;
 use crate::gossip::{AllowChange, PeerError, PublishError, Published};
 use crate::pipeline::{CommandError, MarkAction, Order, Origin, Up};
 use crate::wire::PublishStatus;
@@ -35,8 +36,8 @@ pub struct Request {
 /// What a parent may ask for.
 #[derive(Debug)]
 pub enum Ask {
-    /// Send a message.
-    Publish(String, Bytes),
+    /// Send a message, when its sender's turn has come.
+    Publish(String, Bytes, Turn),
     /// Join a topic.
     Subscribe(String),
     /// Leave a topic.
@@ -169,7 +170,7 @@ async fn carry_out(directory: Arc<Directory>, request: Request) -> Result<Reply,
 
 async fn ask(directory: &Directory, network: &Network, holder: Holder, ask: Ask) -> Result<Reply, ControlError> {
     match ask {
-        Ask::Publish(topic, payload) => Ok(Reply::Published(directory.publish(network, &topic, payload).await?)),
+        Ask::Publish(topic, payload, turn) => Ok(Reply::Published(directory.publish(network, &topic, payload, turn).await?)),
         Ask::Subscribe(topic) => Ok(directory.subscribe(network, &topic, holder).await.map(|()| Reply::Done)?),
         Ask::Unsubscribe(topic) => Ok(directory.unsubscribe(network, &topic, holder).await.map(|()| Reply::Done)?),
         Ask::Allow(change) => Ok(directory.gossip.allow(change).await.map(|()| Reply::Done)?),

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
 
 use super::subscriptions::{Holder, Subscriptions};
+use super::turn::Turn;
 use crate::gossip::{Gossip, PublishError, Published, SubscribeError};
 use crate::pipeline::{Arrival, Claims, Inlet, Peer, Plan, Snapshot, Tap, TooManyTopics, Topic, Topics, Up};
 
@@ -182,17 +183,20 @@ impl Directory {
         }
     }
 
-    /// Publishes for an own parent, and delivers to own consumers where the network says so.
+    /// Publishes for an own parent when its turn has come, and delivers to own consumers where the network says so.
     ///
     /// # Errors
     /// [`TopicError`].
-    pub async fn publish(&self, network: &Network, name: &str, payload: Bytes) -> Result<Published, TopicError> {
+    pub async fn publish(&self, network: &Network, name: &str, payload: Bytes, mut turn: Turn) -> Result<Published, TopicError> {
         let topic = self.topic(network, name)?;
         // The size comes first, and is the overlay's to judge; a codec need not read what is too large.
         if payload.len() <= network.max_message {
             network.plan.own(name, &payload).map_err(|reason| TopicError::Invalid { topic: name.to_owned(), reason })?;
         }
-        let published = self.gossip.publish(topic.clone(), payload.clone()).await?;
+        turn.come().await;
+        let published = self.gossip.hand_over(topic.clone(), payload.clone()).await?;
+        drop(turn);
+        let published = published.await?;
         // Without loopback, too: the road marks its number as seen.
         if !published.duplicate {
             // A copy of its own: a slice would keep the parent's whole frame alive as long as the delivery log keeps the message.

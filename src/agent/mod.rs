@@ -12,7 +12,9 @@ mod placement;
 mod run;
 pub mod settings;
 mod subscriptions;
+mod turn;
 
 pub use networks::ARRIVALS;
 pub use run::{RunError, run, run_with};
 pub use subscriptions::Holder;
+pub use turn::{Turn, Turns};

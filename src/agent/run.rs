@@ -30,7 +30,7 @@ use crate::wire::{Limits, Window};
 const BEAT: Duration = Duration::from_secs(1);
 /// How long gossip may take to send what is left.
 const GRACE: Duration = Duration::from_millis(500);
-/// What a shutdown needs behind the drain: the sessions' last frames, and [`GRACE`].
+/// What a shutdown needs behind the drain: the sessions' last words and last frames, [`GRACE`], and the overlay's own farewell.
 const GOODBYES: Duration = Duration::from_secs(2);
 /// A request may take this much longer than a publish waits for its first peer.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -15,6 +15,8 @@ pub(super) struct Mailbox<T> {
 struct State<T> {
     queue: VecDeque<T>,
     waker: Option<Waker>,
+    /// The reader waits in [`Mailbox::take_blocking`]. A condition variable makes a system call for every word, heard or not.
+    blocked: bool,
     /// Nothing more will come.
     closed: bool,
     /// Nobody reads: what comes is dropped.
@@ -23,7 +25,7 @@ struct State<T> {
 
 impl<T> Mailbox<T> {
     pub(super) fn new() -> Self {
-        let state = State { queue: VecDeque::new(), waker: None, closed: false, deaf: false };
+        let state = State { queue: VecDeque::new(), waker: None, blocked: false, closed: false, deaf: false };
         Self { state: Mutex::new(state), filled: Condvar::new() }
     }
 
@@ -42,9 +44,11 @@ impl<T> Mailbox<T> {
             return;
         }
         state.queue.extend(burst.drain(..));
-        let waker = state.waker.take();
+        let (waker, blocked) = (state.waker.take(), state.blocked);
         drop(state);
-        self.filled.notify_one();
+        if blocked {
+            self.filled.notify_one();
+        }
         waker.into_iter().for_each(Waker::wake);
     }
 
@@ -63,7 +67,10 @@ impl<T> Mailbox<T> {
 
     /// Waits for at least one and moves up to `most` of them to `out`; `false` once nothing more will come.
     pub(super) fn take_blocking(&self, out: &mut Vec<T>, most: usize) -> bool {
-        let empty = |state: &mut State<T>| state.queue.is_empty() && !state.closed;
+        let empty = |state: &mut State<T>| {
+            state.blocked = state.queue.is_empty() && !state.closed;
+            state.blocked
+        };
         let mut state = self.filled.wait_while(self.lock(), empty).unwrap_or_else(PoisonError::into_inner);
         let n = most.min(state.queue.len());
         out.extend(state.queue.drain(..n));

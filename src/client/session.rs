@@ -50,23 +50,12 @@ pub(super) struct Session<'a> {
     unpark: Option<Instant>,
     /// When acks that are held back have to leave.
     ack_at: Option<Instant>,
-    /// Whether this turn gave the session something to write.
-    caused: bool,
     pub(super) attached: Option<Instant>,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn new(of: &'a mut Connection) -> Self {
-        Self {
-            of,
-            under_way: HashMap::new(),
-            bursts: Bursts::default(),
-            verdicts: Vec::new(),
-            unpark: None,
-            ack_at: None,
-            caused: false,
-            attached: None,
-        }
+        Self { of, under_way: HashMap::new(), bursts: Bursts::default(), verdicts: Vec::new(), unpark: None, ack_at: None, attached: None }
     }
 
     /// Requests that have no answer, in the order in which they were made.
@@ -95,24 +84,23 @@ impl<'a> Session<'a> {
             // CORRECTNESS: every branch is cancel-safe: the link keeps half-read and half-written frames, the bell keeps its stroke.
             let turn = tokio::select! {
                 frame = incoming.next() => match frame {
-                    Some(Ok(frame)) => self.receive(frame, &mut incoming, &mut end, &peer).map(|()| true),
+                    Some(Ok(frame)) => self.receive(frame, &mut incoming, &mut end, &peer),
                     Some(Err(error)) => Err(error.into()),
                     None => Err(LinkError::Closed.into()),
                 },
                 written = poll_fn(|cx| poll_write(&mut end, &mut outgoing, cx)), if unwritten && writable => {
                     unwritten = false;
                     match written {
-                        Ok(()) => Ok(false),
-                        Err(LinkError::Closed) => { writable = false; Ok(false) }
+                        Ok(()) => Ok(()),
+                        Err(LinkError::Closed) => { writable = false; Ok(()) }
                         Err(error) => Err(error.into()),
                     }
                 }
-                () = outbox.changed() => Ok(false),
-                () = poll_fn(|cx| alarm.poll(tick, cx)) => end.tick(Instant::now()).map(|()| true).map_err(ClientError::Dead),
+                () = outbox.changed() => Ok(()),
+                () = poll_fn(|cx| alarm.poll(tick, cx)) => end.tick(Instant::now()).map_err(ClientError::Dead),
             };
-            // Whether the turn itself may have caused frames, and whether what waited in the outbox did.
-            match turn.and_then(|caused| Ok(caused | self.send(&mut end)?)) {
-                Ok(caused) => unwritten |= caused,
+            match turn.and_then(|()| self.send(&mut end)) {
+                Ok(queued) => unwritten |= queued,
                 Err(error) => break error,
             }
             let now = Instant::now();
@@ -220,13 +208,12 @@ impl<'a> Session<'a> {
         request.finish(answer);
     }
 
-    /// Hands what waits in the outbox to the session; answers whether there was anything. What finds no room is left for the next turn.
+    /// Hands what waits in the outbox to the session; answers whether there is anything to write. What finds no room is left for the next turn.
     fn send(&mut self, end: &mut ParentEnd) -> Result<bool, ClientError> {
-        self.caused = false;
         let outbox = self.of.outbox.clone();
         let mut waiting = outbox.lock();
         if !end.is_attached() {
-            return if waiting.closed { Err(ClientError::Closed) } else { Ok(false) };
+            return if waiting.closed { Err(ClientError::Closed) } else { Ok(end.queued() > 0) };
         }
         let now = Instant::now();
         let times = self.of.times;
@@ -252,15 +239,12 @@ impl<'a> Session<'a> {
         drop(waiting);
 
         self.judge(end)?;
-        self.ack(end, now, closed)?;
         for ((slot, paused), index) in self.of.slots.iter_mut().zip(paused).zip(0_u16..) {
             if slot.paused != paused && retried(end.pause(index, paused))? {
                 slot.paused = paused;
-                self.caused = true;
             }
             if slot.starved && !paused && retried(end.credit(index, Roles::VERIFY, slot.want.verify))? {
                 slot.starved = false;
-                self.caused = true;
             }
         }
         let mut requests = requests.into_iter();
@@ -272,7 +256,9 @@ impl<'a> Session<'a> {
                 break;
             }
         }
-        if closed && self.verdicts.is_empty() { Err(ClientError::Closed) } else { Ok(self.caused) }
+        // Last: whatever else leaves takes the acks along.
+        self.ack(end, now, closed)?;
+        if closed && self.verdicts.is_empty() { Err(ClientError::Closed) } else { Ok(end.queued() > 0) }
     }
 
     fn judge(&mut self, end: &mut ParentEnd) -> Result<(), ClientError> {
@@ -290,7 +276,6 @@ impl<'a> Session<'a> {
         });
         if retried(end.verdicts(judged).map(drop))? {
             self.verdicts.clear();
-            self.caused = true;
         }
         Ok(())
     }
@@ -307,11 +292,10 @@ impl<'a> Session<'a> {
             }
             // Nobody waits for an ack as long as there is credit: it leaves with whatever else leaves, or soon.
             let due = *slot.ack_due.get_or_insert(now + ACK_HOLD);
-            if !(last || self.caused || now >= due || slot.needs_credit()) {
+            if !(last || end.queued() > 0 || now >= due || slot.needs_credit()) {
                 self.ack_at = Some(self.ack_at.map_or(due, |at| at.min(due)));
             } else if retried(end.ack(index, counter))? {
                 slot.acknowledged(counter);
-                self.caused = true;
             }
         }
         Ok(())
@@ -328,7 +312,6 @@ impl<'a> Session<'a> {
         }
         match end.request(request.slot as u16, &request.what) {
             Ok(number) => {
-                self.caused = true;
                 self.under_way.insert(number, request);
             }
             Err(SendError::Full(_)) => return Ok(Some(request)),

@@ -102,7 +102,20 @@ impl Gossip {
     /// # Errors
     /// [`PublishError`].
     pub async fn publish(&self, topic: Topic, payload: Bytes) -> Result<Published, PublishError> {
-        self.ask(|answer| Command::Publish { topic, payload, answer }).await?
+        self.hand_over(topic, payload).await?.await
+    }
+
+    /// The first half of [`Self::publish`]; what is answered waits for the second. Messages are published in the order in which they are handed over.
+    ///
+    /// # Errors
+    /// [`PublishError::Stopped`].
+    pub async fn hand_over(
+        &self,
+        topic: Topic,
+        payload: Bytes,
+    ) -> Result<impl Future<Output = Result<Published, PublishError>> + use<>, PublishError> {
+        let published = self.order(|answer| Command::Publish { topic, payload, answer }).await?;
+        Ok(async move { published.await.map_err(|_| Stopped)? })
     }
 
     /// All neighbours, also those that left a while ago.
@@ -158,9 +171,13 @@ impl Gossip {
     }
 
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Stopped> {
+        self.order(command).await?.await.map_err(|_| Stopped)
+    }
+
+    async fn order<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<oneshot::Receiver<T>, Stopped> {
         let (answer, answered) = oneshot::channel();
         self.commands.send(command(answer)).await.map_err(|_| Stopped)?;
-        answered.await.map_err(|_| Stopped)
+        Ok(answered)
     }
 }
 

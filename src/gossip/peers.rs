@@ -165,7 +165,7 @@ impl Peers {
 
     /// Peers whose connections are to be closed because they may never have been greeted, which could not be before. That counts as under way from here on.
     pub(super) fn overdue(&mut self, now: Instant) -> Vec<PeerId> {
-        let overdue = self.by_id.values_mut().filter(|entry| entry.suspect && !entry.cut_lately(now));
+        let overdue = self.by_id.values_mut().filter(|entry| entry.connected && entry.suspect && !entry.cut_lately(now));
         overdue
             .map(|entry| {
                 entry.cut(now);

@@ -161,3 +161,24 @@ async fn a_parent_that_hangs_is_cut_after_three_seconds_and_others_go_on() {
     };
     assert!(text.contains("taken for dead"), "{text}");
 }
+
+/// Answers that are held back for further ones leave by themselves: here nothing follows, and the agent's ping, which would take them along, comes after a second of silence.
+#[tokio::test]
+async fn answers_do_not_wait_for_something_to_leave_with() {
+    let (_a, _parent, b) = pair(Setup::new("8s"), Setup::new("8s")).await;
+    let mut raw = Raw::attach(&b, Roles::PRODUCE).await;
+    for round in 0..20 {
+        for number in 0..3 {
+            raw.end.publish(0, "weather", format!("good {round}.{number}").into()).unwrap();
+        }
+        // Together, so that the agent takes this parent for one that asks on without waiting.
+        while let Some(frame) = raw.end.poll_frame() {
+            raw.link.outgoing.feed(frame).await.unwrap();
+        }
+        raw.link.outgoing.flush().await.unwrap();
+        for _ in 0..3 {
+            let ParentEvent::Published { .. } = raw.event().await else { panic!("no answer") };
+        }
+        assert_eq!(raw.end.queued(), 0, "a ping has come with the answers, and wants its pong");
+    }
+}

@@ -1,6 +1,9 @@
 //! From one agent to the next, by the verdict of the parent between them.
 
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use pmq::client::{ConsumeOptions, VerifyOptions};
+use tokio::task::unconstrained;
 
 use crate::rig::{Agent, Setup, judge, message, pair};
 
@@ -72,4 +75,28 @@ async fn without_a_verifier_nothing_goes_on_and_one_that_is_back_in_time_has_mis
     assert_eq!(message(&mut consumer).await, "good in time");
     let health = b.network_when("weather", "the verdict", |network| network["verified"]["accept"] == 1).await;
     assert_eq!(health["lost_by_us"], 1);
+}
+
+/// More at once than a turn of anything between parent and overlay takes.
+#[tokio::test]
+async fn what_a_parent_publishes_without_waiting_leaves_in_its_order() {
+    const COUNT: usize = 1_000;
+    let (_a, parent, b) = pair(Setup::new("8s"), Setup::new("8s")).await;
+    let _verifier = b.verifier("weather").await;
+    let (_client, mut consumer) = b.consumer("weather", ConsumeOptions::default()).await;
+    for round in 0..3 {
+        let mut answers = FuturesUnordered::new();
+        for number in 0..COUNT {
+            let mut publish = Box::pin(unconstrained(parent.publish("weather", "weather", format!("good {round}.{number}"))));
+            // Asked for here, in this order.
+            assert!(publish.as_mut().now_or_never().is_none());
+            answers.push(publish);
+        }
+        while let Some(published) = answers.next().await {
+            published.unwrap();
+        }
+        for number in 0..COUNT {
+            assert_eq!(message(&mut consumer).await, format!("good {round}.{number}"));
+        }
+    }
 }

@@ -44,6 +44,11 @@ pub(crate) fn below(lock: &str) -> Result<Vec<String>, String> {
     Ok(low)
 }
 
+/// A floor under a package that is not there holds nothing up: its name may have changed.
+pub(crate) fn absent(lock: &str) -> Vec<&'static str> {
+    FLOORS.iter().map(|(name, _)| *name).filter(|name| !lock.contains(&format!("name = \"{name}\"\n"))).collect()
+}
+
 fn lock(name: &str, version: &str) -> String {
     format!("version = 4\n[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n")
 }
@@ -76,7 +81,9 @@ fn a_version_below_its_floor_is_found() {
     assert!(below(&lock("yamux", "0.13")).is_err());
 }
 
-/// A floor under a package that is not there holds nothing up: its name may have changed.
-pub(crate) fn absent(lock: &str) -> Vec<&'static str> {
-    FLOORS.iter().map(|(name, _)| *name).filter(|name| !lock.contains(&format!("name = \"{name}\"\n"))).collect()
+#[test]
+fn a_floor_under_nothing_is_found() {
+    let packages: String = FLOORS[1..].iter().map(|(name, _)| lock(name, "1.0.0")).collect();
+    assert_eq!(absent(&packages), ["libp2p-gossipsub"]);
+    assert!(absent(&(packages + &lock("libp2p-gossipsub", "1.0.0"))).is_empty());
 }

@@ -91,7 +91,7 @@ async fn what_is_no_frame_of_ours_ends_that_link_alone_and_is_told_why() {
 /// The stated exception (docs/promises.md 4): this is what it looks like, and that it needs no token.
 pub async fn abort(agent: &mut Agent) {
     let [_, tcp] = addresses(agent).await;
-    send(&tcp, &[handshake(), announce(1 << 45)].concat()).await;
+    send(&tcp, &[handshake(), announce(1 << 62)].concat()).await;
     let ended = agent.exited().await;
     assert_eq!(ended.signal(), Some(rustix::process::Signal::ABORT.as_raw()), "{ended}: {}", agent.log());
     assert!(agent.log().contains("memory allocation of"), "{}", agent.log());

@@ -9,8 +9,8 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::client::{Client, Over};
 use super::{Answer, Code, Console, Done, MAX_REQUEST, Problem, PublishAsk, PublishLine, Published, Publishing, tap};
-use crate::agent::Holder;
 use crate::agent::control::{Ask, ControlError, Reply, Request, publish_status};
+use crate::agent::{Holder, Turns};
 use crate::wire::PublishStatus;
 
 /// Messages of one client that may be under way. When there are so many, no further line is read.
@@ -41,6 +41,7 @@ async fn messages(client: &mut Client, console: &Console, ask: &PublishAsk, hold
     client.flush().await?;
     let mut under_way: FuturesUnordered<JoinHandle<Outcome>> = FuturesUnordered::new();
     let (mut line, mut bytes, mut open, mut answered) = (0, 0, true, 0);
+    let mut turns = Turns::default();
     while open || !under_way.is_empty() {
         let room = under_way.len() < MAX_OUTSTANDING && bytes < MAX_OUTSTANDING_BYTES;
         tokio::select! {
@@ -59,7 +60,7 @@ async fn messages(client: &mut Client, console: &Console, ask: &PublishAsk, hold
                     let payload = payload(line, &text)?;
                     let (this, size) = (line, payload.len());
                     bytes += size;
-                    let request = Request { holder, network: index, ask: Ask::Publish(ask.topic.clone(), payload) };
+                    let request = Request { holder, network: index, ask: Ask::Publish(ask.topic.clone(), payload, turns.take()) };
                     let asked = console.control.ask(request);
                     // A task of its own: a message that is on its way to the overlay reaches own consumers, too, whether or not its client waits
                     // for the answer.

@@ -6,9 +6,11 @@ use std::time::Instant;
 
 use futures::FutureExt;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::unconstrained;
 
 use super::registry::Place;
 use super::session::{Attached, Ended, Session};
+use crate::agent::Turns;
 use crate::agent::control::{Ask, ControlError, Request};
 use crate::gossip::AllowChange;
 use crate::pipeline::{LinkId, LinkPort, MarkAction, Seat, Up, VerifierTerms};
@@ -116,16 +118,17 @@ impl Session {
             self.requests.push(refused.boxed());
             return;
         }
-        let asked = self.control.ask(Request { holder: self.holder, network, ask: ask(what) });
-        let answer = async move { (index, request, publish, asked.await) };
+        let asked = self.control.ask(Request { holder: self.holder, network, ask: ask(what, &mut self.turns) });
+        // Unconstrained: a turn of the session has bounds of its own, and tokio's would only have what it cuts off polled again behind what came later.
+        let answer = unconstrained(async move { (index, request, publish, asked.await) });
         // Bounded by the session's bound on unanswered requests.
         self.requests.push(answer.boxed());
     }
 }
 
-fn ask(what: session::Request) -> Ask {
+fn ask(what: session::Request, turns: &mut Turns) -> Ask {
     match what {
-        session::Request::Publish { topic, payload } => Ask::Publish(topic.to_string(), payload),
+        session::Request::Publish { topic, payload } => Ask::Publish(topic.to_string(), payload, turns.take()),
         session::Request::Subscribe(topic) => Ask::Subscribe(topic.to_string()),
         session::Request::Unsubscribe(topic) => Ask::Unsubscribe(topic.to_string()),
         session::Request::Thresholds { topic, skip, validity } => Ask::Thresholds { topic: topic.to_string(), skip, validity },

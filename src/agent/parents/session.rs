@@ -14,9 +14,9 @@ use tokio::sync::{mpsc, watch};
 use super::answers::Answers;
 use super::registry::Seat;
 use super::writer::Writer;
-use crate::agent::Holder;
 use crate::agent::control::{Control, ControlError, Reply, publish_status};
 use crate::agent::directory::Directory;
+use crate::agent::{Holder, Turns};
 use crate::client::alarm::Alarm;
 use crate::pipeline::{Cut, Down, LinkId, Up};
 use crate::session::{AgentEnd, Counts, Dead, SendError, Violation};
@@ -95,6 +95,7 @@ pub(super) struct Session {
     pub(super) down: Downs,
     pub(super) requests: FuturesUnordered<BoxFuture<'static, Answered>>,
     pub(super) answers: Answers,
+    pub(super) turns: Turns,
     offers: Vec<Offer>,
     records: Vec<Record>,
 }
@@ -117,6 +118,7 @@ impl Session {
             down: mpsc::channel(1),
             requests: FuturesUnordered::new(),
             answers: Answers::default(),
+            turns: Turns::default(),
             offers: Vec::new(),
             records: Vec::new(),
         }

@@ -9,6 +9,7 @@ use futures::stream::{FuturesUnordered, ReadyChunks};
 use futures::{FutureExt, SinkExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
+use tokio::task::unconstrained;
 
 use super::message::Mark;
 use super::orders::{Load, Order, Said, Sent, orders, say};
@@ -148,7 +149,12 @@ impl Parent {
                     break;
                 }
                 let mark = Mark { run: load.run, index: next, due };
-                answers.push(client.publish(network, network, mark.write(load.seq + next, load.size)));
+                // Asked for here and now, so that the messages leave in their order whatever the set of answers polls first.
+                let mut publish = Box::pin(unconstrained(client.publish(network, network, mark.write(load.seq + next, load.size))));
+                match publish.as_mut().now_or_never() {
+                    Some(published) => sent.note(published),
+                    None => answers.push(publish),
+                }
                 sent.late = now().saturating_sub(due);
                 next += 1;
             }

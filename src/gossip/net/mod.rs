@@ -84,3 +84,6 @@ fn quic_config(mut config: quic::Config, settings: &Settings) -> quic::Config {
     config.max_connection_data = bytes(of.max_connection_data);
     config
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ pub struct Settings {
     /// The file that holds the private key (mode 0600). Default `"identity.key"`.
     pub identity: PathBuf,
     /// Peers to stay connected to, as multiaddrs that end in `/p2p/<peer id>`. A peer may be named with several addresses, over one transport or both: they are tried one
-    /// after the other, in the order of this list, beginning with the one that worked last. Default none.
+    /// after the other, in the order of this list, beginning with the one that was dialled last. Default none.
     pub peers: Vec<String>,
     /// Peer ids that may connect; any other is refused or disconnected. Default: not set, which lets everybody in. An empty list lets nobody in.
     pub allow: Option<Vec<String>>,
@@ -99,9 +99,9 @@ pub struct Connections {
     pub pending_incoming: u32,
     /// Our dials under way. Default 32.
     pub pending_outgoing: u32,
-    /// To the same peer. Default 2: when two peers dial each other at once, both connections live for a moment.
+    /// To the same peer. Default 2: when two peers dial each other at once, both connections stay.
     pub per_peer: u32,
-    /// Peers that are remembered after their last connection closed, for their handle and their history. Default 1024.
+    /// Peers that are remembered after their last connection closed, for their handle and their history; at least 1. Default 1024.
     pub remembered: usize,
 }
 
@@ -189,6 +189,7 @@ impl Settings {
         let c = &self.connections;
         ensure(c.total > 0, "connections.total", c.total, "must be at least 1")?;
         ensure(c.per_peer > 0, "connections.per_peer", c.per_peer, "must be at least 1")?;
+        ensure(c.remembered > 0, "connections.remembered", c.remembered, "must be at least 1")?;
         ensure(c.pending_incoming > 0, "connections.pending_incoming", c.pending_incoming, "must be at least 1")?;
         ensure(c.pending_outgoing > 0, "connections.pending_outgoing", c.pending_outgoing, "must be at least 1")?;
         ensure(!self.redial.min.is_zero(), "redial.min", self.redial.min, "must be above 0s, or a lost peer is dialled in a busy loop")?;
@@ -205,7 +206,7 @@ impl Settings {
         self.score.check()
     }
 
-    /// Connections over QUIC at most: all, if others may open them; else one to each peer that has such an address.
+    /// Connections over QUIC at most: all, if others may open them; else one to each such address.
     #[must_use]
     pub fn quic_connections(&self) -> u64 {
         let total = self.connections.total;

@@ -41,7 +41,7 @@ impl<R: Router> Task<R> {
                 let anew = self.peers.closed(&peer_id, connection_id, Ending::of(cause.as_ref()), now);
                 if num_established > 0 {
                     if anew && self.swarm.disconnect_peer_id(peer_id).is_ok() {
-                        tracing::info!(peer = %peer_id, ?cause, "a peer's first connection was lost while a later one is open: both ends begin anew");
+                        tracing::debug!(peer = %peer_id, ?cause, "a peer's first connection was lost while a later one is open: both ends begin anew");
                     }
                     return;
                 }
@@ -68,8 +68,14 @@ impl<R: Router> Task<R> {
                 tracing::debug!(address = %send_back_addr, %error, "incoming connection refused or failed");
             }
             SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "a listener failed for a moment"),
-            SwarmEvent::ListenerClosed { addresses, reason: Ok(()), .. } => tracing::debug!(?addresses, "a listener closed at the end"),
-            SwarmEvent::ListenerClosed { addresses, reason, .. } => tracing::error!(?addresses, ?reason, "a listener closed"),
+            SwarmEvent::ListenerClosed { listener_id, addresses, reason } => {
+                // QUIC's says `Ok` of a socket that failed, too: only one that was closed here has left the list before.
+                if self.listeners.contains(&listener_id) {
+                    tracing::error!(?addresses, ?reason, "a listener closed: nobody can connect there until the agent is restarted");
+                } else {
+                    tracing::debug!(?addresses, "a listener closed at the end");
+                }
+            }
             SwarmEvent::NewListenAddr { address, .. } => tracing::info!(%address, "listening"),
             SwarmEvent::ExpiredListenAddr { address, .. } => tracing::info!(%address, "not listening any more"),
             _ => {}

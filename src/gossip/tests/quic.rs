@@ -114,6 +114,12 @@ async fn connections_beyond_the_limit_are_denied() {
         assert_eq!(b.view(&c).await, None, "the router has never heard of it");
     }
     connected(&b, &a, Transport::Quic).await;
+    // Without the limit, all of them.
+    let b = Node::new(listening(&[TCP, QUIC])).await;
+    for (transport, kind) in [("/quic-v1", Transport::Quic), ("/quic-v1", Transport::Quic), ("/tcp/", Transport::Tcp)] {
+        let node = Node::new(dialling(&[], vec![over(&b, transport)])).await;
+        connected(&b, &node, kind).await;
+    }
 }
 
 #[tokio::test]

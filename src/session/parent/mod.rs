@@ -135,6 +135,12 @@ impl ParentEnd {
         self.events.pop_front()
     }
 
+    /// How many frames are to be written.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.outbox.len()
+    }
+
     /// The next frame to write.
     pub fn poll_frame(&mut self) -> Option<Frame> {
         self.outbox.pop_front()

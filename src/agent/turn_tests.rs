@@ -1,0 +1,35 @@
+use std::pin::pin;
+
+use futures::{FutureExt as _, future};
+
+use super::*;
+
+#[tokio::test]
+async fn whoever_is_polled_first_has_to_wait_for_those_in_front() {
+    let mut turns = Turns::default();
+    let (mut first, mut second, mut third) = (turns.take(), turns.take(), turns.take());
+    assert_eq!(third.come().now_or_never(), None);
+    assert_eq!(second.come().now_or_never(), None);
+    assert_eq!(first.come().now_or_never(), Some(()));
+    assert_eq!(first.come().now_or_never(), Some(()), "asked again");
+}
+
+#[tokio::test]
+async fn the_next_one_is_woken_when_a_turn_ends() {
+    let mut turns = Turns::default();
+    let (first, mut second) = (turns.take(), turns.take());
+    let mut come = pin!(second.come());
+    assert!(future::poll_immediate(&mut come).await.is_none());
+    drop(first);
+    come.await;
+}
+
+#[tokio::test]
+async fn one_that_is_given_up_passes_its_turn_on() {
+    let mut turns = Turns::default();
+    let (first, second, mut third) = (turns.take(), turns.take(), turns.take());
+    drop(second);
+    drop(first);
+    third.come().await;
+    assert_eq!(turns.take().come().now_or_never(), None, "the third one's is not over");
+}
