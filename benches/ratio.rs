@@ -123,12 +123,19 @@ async fn open_loop(link: &mut Link, first: u64, count: u64, rate: f64) -> Histog
     histogram
 }
 
+/// Who goes first goes second in the next round.
+fn turned<T>([full, empty]: &mut [T; 2], round: u64) -> [&mut T; 2] {
+    if round.is_multiple_of(2) { [full, empty] } else { [empty, full] }
+}
+
 /// All rounds of the road alone; the first one warms up.
 fn roads(plan: &Plan) -> Pair {
     let mut pair = Pair::new("road", "msg/s");
     let mut lanes = [FULL, EMPTY].map(Lane::new);
     for round in 0..=plan.rounds as u64 {
-        let [full, empty] = lanes.each_mut().map(|lane| road(lane, 1 + round * plan.burst, plan.burst));
+        let first = 1 + round * plan.burst;
+        let [a, b] = turned(&mut lanes, round).map(|lane| road(lane, first, plan.burst));
+        let [full, empty] = if round % 2 == 0 { [a, b] } else { [b, a] };
         if round > 0 {
             pair.full.push(full);
             pair.empty.push(empty);
@@ -146,13 +153,16 @@ async fn links(plan: &Plan) -> Vec<Pair> {
     let mut next = 1;
     for round in 0..=plan.rounds {
         let mut values = Vec::new();
-        for link in &mut links {
+        for link in turned(&mut links, round as u64) {
             let rate = closed_loop(link, next, plan.burst).await;
             let histogram = open_loop(link, next + plan.burst, paced, plan.rate).await;
             let quantiles = [0.5, 0.99, 0.999].map(|quantile| histogram.value_at_quantile(quantile) as f64);
             values.push([rate].into_iter().chain(quantiles).collect::<Vec<f64>>());
         }
         next += plan.burst + paced;
+        if round % 2 == 1 {
+            values.reverse();
+        }
         if round > 0 {
             for (index, pair) in pairs.iter_mut().enumerate() {
                 pair.full.push(values[0][index]);

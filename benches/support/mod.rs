@@ -7,6 +7,11 @@ use std::time::{Duration, Instant};
 
 use criterion::{Bencher, Criterion, Throughput};
 
+/// The agent's own.
+#[cfg(feature = "agent")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Sizes of batches that are compared, in messages.
 pub const BATCHES: [usize; 2] = [1, 64];
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// Crates whose versions decide what is measured.
-const CRATES: [&str; 8] = ["libp2p", "libp2p-gossipsub", "libp2p-quic", "quinn", "rkyv", "tokio", "tower", "zeromq"];
+const CRATES: [&str; 9] = ["libp2p", "libp2p-gossipsub", "libp2p-quic", "mimalloc", "quinn", "rkyv", "tokio", "tower", "zeromq"];
 
 /// The machine and the versions.
 #[derive(Debug, Clone, Serialize)]

@@ -13,10 +13,15 @@
 //!   monotonic clock, which every process shares. A sender that is late delays nothing but itself, and what it was late by is counted (no coordinated omission).
 //!   `attach` under load is a closed loop: its round trips are those of a full window.
 //! - What was lost counts as later than everything that came.
-//! - The first part of every round is a warm-up and is not recorded.
+//! - The first part of every measurement is a warm-up and is not recorded.
+//! - p50 and p99 are medians of the rounds; p99.9 is that of all rounds together, since one alone may not have so many messages.
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
 
 mod agent;
 mod attach;
+mod dir;
 mod line;
 mod machine;
 mod memory;
@@ -27,9 +32,10 @@ pub mod rig;
 mod rounds;
 mod stats;
 
+pub(crate) use dir::{WorkDir, private};
 pub(crate) use machine::Machine;
 pub(crate) use pace::{Nanos, Pace, Pattern, now};
-pub(crate) use process::{Usage, usage};
+pub(crate) use process::{command, cpu_time};
 pub(crate) use rounds::{Common, Progress};
 pub(crate) use stats::{Latency, NEVER, Percentiles, Spread};
 
@@ -61,13 +67,22 @@ pub struct Interrupted;
 /// Measures, and answers the result in words or as one JSON object. Progress goes to stderr, if that is a terminal.
 ///
 /// # Errors
-/// When a process cannot be started or ends early, or a file cannot be written.
+/// When a process cannot be started or ends early, a file cannot be written, or the run was [`Interrupted`].
 pub async fn run(command: &Command, json: bool) -> anyhow::Result<String> {
-    match command {
-        Command::Line(args) => line::run(args, json).await,
-        Command::Attach(args) => attach::run(args, json).await,
-        Command::Agent(args) => agent::run(args, json).await,
-        Command::Memory(args) => memory::run(args, json).await,
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be handled")?;
+    let measured = async {
+        match command {
+            Command::Line(args) => line::run(args, json).await,
+            Command::Attach(args) => attach::run(args, json).await,
+            Command::Agent(args) => agent::run(args, json).await,
+            Command::Memory(args) => memory::run(args, json).await,
+        }
+    };
+    tokio::select! {
+        // Its processes end, and its directories go, with what is dropped here.
+        measured = measured => measured,
+        _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),
+        _ = terminate.recv() => Err(Interrupted.into()),
     }
 }
 

@@ -27,13 +27,7 @@ pub(crate) enum Pattern {
     Even,
     /// Each at some moment of its interval, so that no other timer of the machine keeps step with it. The same moments every time.
     Jittered,
-    /// Due as [`Pattern::Even`], sent by a sender that sleeps for [`QUANTUM`] at least: what its wake-ups cost is not the contender's. Where throughput and CPU
-    /// time count, not latency.
-    Coarse,
 }
-
-/// Shortest sleep of a coarse pace, in nanoseconds: at 20,000 a second it sends five messages each time it wakes.
-const QUANTUM: Nanos = 250_000;
 
 /// A constant rate: the message of index `i` is due at `start + i / rate`, whatever became of those before it.
 ///
@@ -44,8 +38,6 @@ pub(crate) struct Pace {
     start: Nanos,
     rate: f64,
     pattern: Pattern,
-    /// When the sender woke last.
-    woken: AtomicU64,
     /// When the timer will expire; 0 = it is not set.
     armed: AtomicU64,
 }
@@ -59,7 +51,7 @@ impl Pace {
         let timer = rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
         #[allow(deprecated, reason = "its successor is unsafe code: it asks for what an OwnedFd that is never exchanged gives")]
         let timer = AsyncFd::new(timer)?;
-        Ok(Self { timer, start, rate, pattern: Pattern::Even, woken: AtomicU64::new(0), armed: AtomicU64::new(0) })
+        Ok(Self { timer, start, rate, pattern: Pattern::Even, armed: AtomicU64::new(0) })
     }
 
     /// Lays the messages out in another way.
@@ -80,13 +72,7 @@ impl Pace {
     /// # Errors
     /// When the timer fails.
     pub(crate) async fn wait(&self, index: u64) -> io::Result<()> {
-        let mut due = self.due(index);
-        if now() >= due {
-            return Ok(());
-        }
-        if self.pattern == Pattern::Coarse {
-            due = due.max(self.woken.load(Ordering::Relaxed) + QUANTUM);
-        }
+        let due = self.due(index);
         while now() < due {
             // Whoever waits between other things begins again and again for the same message.
             if self.armed.swap(due, Ordering::Relaxed) != due {
@@ -105,7 +91,6 @@ impl Pace {
                 Err(_not_yet) => {}
             }
         }
-        self.woken.store(now(), Ordering::Relaxed);
         Ok(())
     }
 }

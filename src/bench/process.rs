@@ -1,23 +1,33 @@
-//! What a process has used, as the kernel books it.
+//! A benchmark's processes: how they are started, and what they have used, as the kernel books it.
 
 use std::fs;
 use std::io;
+use std::process::Stdio;
 use std::time::Duration;
 
-/// What a process has used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Usage {
-    /// Time on a CPU since its start, all living threads together, exact to nanoseconds.
-    pub(crate) cpu: Duration,
-    /// Memory that is resident, in bytes.
-    pub(crate) resident: u64,
+use anyhow::Context;
+use tokio::process::Command;
+
+/// This program with other arguments: pipes to it and from it, no settings but those of the run's own files, and no longer life than ours.
+///
+/// # Errors
+/// When this program's own path cannot be told.
+pub(crate) fn command() -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe().context("cannot find this program's own path")?);
+    for (variable, _) in std::env::vars_os().filter(|(variable, _)| variable.to_string_lossy().starts_with("PMQ_")) {
+        command.env_remove(variable);
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    // Ctrl-C in a terminal reaches the whole group; these end with us instead.
+    command.process_group(0);
+    Ok(command)
 }
 
-/// What the process of this id has used.
+/// Time that the process of this id has had a CPU since its start, all living threads together, exact to nanoseconds.
 ///
 /// # Errors
 /// When it has ended, or the kernel keeps no books (`CONFIG_SCHED_INFO`).
-pub(crate) fn usage(pid: u32) -> io::Result<Usage> {
+pub(crate) fn cpu_time(pid: u32) -> io::Result<Duration> {
     let mut cpu = Duration::ZERO;
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
         let book = thread?.path().join("schedstat");
@@ -28,9 +38,7 @@ pub(crate) fn usage(pid: u32) -> io::Result<Usage> {
             Err(wrong) => return Err(wrong),
         }
     }
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let resident = status.lines().find_map(|line| first(line.strip_prefix("VmRSS:")?)).unwrap_or(0) * 1024;
-    Ok(Usage { cpu, resident })
+    Ok(cpu)
 }
 
 fn first(text: &str) -> Option<u64> {

@@ -33,6 +33,15 @@ impl Common {
     }
 }
 
+/// Reads a number within a range.
+///
+/// # Errors
+/// In words, when it is none.
+pub(super) fn between(text: &str, range: std::ops::RangeInclusive<f64>) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if range.contains(&number) { Ok(number) } else { Err(format!("take {} to {}", range.start(), range.end())) }
+}
+
 /// A progress bar on stderr, if that is a terminal.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress(pub(super) ProgressBar);

@@ -6,6 +6,10 @@ use crate::agent::settings::Log;
 use crate::bench;
 
 pub(super) fn run(command: &bench::Command, globals: &Globals) -> Result<(), Failure> {
+    if globals.config.is_some() || !globals.set.is_empty() {
+        let text = "bench reads no file of yours: it writes its own. Leave --config and --set out; bench line takes --node-set KEY=VALUE for its nodes";
+        return Err(Failure::new(Exit::Usage, text.to_owned()));
+    }
     logging(globals)?;
     let result = runtime()?.block_on(bench::run(command, globals.output == Output::Json));
     let failure = |error: anyhow::Error| {

@@ -28,6 +28,29 @@ fn run(arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
+/// Rates that nobody bears: what fails is waited for, told, and ends nothing.
+#[test]
+fn a_rate_that_is_too_high_is_found_and_what_it_loses_is_told() {
+    let arguments = ["--output", "json", "bench", "line", "--quick", "--seconds", "0.05", "--from", "20000", "--at", "500000"];
+    let output = pmq(&arguments).args(["--size", "256", "--transport", "tcp", "--attach", "unix"]).output().unwrap();
+    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let row = &object["rows"][0];
+    let number = |pointer: &str| row.pointer(pointer).unwrap_or_else(|| panic!("{pointer} in {row}")).as_f64().unwrap();
+    for who in ["raw", "agent"] {
+        let highest = number(&format!("/throughput/{who}"));
+        assert!(0.0 < highest && highest < 1e6, "{row}");
+        assert!(number(&format!("/fixed_us/{who}_lost")) + number(&format!("/fixed_us/{who}_behind")) > 0.0, "{row}");
+    }
+}
+
+#[test]
+fn a_setting_of_the_agents_is_no_setting_of_a_bench() {
+    let output = pmq(&["bench", "attach", "--quick", "--set", "agent.threads=2"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--node-set"));
+}
+
 /// Processes whose parent is `pid`.
 fn children(pid: u32) -> Vec<u32> {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();

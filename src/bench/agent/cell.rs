@@ -1,8 +1,6 @@
 //! One contender: a transport, a stack of stages, a size, and what the parent does.
 
-use std::fs;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,6 +8,7 @@ use serde::Serialize;
 
 use super::parent::Parent;
 use super::source::{Loaded, Round, Source};
+use crate::bench::WorkDir;
 use crate::bench::rig::{EMPTY, FULL, Rig, Work};
 use crate::transports::{Address, Listener};
 use crate::wire::Limits;
@@ -24,6 +23,17 @@ pub(crate) enum Attach {
     Zeromq,
     /// Within this process, on the agent's thread.
     Memory,
+}
+
+impl Attach {
+    /// Where the agent listens, in the run's directory.
+    fn address(self, dir: &Path) -> Address {
+        match self {
+            Self::Unix => Address::Unix(dir.join("unix.sock")),
+            Self::Zeromq => Address::ZmqIpc(dir.join("zmq.ipc")),
+            Self::Memory => Address::Memory(dir.to_string_lossy().into()),
+        }
+    }
 }
 
 /// Which stages.
@@ -84,7 +94,7 @@ impl Cell {
     }
 
     /// As many as come through.
-    pub(super) async fn throughput(&self, place: &Place, time: Duration) -> anyhow::Result<Round> {
+    pub(super) async fn throughput(&self, place: &WorkDir, time: Duration) -> anyhow::Result<Round> {
         let (mut source, mut parent) = self.start(place).await?;
         source.closed(&mut parent, time.mul_f64(WARM_UP)).await?;
         let round = source.closed(&mut parent, time).await.with_context(|| self.words())?;
@@ -94,7 +104,7 @@ impl Cell {
     }
 
     /// At each of these rates.
-    pub(super) async fn loaded<const N: usize>(&self, place: &Place, time: Duration, rates: [f64; N]) -> anyhow::Result<Vec<Loaded>> {
+    pub(super) async fn loaded<const N: usize>(&self, place: &WorkDir, time: Duration, rates: [f64; N]) -> anyhow::Result<Vec<Loaded>> {
         let (mut source, mut parent) = self.start(place).await?;
         source.closed(&mut parent, time.mul_f64(WARM_UP)).await?;
         let mut loaded = Vec::with_capacity(N);
@@ -106,8 +116,8 @@ impl Cell {
         Ok(loaded)
     }
 
-    async fn start(&self, place: &Place) -> anyhow::Result<(Source, Parent)> {
-        let address = place.address(self.attach);
+    async fn start(&self, place: &WorkDir) -> anyhow::Result<(Source, Parent)> {
+        let address = self.attach.address(place.path());
         let listener = Listener::bind(&address, 1_000, Limits::default()).await?;
         let stages = match self.stack {
             Stack::Empty => EMPTY,
@@ -118,34 +128,5 @@ impl Cell {
         let parent =
             if self.attach == Attach::Memory { Parent::here(&url, self.work).await? } else { Parent::start(url, self.work).await? };
         Ok((Source::new(rig, self.size, self.in_flight()), parent))
-    }
-}
-
-/// A directory of this run's own, for sockets. Gone when this is dropped.
-pub(crate) struct Place(PathBuf);
-
-impl Place {
-    /// # Errors
-    /// When it cannot be made.
-    pub(crate) fn new() -> anyhow::Result<Self> {
-        let path = std::env::temp_dir().join(format!("pmq-bench-agent-{}-{:08x}", std::process::id(), rand::random::<u32>()));
-        fs::DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("cannot make {}", path.display()))?;
-        Ok(Self(path))
-    }
-
-    fn address(&self, attach: Attach) -> Address {
-        match attach {
-            Attach::Unix => Address::Unix(self.0.join("unix.sock")),
-            Attach::Zeromq => Address::ZmqIpc(self.0.join("zmq.ipc")),
-            Attach::Memory => Address::Memory(self.0.to_string_lossy().into()),
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            tracing::warn!(path = %self.0.display(), %error, "a directory stays behind");
-        }
     }
 }

@@ -18,15 +18,17 @@ mod source;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use clap::builder::RangedU64ValueParser;
 use serde_json::json;
 
 pub(super) use parent::{KIND, run as parent};
 
-use self::cell::{Attach, Cell, Place, Stack};
+use self::cell::{Attach, Cell, Stack};
 use self::result::{Figures, Loaded, Outcome, Row};
 use self::source::Round;
 use super::rig::{self, Work};
-use super::{Common, Machine, Progress, Spread, report};
+use super::rounds::between;
+use super::{Common, Machine, Progress, Spread, WorkDir, report};
 
 /// Shares of the highest throughput at which latency is measured.
 const SHARES: [f64; 3] = [0.25, 0.5, 0.8];
@@ -45,13 +47,13 @@ pub struct Args {
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     stack: Vec<Stack>,
     /// Payload sizes in bytes, header included [default: 256, 1024, 4096, 65536]
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = RangedU64ValueParser::<usize>::new().range(rig::SMALLEST..=1_048_576))]
     size: Vec<usize>,
     /// What the parent does; alone `consume` is measured for latency [default: both, `verify` with the full stack only]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     work: Vec<Working>,
     /// How long each measurement takes, in seconds, without its warm-up
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = |text: &str| between(text, 0.05..=3_600.0))]
     seconds: Option<f64>,
     /// Leaves latency out
     #[arg(long)]
@@ -92,7 +94,7 @@ impl Args {
 
     /// How long one measurement takes.
     fn time(&self) -> Duration {
-        Duration::from_secs_f64(self.seconds.unwrap_or(if self.common.quick { 0.2 } else { 1.5 }).clamp(0.05, 3_600.0))
+        Duration::from_secs_f64(self.seconds.unwrap_or(if self.common.quick { 0.2 } else { 1.5 }))
     }
 }
 
@@ -119,7 +121,7 @@ pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<String> {
 
 async fn measure(args: &Args) -> anyhow::Result<Vec<Row>> {
     let (cells, rounds, time) = (args.cells(), args.common.rounds(), args.time());
-    let place = Place::new()?;
+    let place = WorkDir::new("agent")?;
     let latency: Vec<Cell> = cells.iter().filter(|cell| cell.work == Work::Consume && !args.throughput_only).copied().collect();
     let progress = Progress::new((cells.len() + latency.len()) * rounds);
     let mut throughput: BTreeMap<Cell, Vec<Round>> = BTreeMap::new();

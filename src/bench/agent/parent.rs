@@ -1,18 +1,17 @@
 //! The parent: a process that is told by lines how many messages are to be done, and answers when they are.
 
 use std::io::{self, Write};
-use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 
 use crate::bench::rig::{self, Work};
-use crate::bench::{Latency, usage};
+use crate::bench::{Latency, command, cpu_time};
 
 /// What `bench-node` calls it.
 pub(in crate::bench) const KIND: &str = "agent-parent";
@@ -102,11 +101,9 @@ impl Parent {
 
     /// In a process of its own; returns when it is attached.
     pub(super) async fn start(url: String, work: Work) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("cannot find this program's own path")?;
-        let mut command = Command::new(&program);
+        let mut command = command()?;
         command.args(["bench-node", KIND, &serde_json::to_string(&Setup { url, work })?]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        let mut child = command.spawn().context("cannot start the parent")?;
         let pid = child.id().context("the parent has ended at once")?;
         let orders = child.stdin.take().context("the parent has no standard input")?;
         let answers = BufReader::new(child.stdout.take().context("the parent has no standard output")?).lines();
@@ -133,7 +130,7 @@ impl Parent {
     pub(super) fn cpu(&self) -> anyhow::Result<Option<Duration>> {
         match self {
             Self::Here(_) => Ok(None),
-            Self::Process(process) => Ok(Some(usage(process.pid).context("the parent has ended")?.cpu)),
+            Self::Process(process) => Ok(Some(cpu_time(process.pid).context("the parent has ended")?)),
         }
     }
 

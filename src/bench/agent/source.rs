@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use super::parent::Parent;
 use crate::bench::rig::{Messages, Received, Rig};
-use crate::bench::{Latency, Nanos, Pace, now, usage};
+use crate::bench::{Latency, Nanos, Pace, cpu_time, now};
 use crate::pipeline::Report;
 use crate::wire::Verdict;
 
@@ -70,7 +70,7 @@ impl Source {
     pub(super) async fn closed(&mut self, parent: &mut Parent, time: Duration) -> anyhow::Result<Round> {
         let first = self.messages.next();
         let before = parent.until(self.accepted).await?;
-        let (agent, theirs, making) = (usage(std::process::id())?.cpu, parent.cpu()?, self.making);
+        let (agent, theirs, making) = (cpu_time(std::process::id())?, parent.cpu()?, self.making);
         let start = Instant::now();
         let mut in_flight = 0;
         let mut open = true;
@@ -94,7 +94,7 @@ impl Source {
         let told = parent.until(self.accepted).await?;
         let took = start.elapsed();
         let making = self.making.saturating_sub(making);
-        let agent = usage(std::process::id())?.cpu.saturating_sub(agent).saturating_sub(making);
+        let agent = cpu_time(std::process::id())?.saturating_sub(agent).saturating_sub(making);
         let theirs = parent.cpu()?.zip(theirs).map(|(after, before)| after.saturating_sub(before));
         let done = told.done.saturating_sub(before.done);
         Ok(Round {

@@ -26,12 +26,13 @@ const BURST: usize = 8;
 /// Nobody looks at it.
 const SESSION: SessionId = SessionId(1);
 
-/// Messages of one frame: a batch, or what a link lets wait; idle ones come one by one.
+/// Messages of one frame: a batch, a quarter of what may be on its way, so that both directions have something to do, or what a link lets wait; idle ones come one
+/// by one.
 pub(super) fn per_frame(cell: &Cell) -> usize {
     if cell.drive == Drive::Idle {
         return 1;
     }
-    BATCH_MESSAGES.min(cell.in_flight as usize).min((SEND_BYTES / cell.size.max(1)).max(1))
+    BATCH_MESSAGES.min(cell.in_flight.div_ceil(4) as usize).min((SEND_BYTES / cell.size.max(1)).max(1))
 }
 
 /// Measures one cell.

@@ -22,8 +22,7 @@ mod raw;
 mod result;
 mod sessions;
 
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -32,7 +31,7 @@ use serde_json::json;
 use self::cell::{Cell, Contender, Drive, Transport};
 use self::result::{Report, Rounds};
 use super::report::write_svg;
-use super::{Common, Machine, Progress};
+use super::{Common, Machine, Progress, WorkDir};
 
 /// Bytes of a message.
 const SIZES: [usize; 6] = [64, 256, 1_024, 4_096, 65_536, 1_048_576];
@@ -102,7 +101,7 @@ pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<String> {
     let cells = args.cells();
     let rounds = args.common.rounds();
     let progress = Progress::new(cells.len() * rounds);
-    let dir = Directory::new()?;
+    let dir = WorkDir::new("attach")?;
     let mut all: Vec<Rounds> = cells.iter().map(|cell| Rounds { cell: *cell, figures: Vec::new() }).collect();
     let mut number = 0;
     for round in 0..rounds {
@@ -111,7 +110,7 @@ pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<String> {
             let Some(of) = all.get_mut((at + turn) % cells.len()) else { continue };
             progress.at(of.cell.to_string());
             number += 1;
-            let figures = measure(of.cell, &dir.0, number).await.with_context(|| format!("{} cannot be measured", of.cell))?;
+            let figures = measure(of.cell, dir.path(), number).await.with_context(|| format!("{} cannot be measured", of.cell))?;
             of.figures.push(figures);
             progress.step();
         }
@@ -133,26 +132,6 @@ pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<String> {
         write_svg(path, report.charts())?;
     }
     Ok(if json { serde_json::to_string(&report)? } else { report.words() })
-}
-
-/// Where the sockets lie: this user's alone. It goes with the run.
-#[derive(Debug)]
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> anyhow::Result<Self> {
-        let path = std::env::temp_dir().join(format!("pmq-bench-{}-{:08x}", std::process::id(), rand::random::<u32>()));
-        std::fs::DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("cannot create {}", path.display()))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(path = %self.0.display(), %error, "the sockets' directory stays behind");
-        }
-    }
 }
 
 async fn measure(cell: Cell, dir: &Path, number: usize) -> anyhow::Result<cell::Figures> {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, ensure};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
-use tokio::process::{Child, ChildStdin, Command};
+use tokio::process::{Child, ChildStdin};
 use tokio::sync::oneshot;
 
 use super::{links, raw};
-use crate::bench::rig;
+use crate::bench::{command, rig};
 use crate::client::{Client, VerifyOptions};
 use crate::wire::Window;
 
@@ -101,11 +101,9 @@ impl Node {
     /// # Errors
     /// When it cannot be started.
     pub(super) fn start(setup: &Setup) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("cannot find this program's own path")?;
-        let mut command = Command::new(&program);
-        command.args(["bench-node", KIND]).arg(serde_json::to_string(setup)?);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        let mut command = command()?;
+        command.args(["bench-node", KIND]).arg(serde_json::to_string(setup)?).stdout(Stdio::null());
+        let mut child = command.spawn().context("cannot start the parent")?;
         let stdin = child.stdin.take();
         Ok(Self { child, stdin })
     }

@@ -72,6 +72,14 @@ fn drive(mut stream: UnixStream, cell: Cell, processes: Vec<u32>) -> anyhow::Res
                 ready = 0;
             }
         }
+        if load.is_last() {
+            // What did not fill a frame any more.
+            sent.drain(sent.len() - ready..).for_each(|ticket| load.take_back(ticket));
+            ready = 0;
+            if sent.is_empty() {
+                continue;
+            }
+        }
         if sent.len() == ready {
             let due = load.due().context("nothing is on its way")?;
             std::thread::sleep(Duration::from_nanos(due.saturating_sub(now())));

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::cell::{Figures, WINDOW_BYTES};
 use super::load::Load;
 use super::*;
+use crate::bench::cpu_time;
 use crate::bench::{Latency, now};
 use crate::wire::{Ticket, Window};
 
@@ -139,18 +140,31 @@ fn no_more_is_offered_than_there_is_credit_for() {
 #[test]
 fn what_comes_back_in_the_warm_up_is_not_counted() {
     let start = now();
-    let mut load = Load::begin(cell(Contender::Raw, 1, Drive::Closed), Window { messages: 1, bytes: 1_000 }, Vec::new()).unwrap();
+    let mut load =
+        Load::begin(cell(Contender::Raw, 1, Drive::Closed), Window { messages: 1, bytes: 1_000 }, vec![std::process::id()]).unwrap();
     let ticket = load.offer(start).unwrap();
     load.verdict(ticket, start).unwrap();
-    let (early, late) = (start + 50_000_000, start + 101_000_000);
+    // What this process does before the span is not the span's.
+    let spent = cpu_time(std::process::id()).unwrap() + Duration::from_millis(30);
+    while cpu_time(std::process::id()).unwrap() < spent {}
+    let begins = cpu_time(std::process::id()).unwrap();
+    let (early, late) = (start + 50_000_000, start + 151_000_000);
     let ticket = load.offer(early).unwrap();
-    assert!(!load.over(early).unwrap(), "nothing has come back yet");
+    // The first look at the span is a verdict's.
     load.verdict(ticket, early + 7_000).unwrap();
-    assert!(load.over(late).unwrap());
+    assert!(!load.over(early + 8_000).unwrap());
+    let slow = load.offer(early + 9_000).unwrap();
+    assert!(!load.over(late).unwrap(), "one is on its way");
+    assert_eq!(load.offer(late), None, "the time is up");
+    load.verdict(slow, late + 500_000_000).unwrap();
+    assert!(load.over(late + 500_000_000).unwrap());
     let figures = load.figures();
-    assert_eq!(figures.latency.count(), 1);
+    let most = cpu_time(std::process::id()).unwrap() - begins;
+    assert!(figures.cpu_us[0] <= most.as_secs_f64() * 1e6, "the warm-up's 30 ms are counted: {} of {most:?}", figures.cpu_us[0]);
+    assert_eq!(figures.latency.count(), 2);
+    assert!(figures.latency.at(1.0) > 599_000.0, "the slow one is recorded");
     assert!((6.9..7.1).contains(&figures.latency.at(0.5)), "{:?}", figures.latency.percentiles());
-    assert!((9.9..10.1).contains(&figures.verdicts_per_s), "{}", figures.verdicts_per_s);
+    assert!((9.8..10.1).contains(&figures.verdicts_per_s), "one within the span, {}", figures.verdicts_per_s);
 }
 
 #[test]

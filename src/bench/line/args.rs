@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::message::SMALLEST;
 use crate::bench::Common;
+use crate::bench::rounds::between;
 use crate::gossip::Verdicts;
 
 /// Arguments of `pmq bench line`.
@@ -53,11 +54,6 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 fn rate(text: &str) -> Result<f64, String> {
     between(text, 1.0..=10_000_000.0)
-}
-
-fn between(text: &str, range: std::ops::RangeInclusive<f64>) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if range.contains(&number) { Ok(number) } else { Err(format!("take {} to {}", range.start(), range.end())) }
 }
 
 /// Transport of the overlay.

@@ -11,7 +11,7 @@ use super::orders::{Got, Load, Order, Said, Sent, Watch};
 use super::parent::{self, Part};
 use super::place::{Files, NETWORK, Place};
 use super::raw;
-use crate::bench::{Pattern, Usage, usage};
+use crate::bench::{Pattern, cpu_time};
 
 /// Until every process has said that it is there.
 const START: Duration = Duration::from_secs(30);
@@ -218,8 +218,8 @@ impl Chain {
             count,
             sent,
             behind: late > step.bound(),
-            node: after.0.cpu.saturating_sub(before.0.cpu),
-            parent: after.1.cpu.saturating_sub(before.1.cpu),
+            node: after.0.saturating_sub(before.0),
+            parent: after.1.saturating_sub(before.1),
             got,
         };
         tracing::debug!(name = self.name, rate = step.rate, count, sent = ?outcome.sent, got = outcome.got.count, late = ?Duration::from_nanos(outcome.got.late), "step");
@@ -236,6 +236,9 @@ impl Chain {
         let (run, seq) = (self.run, self.seq);
         self.seq += count;
         self.c.end().tell(&Order::Watch(Watch { run, count, warm })).await?;
+        tokio::time::timeout(PATIENCE, watching(self.c.end(), run))
+            .await
+            .with_context(|| format!("C does not answer; {}", self.c.end().log()))??;
         let load = Load { run, seq, count, rate: step.rate, size: self.size, pattern: step.pattern };
         self.a.end().tell(&Order::Load(load)).await?;
         Ok(run)
@@ -263,9 +266,9 @@ impl Chain {
     }
 
     /// What B has used: its node, and its parent.
-    fn used(&self) -> anyhow::Result<(Usage, Usage)> {
-        let node = usage(self.b.node.pid()?)?;
-        let parent = self.b.parent.as_ref().map(|parent| Ok::<_, anyhow::Error>(usage(parent.pid()?)?)).transpose()?;
+    fn used(&self) -> anyhow::Result<(Duration, Duration)> {
+        let node = cpu_time(self.b.node.pid()?)?;
+        let parent = self.b.parent.as_ref().map(|parent| Ok::<_, anyhow::Error>(cpu_time(parent.pid()?)?)).transpose()?;
         Ok((node, parent.unwrap_or_default()))
     }
 
@@ -299,6 +302,12 @@ async fn sent(process: &mut Process, run: u32) -> anyhow::Result<Sent> {
             return Ok(sent);
         }
     }
+}
+
+/// Until the last one counts what is sent of a step.
+async fn watching(process: &mut Process, run: u32) -> anyhow::Result<()> {
+    while !matches!(process.hear().await?, Said::Watching(this) if this == run) {}
+    Ok(())
 }
 
 /// What arrived of a step; what a process said of an earlier one is left out.

@@ -2,14 +2,14 @@
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout};
 
 use super::orders::{Order, Said};
+use crate::bench::command;
 
 /// Bytes of a log that are shown with a failure.
 const TAIL: usize = 2_000;
@@ -34,19 +34,11 @@ impl Process {
     /// When it cannot be started.
     pub(crate) fn start(name: impl Into<String>, arguments: &[&str], dir: &Path, log: &str) -> anyhow::Result<Self> {
         let name = name.into();
-        let program = std::env::current_exe().context("cannot find this program's own path")?;
-        let mut command = Command::new(&program);
+        let mut command = command()?;
         command.args(arguments);
-        // Settings come from the run's own files alone.
-        for (variable, _) in std::env::vars_os().filter(|(variable, _)| variable.to_string_lossy().starts_with("PMQ_")) {
-            command.env_remove(variable);
-        }
         let log = dir.join(log);
         let stderr = OpenOptions::new().create(true).append(true).open(&log).with_context(|| format!("cannot open {}", log.display()))?;
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).kill_on_drop(true);
-        // Ctrl-C in a terminal reaches the whole group; these end with us instead.
-        command.process_group(0);
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        let mut child = command.stderr(stderr).spawn().with_context(|| format!("cannot start {name}"))?;
         tracing::info!(pid = child.id(), name, log = %log.display(), "started");
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().context("a process without a stdout")?;

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use super::args::{Args, Attach, Overlay};
 use super::chain::{Chain, Outcome, Step};
-use super::place::WorkDir;
 use super::ramp::{Ramp, highest};
-use crate::bench::{Latency, Pattern, Percentiles, Progress, Spread};
+use crate::bench::{Latency, Pattern, Percentiles, Progress, Spread, WorkDir};
 
 /// Shares of the contender's own highest rate at which latency is measured.
 pub(crate) const SHARES: [f64; 3] = [0.25, 0.5, 0.8];
@@ -15,8 +14,8 @@ pub(crate) const IDLE_RATE: f64 = 200.0;
 /// Messages a second at which CPU time is measured, the same for all; and bytes a second, where messages are large.
 const CPU_RATE: f64 = 10_000.0;
 const CPU_BYTES: f64 = 40e6;
-/// Exactness of a ramp.
-const EXACT: f64 = 1.03;
+/// How much longer CPU time is measured than anything else.
+const CPU_STEPS: u32 = 2;
 
 /// Everything that was measured of one contender.
 #[derive(Debug, Default)]
@@ -116,10 +115,9 @@ impl Contender<'_> {
     async fn ramp(&mut self, args: &Args) -> anyhow::Result<()> {
         let known = self.figures.highest();
         let (from, factor) = if known > 0.0 { (known, 1.06) } else { (args.from, 1.5) };
-        let exact = if args.common.quick { 1.25 } else { EXACT };
-        let ramp = Ramp { from, factor, up_to: args.up_to, down_to: LOWEST.min(args.up_to), exact, again: 1 };
+        let ramp = Ramp { from, factor, up_to: args.up_to, down_to: LOWEST.min(args.up_to), exact: exact(args), again: 1 };
         let (chain, lasts) = (&mut self.chain, args.step());
-        let holds = async |rate| chain.step(&Step { rate, lasts, pattern: Pattern::Coarse }).await.map(|outcome| outcome.holds());
+        let holds = async |rate| chain.step(&Step { rate, lasts, pattern: Pattern::Even }).await.map(|outcome| outcome.holds());
         let found = highest(ramp, holds).await?;
         anyhow::ensure!(found > 0.0, "{}: not even {LOWEST} messages a second get through", self.chain.name);
         self.figures.throughput.push(found);
@@ -128,12 +126,19 @@ impl Contender<'_> {
 
     /// At a rate that is the same for all.
     async fn cpu(&mut self, args: &Args, size: usize) -> anyhow::Result<()> {
-        let outcome = self.step(cpu_rate(size).min(args.up_to), args.step(), Pattern::Even).await?;
+        let rate = cpu_rate(size).min(args.up_to);
+        self.step(rate, args.step(), Pattern::Even).await?;
+        let outcome = self.step(rate, args.step() * CPU_STEPS, Pattern::Even).await?;
         self.figures.cpu.push(per_message(outcome.node, outcome.got.count));
         self.figures.cpu_parent.push(per_message(outcome.parent, outcome.got.count));
         self.figures.cpu_lost += outcome.lost();
         Ok(())
     }
+}
+
+/// Exactness of a ramp, as a factor.
+pub(crate) fn exact(args: &Args) -> f64 {
+    if args.common.quick { 1.25 } else { 1.03 }
 }
 
 /// Messages a second at which CPU time is measured.
@@ -161,7 +166,7 @@ pub(crate) fn estimate(args: &Args) -> Duration {
     let step = args.step().mul_f64(1.2) + Duration::from_millis(200);
     let (rounds, again) = (args.common.rounds() as u32, if args.common.quick { 8 } else { 14 });
     let ramps = step * (again + (rounds - 1) * 7);
-    let rest = (step + idle(args) + step * loads(args) as u32) * rounds;
+    let rest = (step * (1 + CPU_STEPS) + idle(args) + step * loads(args) as u32) * rounds;
     (ramps + rest + START * rounds) * (args.attach().len() as u32 + 1)
 }
 
@@ -169,7 +174,7 @@ pub(crate) fn estimate(args: &Args) -> Duration {
 const START: Duration = Duration::from_secs(2);
 
 /// How long idle messages are sent.
-fn idle(args: &Args) -> Duration {
+pub(crate) fn idle(args: &Args) -> Duration {
     args.step() * 4
 }
 
@@ -189,7 +194,7 @@ pub(crate) async fn group(args: &Args, overlay: Overlay, size: usize, progress: 
             contenders.reverse();
         }
         for (attach, figures) in contenders {
-            let work = WorkDir::new()?;
+            let work = WorkDir::new("line")?;
             let at = |what: &str, name: &str| progress.at(format!("{overlay}, {size} bytes, round {}: {what} {name}", round + 1));
             at("starting", attach.map_or("raw", |_| "agents"));
             let chain = Chain::start(work.path(), args, overlay, size, attach).await?;

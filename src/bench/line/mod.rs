@@ -12,9 +12,9 @@
 //! # Invariants
 //! - A rate holds if every message was published and arrived, the last of them not later behind its due time than 5 % of the step and 50 ms, at A and at C:
 //!   queues may hold that much, and no more. Of two tries one is enough.
-//! - In ramps the sender sleeps for a quarter of a millisecond at least: its wake-ups are not what is measured. Where latency or CPU time counts, each message is sent when
-//!   it is due.
-//! - CPU time of B is that of the messages that arrived, measured before any load, at a rate that is the same for all.
+//! - Every message is sent when it is due, in ramps as under the loads that are shares of what they find.
+//! - CPU time of B is that of the messages that arrived, behind a step of the same rate that is its warm-up, before any ramp, at a rate that is the same for all. What the
+//!   router remembers does not expire within it.
 //! - Latency of agents ends when the message is delivered to C's parent, so it contains two verdicts; the moment at which C's parent is first shown it stands beside.
 
 mod args;
@@ -34,12 +34,10 @@ mod words;
 
 use std::io::Write;
 
-use anyhow::Context;
-
 pub(crate) use args::Args;
 
 use super::report::write_svg;
-use super::{Interrupted, Machine, Progress};
+use super::{Machine, Progress};
 use charts::charts;
 use measure::{Group, estimate, group, steps};
 use result::Report;
@@ -47,19 +45,11 @@ use result::Report;
 /// Measures, and answers the result in words or as one JSON object.
 ///
 /// # Errors
-/// When a process cannot be started or ends early, a file cannot be written, or the run was interrupted.
+/// When a process cannot be started or ends early, or a file cannot be written.
 pub(super) async fn run(args: &Args, json: bool) -> anyhow::Result<String> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).context("signals cannot be handled")?;
-    tokio::select! {
-        // Its processes end with what is dropped here.
-        measured = measure(args) => {
-            let (report, groups) = measured?;
-            args.common.plot.as_deref().map_or(Ok(()), |path| write_svg(path, &charts(&groups)))?;
-            Ok(if json { serde_json::to_string(&report)? } else { words::words(&report) })
-        }
-        _ = tokio::signal::ctrl_c() => Err(Interrupted.into()),
-        _ = terminate.recv() => Err(Interrupted.into()),
-    }
+    let (report, groups) = measure(args).await?;
+    args.common.plot.as_deref().map_or(Ok(()), |path| write_svg(path, &charts(&groups)))?;
+    Ok(if json { serde_json::to_string(&report)? } else { words::words(&report) })
 }
 
 async fn measure(args: &Args) -> anyhow::Result<(Report, Vec<Group>)> {

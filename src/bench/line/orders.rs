@@ -17,7 +17,7 @@ const HEAD_START: Nanos = 2_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Order {
-    /// To the last one: a step begins. Answered by [`Said::Got`] when all of it is there.
+    /// To the last one: a step begins. Answered by [`Said::Watching`], and by [`Said::Got`] when all of it is there.
     Watch(Watch),
     /// To the last one: answer with what is there.
     Report,
@@ -69,6 +69,8 @@ impl Load {
 pub(crate) enum Said {
     /// It is there: a raw node listens, a parent is attached.
     Ready,
+    /// From the last one: what is sent of this step from now on is counted.
+    Watching(u32),
     /// From the first one.
     Sent(Sent),
     /// From the last one.

@@ -91,7 +91,7 @@ impl Parent {
                 offers = self.offers.next() => self.judge(offers.with_context(ended)?).await?,
                 deliveries = some(&mut self.records) => self.take(&deliveries.with_context(ended)?)?,
                 order = self.orders.recv() => match order {
-                    Some(Order::Watch(watch)) => self.sink.watch(watch),
+                    Some(Order::Watch(watch)) => self.sink.watch(watch)?,
                     Some(Order::Report) => say(&Said::Got(self.sink.got()))?,
                     Some(Order::Load(load)) => say(&Said::Sent(self.send(load).await?))?,
                     None => break,

@@ -1,7 +1,6 @@
 //! The directory of a line: for each node its key, its files, its sockets and its logs.
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -10,40 +9,13 @@ use serde_json::json;
 
 use super::args::{Attach, Overlay};
 use super::message::HEADER;
+use crate::bench::private;
 use crate::gossip::Identity;
 
 /// The network, and its topic.
 pub(crate) const NETWORK: &str = "line";
 /// Ports that no outgoing connection takes, so that one that was free when asked is still free when its node binds it.
 const PORTS: std::ops::Range<u16> = 11_000..30_000;
-
-/// A directory that is removed when this is dropped.
-#[derive(Debug)]
-pub(crate) struct WorkDir(PathBuf);
-
-impl WorkDir {
-    pub(crate) fn new() -> anyhow::Result<Self> {
-        let path = std::env::temp_dir().join(format!("pmq-line-{}-{:08x}", std::process::id(), rand::rng().random::<u32>()));
-        create(&path)?;
-        Ok(Self(path))
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for WorkDir {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(path = %self.0.display(), %error, "the benchmark's directory stays behind");
-        }
-    }
-}
-
-fn create(path: &Path) -> anyhow::Result<()> {
-    std::fs::DirBuilder::new().mode(0o700).create(path).with_context(|| format!("cannot create {}", path.display()))
-}
 
 /// Where one node's things are.
 #[derive(Debug, Clone)]
@@ -72,8 +44,8 @@ impl Place {
     /// When something cannot be written.
     pub(crate) fn new(parent: &Path, name: &str, overlay: Overlay) -> anyhow::Result<Self> {
         let dir = parent.join(name);
-        create(&dir)?;
-        create(&dir.join("run"))?;
+        private(&dir)?;
+        private(&dir.join("run"))?;
         let peer = Identity::generate(&dir.join("identity.key"))?.peer_id();
         let port = free_port(overlay)?;
         let listen = match overlay {

@@ -57,7 +57,7 @@ impl Raw {
     async fn run(mut self) -> anyhow::Result<()> {
         loop {
             match self.until_order().await? {
-                Some(Order::Watch(watch)) => self.sink.watch(watch),
+                Some(Order::Watch(watch)) => self.sink.watch(watch)?,
                 Some(Order::Report) => say(&Said::Got(self.sink.got()))?,
                 Some(Order::Load(load)) => say(&Said::Sent(self.send(load).await?))?,
                 None => return Ok(()),

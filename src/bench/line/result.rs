@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::args::{Args, Attach, Overlay};
-use super::measure::{Figures, Group, IDLE_RATE, Rounds, SHARES, cpu_rate};
+use super::measure::{Figures, Group, IDLE_RATE, Rounds, SHARES, cpu_rate, exact, idle};
 use super::message::HEADER;
 use crate::bench::{Machine, Percentiles, Spread};
 
@@ -127,10 +127,13 @@ impl Report {
         let settings = json!({
             "agents": args.agents,
             "rounds": args.common.rounds(),
+            "quick": args.common.quick,
             "seconds": args.step().as_secs_f64(),
-            "idle_rate": IDLE_RATE,
-            "cpu_rate": groups.iter().map(|group| (group.size.to_string(), cpu_rate(group.size))).collect::<BTreeMap<_, _>>(),
-            "cpu": "messages sent one by one, before any load",
+            "idle_rate": IDLE_RATE.min(args.up_to),
+            "idle_seconds": idle(args).as_secs_f64(),
+            "cpu_rate": groups.iter().map(|group| (group.size.to_string(), cpu_rate(group.size).min(args.up_to))).collect::<BTreeMap<_, _>>(),
+            "cpu": "before any ramp; what the router remembers does not expire within it",
+            "exact": exact(args),
             "warm_up": "a fifth of a step",
             "holds": "nothing lost, the last message late by no more than 5 % of a step and 50 ms, in one of two tries",
             "order": "turned every second round",

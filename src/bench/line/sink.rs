@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::message::Mark;
-use super::orders::{Got, Watch};
+use super::orders::{Got, Said, Watch, say};
 use crate::bench::Nanos;
 
 /// Books of one step at a time.
@@ -17,8 +17,16 @@ pub(crate) struct Sink {
 }
 
 impl Sink {
-    /// Begins a step; what belongs to an earlier one is no longer counted.
-    pub(crate) fn watch(&mut self, watch: Watch) {
+    /// Begins a step, and says so; what belongs to an earlier one is no longer counted.
+    ///
+    /// # Errors
+    /// When nobody reads it.
+    pub(crate) fn watch(&mut self, watch: Watch) -> anyhow::Result<()> {
+        self.begin(watch);
+        say(&Said::Watching(watch.run))
+    }
+
+    pub(super) fn begin(&mut self, watch: Watch) {
         let words = usize::try_from(watch.count.div_ceil(64)).unwrap_or(usize::MAX);
         self.seen.clear();
         self.seen.resize(words, 0);

@@ -54,7 +54,7 @@ fn the_end_of_the_line_counts_each_message_of_its_step_once() {
     let mut sink = Sink::default();
     let payload = |run, index| Mark { run, index, due: 1_000 * index }.write(index, SMALLEST);
     assert!(!sink.arrived(&payload(1, 0), 0), "nothing is watched");
-    sink.watch(Watch { run: 1, count: 3, warm: 1 });
+    sink.begin(Watch { run: 1, count: 3, warm: 1 });
     sink.asked(&payload(1, 1), 1_500);
     assert!(!sink.arrived(&payload(1, 0), 10), "two are missing");
     assert!(!sink.arrived(&payload(1, 0), 20), "known");
@@ -65,7 +65,7 @@ fn the_end_of_the_line_counts_each_message_of_its_step_once() {
     let got = sink.got();
     // The first is the warm-up's; the highest number tells how late the line is.
     assert_eq!((got.count, got.latency.count(), got.asked.count(), got.late), (3, 2, 1, 7));
-    sink.watch(Watch { run: 2, count: 1, warm: 0 });
+    sink.begin(Watch { run: 2, count: 1, warm: 0 });
     assert_eq!((sink.got().run, sink.got().count, sink.got().latency.count()), (2, 0, 0));
 }
 

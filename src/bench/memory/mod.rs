@@ -15,11 +15,13 @@ mod result;
 
 use std::time::Duration;
 
+use clap::builder::RangedU64ValueParser;
 use serde_json::json;
 
 use self::load::Load;
 use self::process::{Agent, Neighbour};
 use self::result::{Outcome, Row};
+use super::rounds::between;
 use super::{Common, Machine, Progress, Spread};
 
 /// Payload sizes in bytes: overhead counts for the small one, payload for the large one.
@@ -31,16 +33,16 @@ pub struct Args {
     #[command(flatten)]
     common: Common,
     /// Messages a second under load [default: 4000; with --quick 1000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = |text: &str| between(text, 10.0..=100_000.0))]
     rate: Option<f64>,
     /// Payload sizes in bytes [default: 256, 4096]
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = RangedU64ValueParser::<usize>::new().range(8..=1_048_576))]
     size: Vec<usize>,
 }
 
 impl Args {
     fn load(&self, size: usize) -> anyhow::Result<Load> {
-        let rate = |default| self.rate.unwrap_or(default).clamp(10.0, 100_000.0);
+        let rate = |default| self.rate.unwrap_or(default);
         let load = if self.common.quick { Load::small(rate(1_000.0), size) } else { Load::large(rate(4_000.0), size) };
         load.check().map(|()| load)
     }

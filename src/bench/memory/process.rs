@@ -2,15 +2,15 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
+use crate::bench::{WorkDir, command};
 use crate::client::{Client, ConsumeOptions, VerifyOptions};
 use crate::config::{Config, Request, load};
 use crate::gossip::{self, Gossip, Identity, NetworkOverlay, NetworkSettings, Settings};
@@ -81,7 +81,7 @@ impl Neighbour {
 pub(super) struct Agent {
     child: Child,
     pid: u32,
-    dir: PathBuf,
+    dir: WorkDir,
     ops: SocketAddr,
 }
 
@@ -98,20 +98,13 @@ pub(super) struct Counts {
 
 impl Agent {
     pub(super) async fn start(neighbour: &Neighbour, files: &Files) -> anyhow::Result<Self> {
-        let dir = std::env::temp_dir().join(format!("pmq-bench-memory-{}-{:08x}", std::process::id(), rand::random::<u32>()));
-        fs::DirBuilder::new().mode(0o700).create(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        let dir = WorkDir::new("memory")?;
         // Free now; taken by somebody else meanwhile, the agent says so and the run ends.
         let ops = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        write(&dir, files, &neighbour.address, ops)?;
-        let program = std::env::current_exe().context("cannot find this program's own path")?;
-        let mut command = Command::new(&program);
-        command.args(["run", "--with-stdin", "--config"]).arg(dir.join("pmq.toml"));
-        // Settings come from these files alone.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PMQ_")) {
-            command.env_remove(name);
-        }
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
-        let child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        write(dir.path(), files, &neighbour.address, ops)?;
+        let mut command = command()?;
+        command.args(["run", "--with-stdin", "--config"]).arg(dir.path().join("pmq.toml")).stdout(Stdio::null());
+        let child = command.spawn().context("cannot start the agent")?;
         let pid = child.id().context("the agent has ended at once")?;
         Ok(Self { child, pid, dir, ops })
     }
@@ -119,12 +112,12 @@ impl Agent {
     /// What `config check` reads, at another rate.
     pub(super) fn config(&self, rate: f64) -> anyhow::Result<Config> {
         let flags = vec![format!("network.{NETWORK}.expected_rate={rate:.3}")];
-        Ok(load(&Request { file: Some(self.dir.join("pmq.toml")), flags, ..Request::default() })?)
+        Ok(load(&Request { file: Some(self.dir.path().join("pmq.toml")), flags, ..Request::default() })?)
     }
 
     /// A parent for all roles, attached.
     pub(super) async fn parent(&self, window: Window) -> anyhow::Result<Client> {
-        let builder = Client::builder(format!("unix://{}", self.dir.join("agent.sock").display())).connect_timeout(PATIENCE);
+        let builder = Client::builder(format!("unix://{}", self.dir.path().join("agent.sock").display())).connect_timeout(PATIENCE);
         let builder = builder.verify(NETWORK, VerifyOptions { window, ..VerifyOptions::default() });
         let builder = builder.consume(NETWORK, ConsumeOptions { window, ..ConsumeOptions::default() });
         Ok(builder.produce(NETWORK).connect().await?)
@@ -155,14 +148,6 @@ impl Agent {
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.context("the agent does not end")??;
         anyhow::ensure!(status.success(), "the agent ended with {status}");
         Ok(())
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.dir) {
-            tracing::warn!(path = %self.dir.display(), %error, "a directory stays behind");
-        }
     }
 }
 

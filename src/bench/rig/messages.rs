@@ -42,7 +42,7 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// Messages of `size` bytes, header included (at least 56), numbered from 1 on.
+    /// Messages of `size` bytes, header included ([`SMALLEST`] at least), numbered from 1 on.
     #[must_use]
     pub fn new(size: usize) -> Self {
         Self { topic: topic(), size, next: 1, edge: Payloads::default() }
@@ -69,6 +69,9 @@ impl Messages {
         self.next
     }
 }
+
+/// Bytes of the smallest message: header, and the time at which it is due.
+pub const SMALLEST: u64 = 56;
 
 fn made(topic: &Topic, number: u64, size: usize, due: u64) -> Received {
     #[allow(clippy::cast_possible_truncation, reason = "below 4")]

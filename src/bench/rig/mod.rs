@@ -22,7 +22,7 @@ use toml::de::{DeTable, DeValue};
 
 pub use agent::Rig;
 pub use host::{Host, network};
-pub use messages::{Messages, Received, due, messages, received, share_and_clone, topic};
+pub use messages::{Messages, Received, SMALLEST, due, messages, received, share_and_clone, topic};
 pub use parent::{Parent, Work};
 
 use crate::pipeline::{Claims, Part, Plan};

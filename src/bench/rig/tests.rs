@@ -14,6 +14,8 @@ fn a_message_has_its_size_and_says_when_it_was_due() {
     assert_eq!(due(&messages.make(0).payload), None);
     assert_eq!(due(b"something else"), None);
     assert_eq!(messages.next(), 3);
+    let sizes = [1, SMALLEST as usize, 57].map(|size| Messages::new(size).make(0).payload.len());
+    assert_eq!(sizes, [56, 56, 57]);
 }
 
 #[test]
