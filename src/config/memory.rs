@@ -44,8 +44,7 @@ impl Config {
         let sessions = u64::from(self.attach.max_sessions);
         let window = self.attach.max_window_bytes.as_u64();
         let largest = self.networks.iter().map(|network| network.max_message).max().unwrap_or_default();
-        let frame = self.gossip.mesh.transmit_size(largest);
-        let queue = self.gossip.mesh.send_queue_len(frame) as u64;
+        let queue = self.gossip.mesh.send_queue_len(largest) as u64;
         let peers = u64::from(self.gossip.connections.total);
         // What waits for a peer is shared with no other room.
         let (rate, size) =

@@ -42,7 +42,7 @@ pub struct Args {
     pub(crate) window: u32,
     /// A setting of every node, as `pmq run --set` takes it; repeatable
     #[arg(long = "node-set", value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
+    pub(crate) node_set: Vec<String>,
     /// Raw nodes forward when the verdict is reported, which they do at once, instead of without one
     #[arg(long)]
     pub(crate) raw_reports: bool,

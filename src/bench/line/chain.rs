@@ -38,7 +38,7 @@ struct Node {
 
 impl Node {
     async fn raw(name: &str, place: &Place, args: &Args) -> anyhow::Result<Self> {
-        let setup = raw::Setup { config: place.config(), set: args.set.clone(), verdicts: args.verdicts() };
+        let setup = raw::Setup { config: place.config(), set: args.node_set.clone(), verdicts: args.verdicts() };
         let setup = serde_json::to_string(&setup)?;
         let mut node = Process::start(name, &["bench-node", "line-raw", &setup], &place.dir, "node.log")?;
         ready(&mut node).await?;
@@ -48,7 +48,7 @@ impl Node {
     async fn agent(name: &str, place: &Place, args: &Args, attach: Attach, part: Part) -> anyhow::Result<Self> {
         let config = place.config().display().to_string();
         let mut arguments = vec!["run", "--with-stdin", "--config", &config];
-        arguments.extend(args.set.iter().flat_map(|set| ["--set", set.as_str()]));
+        arguments.extend(args.node_set.iter().flat_map(|set| ["--set", set.as_str()]));
         let mut node = Process::start(format!("{name}'s agent"), &arguments, &place.dir, "node.log")?;
         let setup = parent::Setup { attach: place.attach(attach), network: NETWORK.to_owned(), part, window: args.window };
         let setup = serde_json::to_string(&setup)?;

@@ -147,7 +147,7 @@ impl Report {
             "header": HEADER,
             "stages": "admission (no limit that bites), decode (pmq), sequence-window, validation-queue, delivery",
             "gossip": "as [gossip] of configs/reference.toml, but duplicate_cache_time 10s, and no score for slow peers",
-            "set": args.set,
+            "set": args.node_set,
         });
         Self { machine, settings, rows: rows.collect() }
     }

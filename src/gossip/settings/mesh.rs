@@ -46,8 +46,8 @@ pub struct Mesh {
     pub max_transmit_size: Option<ByteSize>,
     /// Control messages of one frame, in bytes. Default `"256KiB"`; peers written in Go send up to 1 MiB.
     pub max_control_size: ByteSize,
-    /// Messages waiting to be sent to one peer; beyond that new ones are dropped for it. Default: not set, as many of the largest as fit `send_queue`, within 512
-    /// and 5000.
+    /// Messages waiting to be sent to one peer; beyond that new ones are dropped for it. Default: not set, as many of the largest `max_message` as fit `send_queue`,
+    /// within 512 and 32768: half a second of the highest rates, in which a router or a neighbour may stall.
     pub send_queue_messages: Option<usize>,
     /// See `send_queue_messages`. Default `"64MiB"`.
     pub send_queue: ByteSize,
@@ -96,6 +96,8 @@ const ID_OVERHEAD: u64 = 190;
 /// A message-cache entry without its payload: 281 bytes of message, id and set in a table that is two thirds full, id and topic in the history, and the heap blocks of
 /// both, twice.
 const MESSAGE_OVERHEAD: u64 = 640;
+/// A message in a peer's queue without its payload: the message, its id and topic, and a timer of its own.
+const QUEUE_OVERHEAD: u64 = 512;
 
 impl Mesh {
     /// Checks every value.
@@ -178,11 +180,11 @@ impl Mesh {
         self.max_transmit_size.map_or(largest.saturating_add(TRANSMIT_MARGIN), |size| size.as_u64())
     }
 
-    /// Messages that may wait for one peer, for frames of up to `frame` bytes.
+    /// Messages that may wait for one peer, for payloads of up to `largest` bytes.
     #[must_use]
-    pub fn send_queue_len(&self, frame: u64) -> usize {
-        let fitting = usize::try_from(self.send_queue.as_u64() / frame.max(1)).unwrap_or(usize::MAX);
-        self.send_queue_messages.unwrap_or_else(|| fitting.clamp(512, 5000))
+    pub fn send_queue_len(&self, largest: u64) -> usize {
+        let fitting = usize::try_from(self.send_queue.as_u64() / largest.saturating_add(QUEUE_OVERHEAD)).unwrap_or(usize::MAX);
+        self.send_queue_messages.unwrap_or_else(|| fitting.clamp(512, 32_768))
     }
 
     /// What the caches cost at `rate` messages a second of `size` bytes, for verdicts of up to `deadline`.

@@ -149,8 +149,8 @@ fn the_estimates_are_those_of_the_design() {
     assert_eq!(memory.id_count, 3_960_000);
     assert_eq!(mesh.memory(f64::INFINITY, u64::MAX, Duration::from_secs(4)).messages, u64::MAX);
     assert_eq!(mesh.transmit_size(65_536), 65_536 + 16_384);
-    assert_eq!(mesh.send_queue_len(65_536), 1024);
-    assert_eq!((mesh.send_queue_len(1), mesh.send_queue_len(u64::MAX)), (5000, 512));
+    assert_eq!([0, 1_536, 65_536 - 512, 1 << 20, u64::MAX].map(|largest| mesh.send_queue_len(largest)), [32_768, 32_768, 1_024, 512, 512]);
+    assert_eq!(Mesh { send_queue_messages: Some(7), ..mesh }.send_queue_len(256), 7);
 }
 
 #[test]

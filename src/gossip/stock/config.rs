@@ -93,7 +93,7 @@ pub(in crate::gossip) fn config(settings: &Settings, networks: &Networks, forwar
         // 300 heartbeats; there are no explicit peers.
         .check_explicit_peers_ticks(300)
         // 5000 messages, whatever their size.
-        .connection_handler_queue_len(mesh.send_queue_len(frame))
+        .connection_handler_queue_len(mesh.send_queue_len(networks.largest_message()))
         // 5 s and 1 s, after which a message that still waits is dropped.
         .publish_queue_duration(Duration::from_secs(5))
         .forward_queue_duration(Duration::from_secs(1))
