@@ -25,11 +25,15 @@ async fn the_next_one_is_woken_when_a_turn_ends() {
 }
 
 #[tokio::test]
-async fn one_that_is_given_up_passes_its_turn_on() {
+async fn one_that_is_given_up_leaves_those_behind_it_waiting_for_those_in_front() {
     let mut turns = Turns::default();
-    let (first, second, mut third) = (turns.take(), turns.take(), turns.take());
+    let (first, mut second, third, mut fourth) = (turns.take(), turns.take(), turns.take(), turns.take());
+    assert_eq!(second.come().now_or_never(), None);
+    drop(third);
+    // Its wait was cut short above: it waits for the first all the same, and so do those behind it.
     drop(second);
+    assert_eq!(fourth.come().now_or_never(), None, "the first one's turn is not over");
     drop(first);
-    third.come().await;
-    assert_eq!(turns.take().come().now_or_never(), None, "the third one's is not over");
+    fourth.come().await;
+    assert_eq!(turns.take().come().now_or_never(), None, "the fourth one's is not over");
 }

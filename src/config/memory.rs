@@ -1,7 +1,7 @@
 //! What the settings cost in memory.
 
 use super::{Config, Network};
-use crate::gossip::Quic;
+use crate::gossip::{QUEUE_OVERHEAD, Quic};
 
 /// What an agent takes that has a neighbour, a parent and nothing to do, in bytes: program, libraries' own state, a connection, the allocator's slack.
 const AGENT: u64 = 16 << 20;
@@ -49,7 +49,7 @@ impl Config {
         // What waits for a peer is shared with no other room.
         let (rate, size) =
             self.networks.iter().fold((0.0, 0), |(rate, size), network| (rate + network.expected_rate, network.expected_size.max(size)));
-        let waiting = bytes(rate.min(queue as f64) * size as f64).saturating_mul(peers);
+        let waiting = bytes(rate.min(queue as f64) * (size + QUEUE_OVERHEAD) as f64).saturating_mul(peers);
         // A window for each network and each of two roles; a frame being read, and what a link's sink holds.
         let windows = sessions.saturating_mul(window).saturating_mul(2 * self.networks.len() as u64);
         let buffers = sessions.saturating_mul(self.attach.max_frame_payload.as_u64().saturating_add(crate::transports::SEND_BYTES as u64));

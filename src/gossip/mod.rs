@@ -35,7 +35,8 @@ pub use payloads::Payloads;
 pub(crate) use plain::{Plain, Verdicts};
 pub use settings::{
     AddressScore, BehaviourScore, Connections, ContentHash, FirstDeliveries, Invalid, Memory, Mesh, MeshDeliveries, MessageIdFunction,
-    NetworkSettings, Quic, Redial, SCORE_MEMORY, Score, Settings, SettingsError, SlowPeerScore, Thresholds, TimeInMesh, TopicScore,
+    NetworkSettings, QUEUE_OVERHEAD, Quic, Redial, SCORE_MEMORY, Score, Settings, SettingsError, SlowPeerScore, Thresholds, TimeInMesh,
+    TopicScore,
 };
 
 #[cfg(test)]

@@ -91,10 +91,18 @@ async fn what_a_parent_publishes_without_waiting_leaves_in_its_order() {
             // Asked for here, in this order.
             assert!(publish.as_mut().now_or_never().is_none());
             answers.push(publish);
+            if number == COUNT / 2 {
+                // Refused before its turn has come.
+                let mut elsewhere = Box::pin(unconstrained(parent.publish("weather", "elsewhere", format!("good {round}"))));
+                assert!(elsewhere.as_mut().now_or_never().is_none());
+                answers.push(elsewhere);
+            }
         }
+        let mut refused = 0;
         while let Some(published) = answers.next().await {
-            published.unwrap();
+            refused += usize::from(published.is_err());
         }
+        assert_eq!(refused, 1);
         for number in 0..COUNT {
             assert_eq!(message(&mut consumer).await, format!("good {round}.{number}"));
         }

@@ -142,10 +142,12 @@ impl Session {
         // the control road's bounds.
         let requests = std::mem::take(&mut self.requests);
         let (directory, holder) = (self.directory.clone(), self.holder);
-        directory.release(holder).await;
-        if !requests.is_empty() {
+        if requests.is_empty() {
+            directory.release(holder).await;
+        } else {
+            // CORRECTNESS: one of them may hold what the release waits for, so they go on beside it.
             tokio::spawn(async move {
-                requests.for_each(|_| std::future::ready(())).await;
+                futures::join!(requests.for_each(|_| std::future::ready(())), directory.release(holder));
                 // One of them may have joined a topic.
                 directory.release(holder).await;
             });

@@ -145,7 +145,7 @@ impl Load {
         let count = self.count;
         #[allow(clippy::cast_precision_loss, reason = "below 2^53")]
         let per_verdict = |time: f64| time / count.max(1) as f64;
-        // A thread that has ended takes its books with it. None ends within a span: each lives longer.
+        // A thread that has ended takes its books with it; none does within a span (see `raw::measure`).
         let spent = |(before, after): (&Duration, &Duration)| per_verdict(after.saturating_sub(*before).as_secs_f64() * 1e6);
         let cpu = self.used.0.iter().zip(&self.used.1).map(spent);
         #[allow(clippy::cast_precision_loss, reason = "below 2^53")]

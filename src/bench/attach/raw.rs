@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use tokio::sync::oneshot;
 
 use super::cell::{Cell, Figures, Transport};
 use super::links::per_frame;
@@ -41,8 +42,15 @@ pub(super) async fn measure(cell: Cell, dir: &Path, number: usize) -> anyhow::Re
         wrong = node.ended() => return Err(wrong),
     };
     let stream = stream.into_std()?;
-    // A thread of its own, so that nothing but the socket is in the way.
-    let figures = tokio::task::spawn_blocking(move || drive(stream, cell, processes)).await??;
+    // A thread of its own, so that nothing but the socket is in the way; it ends with its cell, for a thread of the runtime's would end, and take its CPU time along, in
+    // somebody else's.
+    let (done, figures) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("raw".to_owned()).spawn(move || {
+        // A run that was given up listens no more.
+        let _ = done.send(drive(stream, cell, processes));
+    })?;
+    let figures = figures.await.context("the driving thread has panicked")??;
+    thread.join().map_err(|_| anyhow::anyhow!("the driving thread has panicked"))?;
     node.end().await?;
     Ok(figures)
 }

@@ -13,8 +13,8 @@
 //! - A rate holds if every message was published and arrived, the last of them not later behind its due time than 5 % of the step and 50 ms, at A and at C:
 //!   queues may hold that much, and no more. Of two tries one is enough.
 //! - Every message is sent when it is due, in ramps as under the loads that are shares of what they find.
-//! - CPU time of B is that of the messages that arrived, behind a step of the same rate that is its warm-up, before any ramp, at a rate that is the same for all. What the
-//!   router remembers does not expire within it.
+//! - CPU time of B is that of the messages that arrived, behind a step of the same rate that is its warm-up, before any ramp, at a rate that is the same for all. With steps
+//!   of a second nothing that the router remembers expires within it.
 //! - Latency of agents ends when the message is delivered to C's parent, so it contains two verdicts; the moment at which C's parent is first shown it stands beside.
 
 mod args;

@@ -132,7 +132,7 @@ impl Report {
             "idle_rate": IDLE_RATE.min(args.up_to),
             "idle_seconds": idle(args).as_secs_f64(),
             "cpu_rate": groups.iter().map(|group| (group.size.to_string(), cpu_rate(group.size).min(args.up_to))).collect::<BTreeMap<_, _>>(),
-            "cpu": "before any ramp; what the router remembers does not expire within it",
+            "cpu": "before any ramp, behind a step of the same rate; what the router remembers expires after 10 s",
             "exact": exact(args),
             "warm_up": "a fifth of a step",
             "holds": "nothing lost, the last message late by no more than 5 % of a step and 50 ms, in one of two tries",

@@ -97,7 +97,7 @@ const ID_OVERHEAD: u64 = 190;
 /// both, twice.
 const MESSAGE_OVERHEAD: u64 = 640;
 /// A message in a peer's queue without its payload: the message, its id and topic, and a timer of its own.
-const QUEUE_OVERHEAD: u64 = 512;
+pub const QUEUE_OVERHEAD: u64 = 512;
 
 impl Mesh {
     /// Checks every value.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-pub use mesh::{Memory, Mesh};
+pub use mesh::{Memory, Mesh, QUEUE_OVERHEAD};
 pub use network::{ContentHash, FirstDeliveries, Invalid, MeshDeliveries, MessageIdFunction, NetworkSettings, TimeInMesh, TopicScore};
 pub use quic::Quic;
 pub use score::{AddressScore, BehaviourScore, SCORE_MEMORY, Score, SlowPeerScore, Thresholds};
