@@ -186,7 +186,7 @@ fn people_get_tables() {
     {
         assert!(text.contains(part), "{part} in\n{text}");
     }
-    assert_eq!(text.lines().filter(|line| line.trim_start().starts_with("quic")).count(), 2 + 2 * 5, "{text}");
+    assert_eq!(text.lines().filter(|line| line.trim_start().starts_with("quic ")).count(), 2 + 2 * 5, "{text}");
 }
 
 #[test]
