@@ -5,7 +5,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use pmq::client::{ConsumeOptions, VerifyOptions};
 use tokio::task::unconstrained;
 
-use crate::rig::{Agent, Setup, judge, message, pair};
+use crate::rig::{Agent, Setup, judge, message, network, pair};
 
 #[tokio::test]
 async fn what_a_parent_accepts_is_delivered_and_what_it_rejects_is_not() {
@@ -81,7 +81,9 @@ async fn without_a_verifier_nothing_goes_on_and_one_that_is_back_in_time_has_mis
 #[tokio::test]
 async fn what_a_parent_publishes_without_waiting_leaves_in_its_order() {
     const COUNT: usize = 1_000;
-    let (_a, parent, b) = pair(Setup::new("8s"), Setup::new("8s")).await;
+    // Small messages: all of them have room in the neighbour's queue.
+    let small = || Setup::with(&[&network("weather", "max_message = \"1KiB\"", "8s")]);
+    let (_a, parent, b) = pair(small(), small()).await;
     let _verifier = b.verifier("weather").await;
     let (_client, mut consumer) = b.consumer("weather", ConsumeOptions::default()).await;
     for round in 0..3 {
