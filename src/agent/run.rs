@@ -18,12 +18,13 @@ use super::directory::{Directory, TopicError};
 use super::ops::{HealthBoard, Ops, OpsError, Status};
 use super::parents::{Admission, Parents, Registry, serve};
 use super::placement::SwarmHome;
+use super::settings::Who;
 use super::{Holder, grace, health, networks};
 use crate::config::Config;
 use crate::gossip::{self, GossipError, Identity, IdentityError, NetworkOverlay};
 use crate::pipeline::RouterGone;
 use crate::session::{AgentTerms, NetworkTerms};
-use crate::transports::{LinkError, Listener, LocalSocket, SocketMode};
+use crate::transports::{LinkError, Listener, LocalSocket, SocketMode, quic};
 use crate::wire::{Limits, Window};
 
 /// How often the main loop shows that it lives.
@@ -165,6 +166,8 @@ impl Running {
             // A mistyped path looks the same as a first start, and costs the node its name.
             tracing::warn!(file = %config.gossip.identity.display(), peer_id = identity.peer_id(), "there was no identity file, so a new identity was made");
         }
+        let name = quic::Identity::from_protobuf(&identity.protobuf()?)
+            .map_err(|source| RunError::Attach { key: "gossip.identity".to_owned(), source })?;
         let networks = std::mem::take(&mut config.networks);
         let overlays = networks.iter().map(|network| {
             NetworkOverlay::new(network.name.as_str(), network.claims.clone(), network.plan.store.deadline(), &network.overlay)
@@ -191,6 +194,11 @@ impl Running {
                 let key = if matches!(source, LinkError::Token { .. }) { "attach.zeromq.token" } else { "attach.zeromq.bind" };
                 RunError::Attach { key: key.to_owned(), source }
             })?);
+        }
+        for socket in &config.attach.quic.bind {
+            let parents = config.attach.grant.iter().filter_map(|grant| if let Who::Peer(id) = grant.who() { Some(id) } else { None });
+            let bound = Listener::bind_quic(*socket, config.attach.quic.accept_rate, &name, parents, limits);
+            listeners.push(bound.map_err(|source| RunError::Attach { key: "attach.quic.bind".to_owned(), source })?);
         }
         listeners.extend(extra);
         for listener in &listeners {

@@ -11,7 +11,9 @@ use super::outbox::Outbox;
 use super::slot::Slot;
 use super::{Client, ClientError, ConsumeOptions, Status, VerifyOptions};
 use crate::session::{ParentTerms, Timing, Want};
-use crate::transports::{Address, Token};
+#[cfg(feature = "client-quic")]
+use crate::transports::quic::Identity;
+use crate::transports::{Address, Proof, Token};
 use crate::wire::{Cursor, Limits, Roles, Window};
 
 /// What a client wants: made by [`Client::builder`].
@@ -34,7 +36,7 @@ pub struct Builder {
     url: String,
     wants: Vec<Want>,
     software: String,
-    token: Option<Token>,
+    proof: Proof,
     terms: ParentTerms,
     connect_timeout: Duration,
     request_timeout: Duration,
@@ -46,7 +48,7 @@ impl Builder {
             url,
             wants: Vec::new(),
             software: concat!("pmq-client/", env!("CARGO_PKG_VERSION")).to_owned(),
-            token: None,
+            proof: Proof::default(),
             terms: ParentTerms::default(),
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(10),
@@ -85,7 +87,14 @@ impl Builder {
 
     /// What it shows where the agent asks for a token: ZeroMQ over TCP.
     pub fn token(mut self, token: Token) -> Self {
-        self.token = Some(token);
+        self.proof.token = Some(token);
+        self
+    }
+
+    /// The key by which it proves who it is, where the agent goes by keys: QUIC.
+    #[cfg(feature = "client-quic")]
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.proof.identity = Some(identity);
         self
     }
 
@@ -130,7 +139,7 @@ impl Builder {
             request_timeout: self.request_timeout,
             status: watched.clone(),
         });
-        let connection = Connection::new(address, self.token, self.software, self.terms, slots, inner.outbox.clone(), status);
+        let connection = Connection::new(address, self.proof, self.software, self.terms, slots, inner.outbox.clone(), status);
         tokio::spawn(connection.run());
         // Dropped on every way out but the last: the connection ends with it.
         let client = Client(inner);

@@ -14,7 +14,7 @@ use super::session::Session;
 use super::slot::Slot;
 use super::{ClientError, RequestError, Status};
 use crate::session::{ParentTerms, Request};
-use crate::transports::{Address, Token, connect_with};
+use crate::transports::{Address, Proof, connect_with};
 
 /// A link that lasted so long was good: the next attempt comes soon. One that breaks right after its welcome is no reason to hurry.
 const PROVEN: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ const PROVEN: Duration = Duration::from_secs(1);
 /// Owns everything that outlives a link.
 pub(super) struct Connection {
     address: Address,
-    token: Option<Token>,
+    proof: Proof,
     pub(super) software: String,
     pub(super) terms: ParentTerms,
     pub(super) slots: Vec<Slot>,
@@ -38,14 +38,14 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn new(
         address: Address,
-        token: Option<Token>,
+        proof: Proof,
         software: String,
         terms: ParentTerms,
         slots: Vec<Slot>,
         outbox: Arc<Outbox>,
         status: watch::Sender<Status>,
     ) -> Self {
-        Self { address, token, software, terms, slots, outbox, status, backoff: Backoff::new(), times: 0, subscriptions: BTreeSet::new() }
+        Self { address, proof, software, terms, slots, outbox, status, backoff: Backoff::new(), times: 0, subscriptions: BTreeSet::new() }
     }
 
     /// Runs until the client is closed or refused for good.
@@ -73,7 +73,7 @@ impl Connection {
         let patience = self.terms.timing.dead;
         let outbox = self.outbox.clone();
         let dialled = tokio::select! {
-            dialled = timeout(patience, connect_with(&self.address, self.terms.limits, self.token.as_ref())) => dialled,
+            dialled = timeout(patience, connect_with(&self.address, self.terms.limits, &self.proof)) => dialled,
             () = closed(&outbox) => return ClientError::Closed,
         };
         let link = match dialled {

@@ -73,7 +73,15 @@ impl ClientError {
     pub(super) fn is_final(&self) -> bool {
         match self {
             Self::Link(error) => {
-                matches!(**error, LinkError::Address { .. } | LinkError::PathTooLong(_) | LinkError::Frame(FrameError::Magic(_)))
+                matches!(
+                    **error,
+                    LinkError::Address { .. }
+                        | LinkError::PathTooLong(_)
+                        | LinkError::Frame(FrameError::Magic(_))
+                        | LinkError::Identity { .. }
+                        | LinkError::Stranger { .. }
+                        | LinkError::TurnedAway { .. }
+                )
             }
             Self::Refused { code, .. } => is_final(*code),
             Self::Protocol(_) | Self::Dead(_) | Self::Timeout { .. } => false,

@@ -325,11 +325,18 @@ impl<'a> Session<'a> {
 /// Writes all that the session has to say, as fast as the link takes it.
 fn poll_write(end: &mut ParentEnd, sink: &mut FrameSink, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
     loop {
-        ready!(sink.poll_ready_unpin(cx))?;
-        let Some(frame) = end.poll_frame() else { break };
-        sink.start_send_unpin(frame)?;
+        let lanes = ready!(sink.poll_lanes(cx))?;
+        match end.poll_frame_on(lanes) {
+            Some(frame) => sink.start_send_unpin(frame)?,
+            None => {
+                ready!(sink.poll_flush_unpin(cx))?;
+                // What found its lane full has room now.
+                if end.queued() == 0 {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
     }
-    sink.poll_flush_unpin(cx)
 }
 
 /// Whether it was sent; a full session is asked again in the next turn, when frames have been written.

@@ -57,6 +57,7 @@ pub(super) fn load(path: &Path, source: &Source, all: &[Override], registry: &Re
     file.attach.check().map_err(|wrong| complain.about("attach", &wrong))?;
     file.attach.unix.check().map_err(|wrong| complain.about("attach.unix", &wrong))?;
     file.attach.zeromq.check().map_err(|wrong| complain.about("attach.zeromq", &wrong))?;
+    file.attach.quic.check().map_err(|wrong| complain.about("attach.quic", &wrong))?;
     for (index, grant) in file.attach.grant.iter().enumerate() {
         grant.check().map_err(|wrong| complain.about(&format!("attach.grant.{index}"), &wrong))?;
     }

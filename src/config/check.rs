@@ -72,6 +72,11 @@ pub(super) fn cross(file: &AgentFile, read: &[Read], complain: &Complaints<'_>) 
         }
     }
     let mut warnings = zeromq(file, complain);
+    let peers = file.attach.grant.iter().any(|grant| grant.peer.is_some());
+    if !file.attach.quic.bind.is_empty() && !peers {
+        let what = "no grant names a peer id, so every parent over QUIC is turned away";
+        warnings.push(complain.at("attach.quic.bind", what, "add [[attach.grant]] with peer = \"PEERID\""));
+    }
     let exposed = file.ops.enabled && !file.ops.listen.ip().is_loopback();
     let open = "metrics and health can be read from other machines, without authentication";
     if exposed {
@@ -98,7 +103,7 @@ fn zeromq(file: &AgentFile, complain: &Complaints<'_>) -> Vec<Warning> {
         file.attach.grant.iter().any(|grant| match grant.who() {
             Who::OwnUser => name == Credential::OWN,
             Who::Token(granted) => granted == name,
-            Who::Uid(_) => false,
+            Who::Uid(_) | Who::Peer(_) => false,
         })
     };
     for (index, token) in settings.token.iter().enumerate().filter(|(_, token)| !granted(&token.name)) {

@@ -158,6 +158,14 @@ impl Identity {
         self.0.public().to_peer_id().to_base58()
     }
 
+    /// The libp2p protobuf encoding of the private key, for another part of this process that has to prove who it is.
+    ///
+    /// # Errors
+    /// [`IdentityError::Encode`].
+    pub fn protobuf(&self) -> Result<Vec<u8>, IdentityError> {
+        self.0.to_protobuf_encoding().map_err(|_| IdentityError::Encode)
+    }
+
     pub(super) fn keypair(&self) -> &Keypair {
         &self.0
     }

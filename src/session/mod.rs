@@ -28,10 +28,28 @@ pub use event::{AgentEvent, Counts, ParentEvent, Request, Served};
 pub use parent::ParentEnd;
 pub use terms::{AgentTerms, Grant, NetworkTerms, ParentTerms, Timing, Want};
 
+use std::collections::VecDeque;
+
+use crate::wire::{Frame, Lane, Lanes};
+
 /// Longest text of a refusal, in bytes; what is longer is cut.
 const MAX_TEXT: usize = 512;
 
 /// Cuts a text to what a refusal may hold.
 fn cut(text: &str) -> &str {
     text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default()
+}
+
+/// Takes the first frame out of `outbox` whose lane is one of `lanes` and that overtakes nothing it must not.
+fn next_on(outbox: &mut VecDeque<Frame>, lanes: Lanes) -> Option<Frame> {
+    let mut passed = Lanes::NONE;
+    let at = outbox.iter().position(|frame| {
+        let kind = frame.prefix.kind;
+        let may = lanes.contains(Lane::of(kind)) && !Lane::waits(kind).meets(passed);
+        if !may {
+            passed |= Lane::of(kind).into();
+        }
+        may
+    })?;
+    outbox.remove(at)
 }

@@ -28,6 +28,15 @@ pub enum Address {
     ZmqIpc(PathBuf),
     /// ZeroMQ over TCP, `zmq+tcp://127.0.0.1:5570` or `zmq+tcp://[::1]:5570`.
     ZmqTcp(SocketAddr),
+    /// QUIC, `quic://HOST:PORT/PEERID`: a parent on another host.
+    Quic {
+        /// A name, an IPv4 address, or an IPv6 address in brackets in the URL and without them here.
+        host: Arc<str>,
+        /// UDP.
+        port: u16,
+        /// Who has to answer there, base58.
+        peer: Arc<str>,
+    },
     /// A name in this process, `memory:NAME`.
     Memory(Arc<str>),
 }
@@ -53,14 +62,32 @@ impl FromStr for Address {
             let socket = socket.parse().map_err(|_| bad("an IP address and a port are needed: write zmq+tcp://127.0.0.1:5570"))?;
             return Ok(Self::ZmqTcp(socket));
         }
+        if let Some(rest) = url.strip_prefix("quic://") {
+            return quic(rest).map_err(bad);
+        }
         if let Some(name) = url.strip_prefix("memory:") {
             if name.is_empty() {
                 return Err(bad("a name is missing: write memory:NAME"));
             }
             return Ok(Self::Memory(name.into()));
         }
-        Err(bad("unknown scheme: write unix:///path, zmq+ipc:///path, zmq+tcp://ip:port or memory:NAME"))
+        Err(bad("unknown scheme: write unix:///path, zmq+ipc:///path, zmq+tcp://ip:port, quic://host:port/peer-id or memory:NAME"))
     }
+}
+
+/// What follows `quic://`.
+fn quic(rest: &str) -> Result<Address, &'static str> {
+    const FORM: &str = "a host, a port and the agent's peer id are needed: write quic://HOST:PORT/PEERID";
+    let (place, peer) = rest.split_once('/').ok_or(FORM)?;
+    let (host, port) = place.rsplit_once(':').ok_or(FORM)?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let port = port.parse().map_err(|_| FORM)?;
+    if host.is_empty() || peer.is_empty() || port == 0 {
+        return Err(FORM);
+    }
+    #[cfg(feature = "client-quic")]
+    let peer = &*super::quic::peer_id(peer).ok_or("what follows the port is no peer id: `pmq key inspect FILE` shows the agent's")?;
+    Ok(Address::Quic { host: host.into(), port, peer: peer.into() })
 }
 
 impl fmt::Display for Address {
@@ -69,6 +96,8 @@ impl fmt::Display for Address {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::ZmqIpc(path) => write!(f, "zmq+ipc://{}", path.display()),
             Self::ZmqTcp(socket) => write!(f, "zmq+tcp://{socket}"),
+            Self::Quic { host, port, peer } if host.contains(':') => write!(f, "quic://[{host}]:{port}/{peer}"),
+            Self::Quic { host, port, peer } => write!(f, "quic://{host}:{port}/{peer}"),
             Self::Memory(name) => write!(f, "memory:{name}"),
         }
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::Address;
-use crate::wire::FrameError;
+use crate::wire::{FrameError, Kind};
 
 /// What can go wrong with a link or a listener.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +54,36 @@ pub enum LinkError {
         have: usize,
         /// Bytes announced.
         need: usize,
+    },
+    /// A key that cannot be used.
+    #[error("no identity: {what}")]
+    Identity {
+        /// Which, why, and the mend.
+        what: String,
+    },
+    /// Who is at the other end is not whom it was to be, or has proven nothing.
+    #[error("{at} has not proven to be {peer}: {what}")]
+    Stranger {
+        /// Where.
+        at: String,
+        /// Who was to be there.
+        peer: String,
+        /// What the handshake says.
+        what: String,
+    },
+    /// The agent turns this parent away before anything was said.
+    #[error("the agent at {at} does not let this parent in: {what}")]
+    TurnedAway {
+        /// Where.
+        at: Address,
+        /// The agent's words.
+        what: String,
+    },
+    /// A frame that this end never sends.
+    #[error("a {kind:?} frame is not for this end to send")]
+    Lane {
+        /// Its kind.
+        kind: Kind,
     },
     /// A token that cannot be used.
     #[error("no token: {what}")]

@@ -8,8 +8,10 @@ use std::task::{Context, Poll};
 
 use futures::{Sink, Stream};
 
+#[cfg(feature = "client-quic")]
+use super::quic;
 use super::{LinkError, memory, unix, zeromq};
-use crate::wire::{Frame, FrameError, Limits, Prefix};
+use crate::wire::{Frame, FrameError, Lanes, Limits, Prefix};
 
 /// One connection between an agent and a parent.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub enum Credential {
         /// Its process, where the system tells.
         pid: Option<i32>,
     },
+    /// Whoever holds the key of that peer id (base58), as the handshake has proven.
+    Peer(Arc<str>),
     /// Whoever holds the token of that name. [`Credential::OWN`] counts as the user that runs the agent.
     Token(Arc<str>),
     /// Nobody has proven anything: what answers at that address, or a parent there that has no valid token.
@@ -53,6 +57,7 @@ impl Credential {
             Self::Uid { uid, .. } => uid.to_string().into(),
             Self::Token(name) if &**name == Self::OWN => rustix::process::geteuid().as_raw().to_string().into(),
             Self::Token(name) => format!("token:{name}").into(),
+            Self::Peer(id) => format!("peer:{id}").into(),
             Self::Unproven(_) => "unproven".into(),
             Self::Memory(_) => "memory".into(),
         }
@@ -65,6 +70,7 @@ impl fmt::Display for Credential {
             Self::Uid { uid, pid: Some(pid), .. } => write!(f, "uid {uid} (pid {pid})"),
             Self::Uid { uid, .. } => write!(f, "uid {uid}"),
             Self::Token(name) => write!(f, "token {name:?}"),
+            Self::Peer(id) => write!(f, "peer {id}"),
             Self::Unproven(at) => write!(f, "somebody at {at}"),
             Self::Memory(name) => write!(f, "memory:{name}"),
         }
@@ -81,6 +87,8 @@ pub(super) enum Incoming {
     ZmqLane(zeromq::LaneReceiver),
     ZmqDealer(zeromq::DealerReceiver),
     Memory(memory::Receiver),
+    #[cfg(feature = "client-quic")]
+    Quic(quic::Reader),
 }
 
 impl Stream for FrameStream {
@@ -92,6 +100,8 @@ impl Stream for FrameStream {
             Incoming::ZmqLane(receiver) => receiver.poll_frame(cx),
             Incoming::ZmqDealer(receiver) => receiver.poll_frame(cx),
             Incoming::Memory(receiver) => receiver.poll_frame(cx),
+            #[cfg(feature = "client-quic")]
+            Incoming::Quic(reader) => reader.poll_frame(cx),
         }
     }
 }
@@ -108,6 +118,34 @@ pub(super) enum Outgoing {
     ZmqLane(zeromq::LaneSender),
     ZmqDealer(zeromq::DealerSender),
     Memory(memory::Sender),
+    #[cfg(feature = "client-quic")]
+    Quic(quic::Writer),
+}
+
+impl FrameSink {
+    /// Whether one lane can be full while another has room.
+    #[must_use]
+    pub fn has_lanes(&self) -> bool {
+        match &self.0 {
+            #[cfg(feature = "client-quic")]
+            Outgoing::Quic(_) => true,
+            Outgoing::Unix(_) | Outgoing::ZmqLane(_) | Outgoing::ZmqDealer(_) | Outgoing::Memory(_) => false,
+        }
+    }
+
+    /// The lanes that have room for a frame; pending while none has. On a transport of one stream all have room as soon as it is ready.
+    ///
+    /// # Errors
+    /// As `poll_ready`.
+    pub fn poll_lanes(&mut self, cx: &mut Context<'_>) -> Poll<Result<Lanes, LinkError>> {
+        match &mut self.0 {
+            #[cfg(feature = "client-quic")]
+            Outgoing::Quic(writer) => writer.poll_lanes(cx),
+            Outgoing::Unix(_) | Outgoing::ZmqLane(_) | Outgoing::ZmqDealer(_) | Outgoing::Memory(_) => {
+                Pin::new(self).poll_ready(cx).map_ok(|()| Lanes::ALL)
+            }
+        }
+    }
 }
 
 impl Sink<Frame> for FrameSink {
@@ -119,6 +157,8 @@ impl Sink<Frame> for FrameSink {
             Outgoing::ZmqLane(sender) => sender.poll_ready(cx),
             Outgoing::ZmqDealer(sender) => sender.poll_ready(cx),
             Outgoing::Memory(sender) => sender.poll_ready(cx),
+            #[cfg(feature = "client-quic")]
+            Outgoing::Quic(writer) => writer.poll_ready(cx),
         }
     }
 
@@ -129,6 +169,8 @@ impl Sink<Frame> for FrameSink {
             Outgoing::ZmqLane(sender) => sender.queue(frame),
             Outgoing::ZmqDealer(sender) => sender.queue(frame),
             Outgoing::Memory(sender) => sender.queue(frame),
+            #[cfg(feature = "client-quic")]
+            Outgoing::Quic(writer) => writer.queue(frame),
         }
     }
 
@@ -138,6 +180,8 @@ impl Sink<Frame> for FrameSink {
             Outgoing::ZmqLane(sender) => sender.poll_flush(cx),
             Outgoing::ZmqDealer(sender) => sender.poll_flush(cx),
             Outgoing::Memory(sender) => sender.poll_flush(cx),
+            #[cfg(feature = "client-quic")]
+            Outgoing::Quic(writer) => writer.poll_flush(cx),
         }
     }
 
@@ -147,6 +191,8 @@ impl Sink<Frame> for FrameSink {
             Outgoing::ZmqLane(sender) => sender.poll_close(cx),
             Outgoing::ZmqDealer(sender) => sender.poll_close(cx),
             Outgoing::Memory(sender) => sender.poll_close(cx),
+            #[cfg(feature = "client-quic")]
+            Outgoing::Quic(writer) => writer.poll_close(cx),
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+#[cfg(feature = "client-quic")]
+use super::quic;
 use super::throttle::Throttle;
-use super::{Address, Credential, Link, LinkError, SocketMode, Token, UnixSettings, ZeromqSettings, memory, unix, zeromq};
+use super::{Address, Credential, Link, LinkError, Proof, SocketMode, UnixSettings, ZeromqSettings, memory, unix, zeromq};
 use crate::wire::Limits;
 
 /// An agent's ear. Dropping it frees the address: a socket file is unlinked if it is still ours, a name leaves the registry.
@@ -20,6 +22,8 @@ enum Inner {
     Unix(unix::Listener),
     Memory(memory::Listener),
     Zeromq(zeromq::Listener),
+    #[cfg(feature = "client-quic")]
+    Quic(quic::Listener),
 }
 
 impl Listener {
@@ -37,6 +41,9 @@ impl Listener {
             Address::ZmqIpc(_) | Address::ZmqTcp(_) => {
                 let settings = ZeromqSettings { accept_rate, ..ZeromqSettings::default() };
                 Self::bind_zeromq(address, &settings, limits).await
+            }
+            Address::Quic { .. } => {
+                Err(LinkError::Address { url: address.to_string(), what: "a listener needs a key there: see bind_quic" })
             }
             Address::Memory(name) => {
                 let inner = Inner::Memory(memory::Listener::bind(name)?);
@@ -65,6 +72,22 @@ impl Listener {
         Ok(Self { inner: Inner::Zeromq(listener), address, throttle, limits })
     }
 
+    /// Binds QUIC at `socket` (port 0 takes a free one) as `identity`, for the peers in `parents` (base58). What one says is read only if it is among them.
+    ///
+    /// # Errors
+    /// [`LinkError::AddressInUse`]; [`LinkError::Identity`] for a key of which no certificate can be made; [`LinkError::Io`] for the rest.
+    #[cfg(feature = "client-quic")]
+    pub fn bind_quic(
+        socket: std::net::SocketAddr,
+        accept_rate: u32,
+        identity: &quic::Identity,
+        parents: impl IntoIterator<Item = String>,
+        limits: Limits,
+    ) -> Result<Self, LinkError> {
+        let (listener, address) = quic::Listener::bind(socket, identity, parents, limits)?;
+        Ok(Self { inner: Inner::Quic(listener), address, throttle: Throttle::new(accept_rate, Instant::now()), limits })
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> &Address {
@@ -87,6 +110,8 @@ impl Listener {
                 Inner::Unix(listener) => listener.accept(self.limits).await,
                 Inner::Memory(listener) => listener.accept(self.limits).await,
                 Inner::Zeromq(listener) => listener.accept().await,
+                #[cfg(feature = "client-quic")]
+                Inner::Quic(listener) => listener.accept().await,
             };
             match accepted {
                 Ok(link) => {
@@ -119,17 +144,24 @@ impl Listener {
 /// # Errors
 /// [`LinkError::NobodyListens`]; [`LinkError::Io`] for the rest (a socket without permission, for example).
 pub async fn connect(address: &Address, limits: Limits) -> Result<Link, LinkError> {
-    connect_with(address, limits, None).await
+    connect_with(address, limits, &Proof::default()).await
 }
 
-/// As [`connect`], and shows `token` where the agent asks for one (ZeroMQ over TCP).
+/// As [`connect`], and shows what the agent asks for: a token (ZeroMQ over TCP), a key (QUIC).
 ///
 /// # Errors
-/// As [`connect`]. That the agent does not take the token is said by the agent on the link.
-pub async fn connect_with(address: &Address, limits: Limits, token: Option<&Token>) -> Result<Link, LinkError> {
+/// As [`connect`]. That the agent does not take the token is said by the agent on the link; [`LinkError::TurnedAway`] and [`LinkError::Stranger`] where keys
+/// do not fit, [`LinkError::Identity`] where one is missing.
+pub async fn connect_with(address: &Address, limits: Limits, proof: &Proof) -> Result<Link, LinkError> {
     match address {
         Address::Unix(path) => unix::connect(path, limits).await,
-        Address::ZmqIpc(_) | Address::ZmqTcp(_) => zeromq::connect(address, limits, token).await,
+        Address::ZmqIpc(_) | Address::ZmqTcp(_) => zeromq::connect(address, limits, proof.token.as_ref()).await,
+        #[cfg(feature = "client-quic")]
+        Address::Quic { host, port, peer } => quic::connect(host, *port, peer, proof.identity.as_ref(), limits).await,
+        #[cfg(not(feature = "client-quic"))]
+        Address::Quic { .. } => {
+            Err(LinkError::Address { url: address.to_string(), what: "this program was built without the feature client-quic" })
+        }
         Address::Memory(name) => memory::connect(name, limits).await,
     }
 }

@@ -21,6 +21,9 @@ mod link;
 mod listener;
 mod memory;
 mod place;
+mod proof;
+#[cfg(feature = "client-quic")]
+pub mod quic;
 mod settings;
 mod throttle;
 mod unix;
@@ -33,6 +36,7 @@ pub use address::Address;
 pub use error::LinkError;
 pub use link::{Credential, FrameSink, FrameStream, Link};
 pub use listener::{Listener, connect, connect_with};
+pub use proof::Proof;
 pub use settings::{SettingsError, SocketMode, UnixSettings};
 #[cfg(feature = "agent")]
 pub(crate) use unix::{AcceptError, Listener as LocalSocket};

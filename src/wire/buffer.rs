@@ -1,6 +1,6 @@
 //! Frames out of a stream of bytes, without IO.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::{Frame, FrameError, Limits, PREFIX, Prefix};
 
@@ -59,6 +59,15 @@ impl FrameBuffer {
         let head = body.split_to(prefix.head_len());
         let payloads: Vec<Bytes> = if body.is_empty() { Vec::new() } else { vec![body] };
         Ok(Some(Frame { prefix, head, payloads }))
+    }
+
+    /// Takes `N` bytes that stand before a frame; `None` while they are not all there. To be called between frames only, and not together with a
+    /// stream that has none.
+    pub fn lead<const N: usize>(&mut self) -> Option<[u8; N]> {
+        debug_assert!(self.prefix.is_none(), "within a frame");
+        let lead = *self.buffer.first_chunk::<N>()?;
+        self.buffer.advance(N);
+        Some(lead)
     }
 
     /// To be asked when the stream has ended.

@@ -11,6 +11,7 @@ mod header;
 mod heads;
 mod ids;
 mod items;
+mod lane;
 pub mod message;
 mod verdict;
 
@@ -29,6 +30,7 @@ pub use frame::{Frame, FrameError, Kind, Limits, PREFIX, Prefix, VERSION};
 pub use header::{HeaderError, HeaderOrigin, MAX_HEADER, PmqHeader};
 pub use ids::{Cursor, IdTooLong, MAX_ID, MessageId, SessionId, Ticket};
 pub use items::{ConsumerTerms, GapReason, Offer, Overflow, Record, VerdictRefused};
+pub use lane::{Lane, Lanes};
 pub use message::{Item, Items};
 pub use verdict::{Reason, Verdict};
 

@@ -2,6 +2,11 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::OnceLock;
+
+use pmq::client::Builder;
+use pmq::transports::quic::Identity;
+use pmq::transports::{Proof, Token};
 
 use crate::rig::address;
 use crate::rig::raw::Dial;
@@ -19,7 +24,7 @@ pub struct Transport {
     /// Where parents attach, given the same.
     pub url: fn(&Path, usize) -> String,
     /// What its parents show.
-    pub token: Option<&'static str>,
+    pub shows: Shows,
     /// A peer of no library's making.
     pub dial: Dial,
 }
@@ -33,12 +38,95 @@ pub enum Host {
     Thread,
 }
 
+/// What a parent shows of itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shows {
+    /// The system says who it is.
+    Nothing,
+    /// The suite's token.
+    Token,
+    /// The suite's key.
+    Key,
+}
+
+impl Transport {
+    /// What a parent shows here.
+    pub fn proof(&self) -> Proof {
+        match self.shows {
+            Shows::Nothing => Proof::default(),
+            Shows::Token => Token::new(TOKEN.as_bytes()).unwrap().into(),
+            Shows::Key => key().into(),
+        }
+    }
+
+    /// Has the library's parent show it.
+    pub fn show(&self, builder: Builder) -> Builder {
+        match self.proof() {
+            Proof { token: Some(token), .. } => builder.token(token),
+            Proof { identity: Some(identity), .. } => builder.identity(identity),
+            _ => builder,
+        }
+    }
+
+    /// The token that it shows, as bytes.
+    pub fn token(&self) -> &'static [u8] {
+        if self.shows == Shows::Token { TOKEN.as_bytes() } else { b"" }
+    }
+
+    /// Whom a grant for the suite's parents names: a line of `[[attach.grant]]`.
+    pub fn granted(&self) -> String {
+        match self.shows {
+            Shows::Nothing | Shows::Token => String::new(),
+            Shows::Key => format!("peer = {:?}\n", key().peer_id()),
+        }
+    }
+}
+
+/// The key of the suite's parents, as bytes: made by the first process of a run and handed on to those that it starts.
+const KEY: &str = "PMQ_CONFORMANCE_KEY";
+
+fn secret() -> &'static [u8] {
+    static SECRET: OnceLock<Vec<u8>> = OnceLock::new();
+    SECRET.get_or_init(|| match std::env::var(KEY) {
+        Ok(handed_on) => hex::decode(handed_on).unwrap(),
+        Err(_) => libp2p_identity::Keypair::generate_ed25519().to_protobuf_encoding().unwrap(),
+    })
+}
+
+fn key() -> Identity {
+    Identity::from_protobuf(secret()).unwrap()
+}
+
+/// The suite's keys for raw bytes: the parent's.
+pub fn keypair() -> libp2p_identity::Keypair {
+    libp2p_identity::Keypair::from_protobuf_encoding(secret()).unwrap()
+}
+
+/// What a process of this run needs to show what the others show.
+pub fn handed_on() -> [(&'static str, String); 1] {
+    [(KEY, hex::encode(secret()))]
+}
+
+/// The agent's key, made before it starts.
+fn agent(dir: &Path) -> String {
+    pmq::gossip::Identity::load_or_generate(&dir.join("identity.key")).unwrap().peer_id()
+}
+
+fn quic(dir: &Path, number: usize) -> String {
+    format!("quic://{}/{}", address(number, 1), agent(dir))
+}
+
+fn bind_quic(_: &Path, number: usize) -> String {
+    format!("[attach.quic]\nbind = [\"{}\"]\n", address(number, 1))
+}
+
 /// A new transport is one line here, and one of [`Dial`] if its bytes on the socket are others.
 pub const TRANSPORTS: &[Transport] = &[
-    Transport { name: "unix", about: UNIX, host: Host::Process, settings: none, url: unix, token: None, dial: Dial::Stream },
-    Transport { name: "zmq+ipc", about: IPC, host: Host::Process, settings: bind_ipc, url: ipc, token: None, dial: Dial::Zmtp },
-    Transport { name: "zmq+tcp", about: TCP, host: Host::Process, settings: bind_tcp, url: tcp, token: Some(TOKEN), dial: Dial::Zmtp },
-    Transport { name: "memory", about: MEMORY, host: Host::Thread, settings: none, url: memory, token: None, dial: Dial::Memory },
+    Transport { name: "unix", about: UNIX, host: Host::Process, settings: none, url: unix, shows: Shows::Nothing, dial: Dial::Stream },
+    Transport { name: "zmq+ipc", about: IPC, host: Host::Process, settings: bind_ipc, url: ipc, shows: Shows::Nothing, dial: Dial::Zmtp },
+    Transport { name: "zmq+tcp", about: TCP, host: Host::Process, settings: bind_tcp, url: tcp, shows: Shows::Token, dial: Dial::Zmtp },
+    Transport { name: "memory", about: MEMORY, host: Host::Thread, settings: none, url: memory, shows: Shows::Nothing, dial: Dial::Memory },
+    Transport { name: "quic", about: QUIC, host: Host::Process, settings: bind_quic, url: quic, shows: Shows::Key, dial: Dial::Quic },
 ];
 
 const UNIX: &str = "Unix sockets. Raw bytes are written to the socket.";
@@ -46,6 +134,8 @@ const IPC: &str = "ZeroMQ over `ipc://`. Raw bytes are written to the socket, mo
 const TCP: &str = "ZeroMQ over `tcp://` on loopback, with a token. Raw bytes as above.";
 const MEMORY: &str = "Within one process: the agent is a thread of the suite with a runtime of its own, and is killed by dropping that; so is a parent that is killed. \
                       There is no socket: raw bytes are pushed into the pipe as frames that no encoder made. Descriptors cannot be told apart there and are not counted.";
+
+const QUIC: &str = "QUIC on loopback, both ends known by their keys. Raw bytes are written to the control lane of a connection that the suite made by itself.";
 
 /// What parents show over TCP.
 const TOKEN: &str = "a secret of the conformance suite";

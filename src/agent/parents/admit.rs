@@ -61,7 +61,7 @@ impl Place {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No grant names it.
-    #[error("{0} is granted nothing: add an [[attach.grant]] with its uid or token")]
+    #[error("{0} is granted nothing: add an [[attach.grant]] with its uid, token or peer id")]
     Stranger(String),
     /// No valid token.
     #[error("{0} has not proven who it is: give the parent the content of a token file that [[attach.zeromq.token]] names")]
@@ -131,7 +131,8 @@ impl Admission {
             (Who::OwnUser, Credential::Memory(_)) => true,
             (Who::OwnUser, Credential::Token(name)) => **name == *Credential::OWN,
             (Who::Token(name), Credential::Token(theirs)) => **name == **theirs,
-            (Who::Uid(_) | Who::Token(_), _) | (Who::OwnUser, Credential::Unproven(_)) => false,
+            (Who::Peer(id), Credential::Peer(theirs)) => **id == **theirs,
+            (Who::Uid(_) | Who::Token(_) | Who::Peer(_), _) | (Who::OwnUser, Credential::Unproven(_) | Credential::Peer(_)) => false,
         }
     }
 }

@@ -170,7 +170,8 @@ impl Session {
         let mut leave = pin!(down(&mut shutdown));
         loop {
             // CORRECTNESS: every future below is cancel-safe. Writing goes on beside reading, so that a parent that does not read is still seen
-            // to be silent. What the drivers send waits in their channel while the last burst is not out; the parent's credit bounds it.
+            // to be silent. What the drivers send waits in their channel while the last burst is not out; the parent's credit bounds it. Where a link has
+            // lanes, the next messages for a verdict do not wait for records that are still on their way.
             // While a write is under way, held answers wait for it and not for a time that may have passed.
             let held = self.answers.due().filter(|_| !writer.pending);
             let next_tick = [self.end.next_tick(), held].into_iter().flatten().min();
@@ -192,7 +193,7 @@ impl Session {
                     }
                     self.answers.written(Instant::now);
                 }
-                count = self.down.1.recv_many(&mut downs, TURN), if !writer.pending => {
+                count = self.down.1.recv_many(&mut downs, TURN), if !writer.pending || (writer.has_lanes() && self.end.queued() < CAUSED) => {
                     // The session holds a sender itself, so the channel never closes.
                     debug_assert!(count > 0, "the channel from the drivers is closed");
                     writer.pending = true;

@@ -7,6 +7,7 @@ use futures::Sink;
 
 use crate::session::AgentEnd;
 use crate::transports::{FrameSink, LinkError};
+use crate::wire::Lanes;
 
 /// The link's sink, and whether something in it is not flushed yet.
 #[derive(Debug)]
@@ -20,6 +21,10 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn new(sink: FrameSink) -> Self {
         Self { sink, dirty: false, pending: false }
+    }
+
+    pub(super) fn has_lanes(&self) -> bool {
+        self.sink.has_lanes()
     }
 
     /// Moves what the session's end has to say into the link and flushes it. Ready when all of it is out; cancel-safe.
@@ -52,11 +57,11 @@ impl Writer {
     /// Moves frames into the sink as long as it has room. Answers whether it had none.
     fn take(&mut self, end: &mut AgentEnd, cx: &mut Context<'_>) -> Result<bool, LinkError> {
         loop {
-            match Pin::new(&mut self.sink).poll_ready(cx) {
+            let lanes = match self.sink.poll_lanes(cx) {
                 Poll::Pending => return Ok(true),
-                Poll::Ready(ready) => ready?,
-            }
-            let Some(frame) = end.poll_frame() else { return Ok(false) };
+                Poll::Ready(lanes) => lanes?,
+            };
+            let Some(frame) = end.poll_frame_on(lanes) else { return Ok(lanes != Lanes::ALL && end.queued() > 0) };
             Pin::new(&mut self.sink).start_send(frame)?;
             self.dirty = true;
         }

@@ -4,6 +4,7 @@ use bytesize::ByteSize;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::transports::quic::{self, QuicSettings};
 use crate::transports::{UnixSettings, ZeromqSettings};
 
 /// Bounds of all attach sessions together and of each of them, and who may open one.
@@ -22,6 +23,8 @@ pub struct Attach {
     pub unix: UnixSettings,
     /// ZeroMQ.
     pub zeromq: ZeromqSettings,
+    /// QUIC.
+    pub quic: QuicSettings,
     /// Who may attach, as what. Without any grant: the user that runs the agent, as everything.
     pub grant: Vec<Grant>,
 }
@@ -35,6 +38,7 @@ impl Default for Attach {
             max_frame_payload: ByteSize::mib(16),
             unix: UnixSettings::default(),
             zeromq: ZeromqSettings::default(),
+            quic: QuicSettings::default(),
             grant: vec![Grant::default()],
         }
     }
@@ -96,6 +100,8 @@ pub enum Who {
     Uid(u32),
     /// Whoever holds a token, by the token's name.
     Token(String),
+    /// Whoever holds a key, by its peer id in base58.
+    Peer(String),
 }
 
 impl<'de> Deserialize<'de> for Who {
@@ -120,7 +126,7 @@ impl<'de> Deserialize<'de> for Who {
     }
 }
 
-/// What the parents of one user, or of the holders of one token, may do. Whatever no grant names is refused by name.
+/// What the parents of one user, or of the holders of one token or one key, may do. Whatever no grant names is refused by name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Grant {
@@ -128,11 +134,13 @@ pub struct Grant {
     pub uid: Who,
     /// In place of `uid`: the name of a token.
     pub token: Option<String>,
+    /// In place of `uid`: the peer id of a parent's key, as `pmq key inspect` shows it (QUIC).
+    pub peer: Option<String>,
     /// Roles that they may claim.
     pub roles: Vec<Role>,
     /// Networks that they may claim, by name; "*" = all.
     pub networks: Vec<String>,
-    /// Sessions of that user, or with that token, at a time.
+    /// Sessions of that user, or with that token or key, at a time.
     pub max_sessions: u32,
 }
 
@@ -141,6 +149,7 @@ impl Default for Grant {
         Self {
             uid: Who::OwnUser,
             token: None,
+            peer: None,
             roles: vec![Role::Verify, Role::Consume, Role::Produce, Role::Shadow],
             networks: vec!["*".to_owned()],
             max_sessions: 16,
@@ -160,15 +169,20 @@ pub enum GrantError {
         mend: &'static str,
     },
     /// For two at once.
-    #[error("`token` stands beside a `uid`, and a grant is for one of them; write two grants")]
-    Two,
+    #[error("`{0}` stands beside a `{1}`, and a grant is for one of them; write two grants")]
+    Two(&'static str, &'static str),
+    /// No peer id.
+    #[error("`peer` is no peer id; `pmq key inspect FILE` shows that of a key")]
+    Peer,
 }
 
 impl Grant {
     /// Whom it is for.
     #[must_use]
     pub fn who(&self) -> Who {
-        self.token.clone().map_or_else(|| self.uid.clone(), Who::Token)
+        // One that is no peer id is refused by `check` and matches nobody.
+        let peer = self.peer.as_ref().map(|peer| Who::Peer(quic::peer_id(peer).unwrap_or_else(|| peer.clone())));
+        self.token.clone().map(Who::Token).or(peer).unwrap_or_else(|| self.uid.clone())
     }
 
     /// Whether it covers that network.
@@ -182,8 +196,13 @@ impl Grant {
     /// # Errors
     /// [`GrantError`], whose text names the key in backticks.
     pub fn check(&self) -> Result<(), GrantError> {
-        if self.token.is_some() && self.uid != Who::OwnUser {
-            return Err(GrantError::Two);
+        let named = [("token", self.token.is_some()), ("peer", self.peer.is_some()), ("uid", self.uid != Who::OwnUser)];
+        let mut named = named.into_iter().filter_map(|(key, is)| is.then_some(key));
+        if let (Some(first), Some(second)) = (named.next(), named.next()) {
+            return Err(GrantError::Two(first, second));
+        }
+        if self.peer.as_ref().is_some_and(|peer| quic::peer_id(peer).is_none()) {
+            return Err(GrantError::Peer);
         }
         if self.roles.is_empty() {
             return Err(GrantError::Nothing {

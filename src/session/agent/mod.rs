@@ -9,13 +9,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::cut;
 use super::event::{AgentEvent, Counts};
 use super::ledger::{Tickets, Unacked};
 use super::pulse::{Beat, Pulse};
 use super::{AgentTerms, Dead, Grant, SendError, Violation};
+use super::{cut, next_on};
 use crate::wire::message::{Item, Ping, Refuse};
-use crate::wire::{Encoder, Frame, Kind, Outstanding, RefuseCode, Roles, SessionId};
+use crate::wire::{Encoder, Frame, Kind, Lanes, Outstanding, RefuseCode, Roles, SessionId};
 
 /// Where the session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +136,12 @@ impl AgentEnd {
 
     /// The next frame to write.
     pub fn poll_frame(&mut self) -> Option<Frame> {
-        let frame = self.outbox.pop_front()?;
+        self.poll_frame_on(Lanes::ALL)
+    }
+
+    /// The next frame that may be written while only `lanes` have room.
+    pub fn poll_frame_on(&mut self, lanes: Lanes) -> Option<Frame> {
+        let frame = next_on(&mut self.outbox, lanes)?;
         if is_answer(frame.prefix.kind) {
             self.answers = self.answers.saturating_sub(1);
         }

@@ -7,10 +7,11 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::ledger::{Tickets, Unacked};
+use super::next_on;
 use super::pulse::{Beat, Pulse};
 use super::{Dead, ParentEvent, ParentTerms, SendError, Want};
 use crate::wire::message::{Item, Ping, Refuse, Wanted};
-use crate::wire::{Encoder, Frame, Kind, Outstanding, RefuseCode, SessionId};
+use crate::wire::{Encoder, Frame, Kind, Lanes, Outstanding, RefuseCode, SessionId};
 
 /// Where the session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +144,12 @@ impl ParentEnd {
 
     /// The next frame to write.
     pub fn poll_frame(&mut self) -> Option<Frame> {
-        self.outbox.pop_front()
+        self.poll_frame_on(Lanes::ALL)
+    }
+
+    /// The next frame that may be written while only `lanes` have room.
+    pub fn poll_frame_on(&mut self, lanes: Lanes) -> Option<Frame> {
+        next_on(&mut self.outbox, lanes)
     }
 
     /// Takes home what a written frame leaves behind, so that the next one needs no allocation.

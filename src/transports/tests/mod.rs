@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use super::{Address, Link, LinkError, Listener, ZeromqSettings, connect};
+use super::{Address, Link, LinkError, Listener, ZeromqSettings, connect, connect_with};
 use crate::wire::{Frame, Kind, Limits, Prefix, SessionId};
 
 /// Longest that any awaited event may take.
@@ -24,23 +24,46 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A transport under test: a fresh address, and what keeps it alive.
 struct Place {
     address: Address,
+    #[cfg(feature = "client-quic")]
+    keys: Option<Keys>,
     _dir: Option<TempDir>,
+}
+
+#[cfg(feature = "client-quic")]
+struct Keys {
+    agent: super::quic::Identity,
+    parent: super::quic::Identity,
 }
 
 fn unix() -> Place {
     let dir = tempfile::tempdir().unwrap();
-    Place { address: Address::Unix(dir.path().join("pmq/agent.sock")), _dir: Some(dir) }
+    Place {
+        address: Address::Unix(dir.path().join("pmq/agent.sock")),
+        #[cfg(feature = "client-quic")]
+        keys: None,
+        _dir: Some(dir),
+    }
 }
 
 fn memory() -> Place {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("suite-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    Place { address: Address::Memory(name.into()), _dir: None }
+    Place {
+        address: Address::Memory(name.into()),
+        #[cfg(feature = "client-quic")]
+        keys: None,
+        _dir: None,
+    }
 }
 
 fn zmq_ipc() -> Place {
     let dir = tempfile::tempdir().unwrap();
-    Place { address: Address::ZmqIpc(dir.path().join("pmq/zmq.ipc")), _dir: Some(dir) }
+    Place {
+        address: Address::ZmqIpc(dir.path().join("pmq/zmq.ipc")),
+        #[cfg(feature = "client-quic")]
+        keys: None,
+        _dir: Some(dir),
+    }
 }
 
 /// A loopback address of its own, so that no other test's port is in the way.
@@ -49,7 +72,25 @@ fn zmq_tcp() -> Place {
     let [_, _, high, low] = std::process::id().to_be_bytes();
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let ip = [127, 1 + (high % 100), low, 1 + (number % 250) as u8];
-    Place { address: Address::ZmqTcp((ip, 5570 + (number / 250) as u16).into()), _dir: None }
+    Place {
+        address: Address::ZmqTcp((ip, 5570 + (number / 250) as u16).into()),
+        #[cfg(feature = "client-quic")]
+        keys: None,
+        _dir: None,
+    }
+}
+
+/// A loopback address of its own, and two keys: the agent's, and its only parent's.
+#[cfg(feature = "client-quic")]
+fn quic() -> Place {
+    use super::quic::Identity;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let host = format!("127.{}.{low}.{}", 101 + high % 100, 1 + number % 250);
+    let keys = Keys { agent: Identity::generate(), parent: Identity::generate() };
+    let address = Address::Quic { host: host.into(), port: 5580 + (number / 250) as u16, peer: keys.agent.peer_id().into() };
+    Place { address, keys: Some(keys), _dir: None }
 }
 
 /// What TCP asks of nobody here.
@@ -58,8 +99,22 @@ fn open_to_all(accept_rate: u32) -> ZeromqSettings {
 }
 
 impl Place {
+    async fn connect(&self, limits: Limits) -> Result<Link, LinkError> {
+        #[cfg(feature = "client-quic")]
+        if let Some(keys) = &self.keys {
+            return connect_with(&self.address, limits, &keys.parent.clone().into()).await;
+        }
+        connect(&self.address, limits).await
+    }
+
     async fn listen(&self, accept_rate: u32, limits: Limits) -> Result<Listener, LinkError> {
         match &self.address {
+            #[cfg(feature = "client-quic")]
+            Address::Quic { host, port, .. } => {
+                let keys = self.keys.as_ref().unwrap();
+                let socket = (host.parse::<std::net::IpAddr>().unwrap(), *port).into();
+                Listener::bind_quic(socket, accept_rate, &keys.agent, [keys.parent.peer_id()], limits)
+            }
             Address::ZmqTcp(_) => Listener::bind_zeromq(&self.address, &open_to_all(accept_rate), limits).await,
             address => Listener::bind(address, accept_rate, limits).await,
         }
@@ -69,7 +124,7 @@ impl Place {
 /// A listener, the agent's end and the parent's end.
 async fn linked(place: &Place, limits: Limits) -> (Listener, Link, Link) {
     let mut listener = place.listen(1000, limits).await.unwrap();
-    let (agent, parent) = tokio::join!(listener.accept(), connect(&place.address, limits));
+    let (agent, parent) = tokio::join!(listener.accept(), place.connect(limits));
     (listener, agent.unwrap(), parent.unwrap())
 }
 

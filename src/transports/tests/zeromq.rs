@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use futures::{FutureExt as _, SinkExt, StreamExt};
 
-use super::super::{Credential, LinkError, Listener, Token, TokenFile, ZeromqSettings, connect, connect_with};
+use super::super::{Credential, LinkError, Listener, Proof, Token, TokenFile, ZeromqSettings, connect, connect_with};
 use super::{assert_same, frame, linked, soon, zmq_ipc, zmq_tcp};
 use crate::wire::{FrameError, Kind, Limits, Prefix, SessionId};
 
@@ -48,8 +48,8 @@ async fn a_token_names_the_parent_and_a_wrong_one_nobody() {
         (Some("0123456789abcdeh"), None),
         (None, None),
     ] {
-        let token = secret.map(|secret| Token::new(secret.as_bytes()).unwrap());
-        let (agent, parent) = tokio::join!(listener.accept(), connect_with(&place.address, Limits::default(), token.as_ref()));
+        let proof = Proof { token: secret.map(|secret| Token::new(secret.as_bytes()).unwrap()), ..Proof::default() };
+        let (agent, parent) = tokio::join!(listener.accept(), connect_with(&place.address, Limits::default(), &proof));
         let (mut agent, mut parent) = (agent.unwrap(), parent.unwrap());
         match (&agent.peer, who) {
             (Credential::Token(name), Some(who)) => assert_eq!(&**name, who),

@@ -65,7 +65,9 @@ async fn probe(address: &Address) -> Result<(String, Credential), LinkError> {
             TcpStream::connect(socket).await.map_err(refused)?;
             Ok((format!("tcp://{socket}"), Credential::Unproven(*socket)))
         }
-        Address::Unix(_) | Address::Memory(_) => Err(LinkError::Address { url: address.to_string(), what: "it is no address of ZeroMQ" }),
+        Address::Unix(_) | Address::Quic { .. } | Address::Memory(_) => {
+            Err(LinkError::Address { url: address.to_string(), what: "it is no address of ZeroMQ" })
+        }
     }
 }
 

@@ -51,7 +51,7 @@ impl Listener {
                 let (listener, socket) = tcp(*socket)?;
                 (Bound::Tcp(listener), None, Address::ZmqTcp(socket))
             }
-            Address::Unix(_) | Address::Memory(_) => {
+            Address::Unix(_) | Address::Quic { .. } | Address::Memory(_) => {
                 return Err(LinkError::Address { url: address.to_string(), what: "it is no address of ZeroMQ" });
             }
         };

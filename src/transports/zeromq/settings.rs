@@ -119,7 +119,7 @@ impl ZeromqSettings {
                         return Err(ZeromqError::NoToken(index));
                     }
                 }
-                Address::Unix(_) | Address::Memory(_) => return Err(ZeromqError::Scheme(index)),
+                Address::Unix(_) | Address::Quic { .. } | Address::Memory(_) => return Err(ZeromqError::Scheme(index)),
             }
             if !seen.insert(address) {
                 return Err(ZeromqError::Twice(index));

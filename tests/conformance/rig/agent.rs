@@ -3,7 +3,6 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use pmq::client::{Builder, Client, VerifyOptions};
-use pmq::transports::Token;
 use pmq::wire::Roles;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -85,13 +84,17 @@ impl Agent {
         if !setting.attach.is_empty() {
             setup = setup.more(&format!("[attach]\n{}\n", setting.attach));
         }
+        let whose = transport.granted();
         if let Some(roles) = setting.roles {
             let named = roles.to_string();
             let named: Vec<&str> = named.split('+').collect();
-            setup = setup.more(&format!("[[attach.grant]]\nroles = {named:?}\n"));
+            setup = setup.more(&format!("[[attach.grant]]\n{whose}roles = {named:?}\n"));
         }
         if let Some(name) = setting.only {
-            setup = setup.more(&format!("[[attach.grant]]\nnetworks = [{name:?}]\n"));
+            setup = setup.more(&format!("[[attach.grant]]\n{whose}networks = [{name:?}]\n"));
+        }
+        if setting.roles.is_none() && setting.only.is_none() && !whose.is_empty() {
+            setup = setup.more(&format!("[[attach.grant]]\n{whose}"));
         }
         let url = (transport.url)(&dir, number);
         let mut agent = Self { transport, url, topic: bench.topic.clone(), ops, running: Running::Dead(setup) };
@@ -192,10 +195,7 @@ impl Agent {
     /// The library's parent.
     pub fn builder(&self) -> Builder {
         let builder = Client::builder(&*self.url).connect_timeout(SOON).request_timeout(SOON);
-        match self.transport.token {
-            Some(secret) => builder.token(Token::new(secret.as_bytes()).unwrap()),
-            None => builder,
-        }
+        self.transport.show(builder)
     }
 
     /// A parent that accepts everything.

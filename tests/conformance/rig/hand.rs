@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
 use pmq::client::RefuseCode;
-use pmq::transports::{Link, Token, connect_with};
+use pmq::transports::{Link, connect_with};
 use pmq::wire::message::{
     Ack, Credit, Delivered, Done, Granted, Judged, Lost, Offered, Ping, Pong, Publish, Published, Refuse, Unjudged, Wanted,
 };
@@ -139,8 +139,7 @@ impl Hand {
     /// A link on which nothing has been said.
     pub async fn dial(agent: &Agent) -> Self {
         let address = agent.url.parse().unwrap();
-        let token = agent.transport.token.map(|secret| Token::new(secret.as_bytes()).unwrap());
-        let link = soon("a link", connect_with(&address, Limits::default(), token.as_ref())).await.unwrap();
+        let link = soon("a link", connect_with(&address, Limits::default(), &agent.transport.proof())).await.unwrap();
         let (orders, taken) = mpsc::unbounded_channel();
         let (told, heard) = mpsc::unbounded_channel();
         Self {

@@ -5,6 +5,7 @@ mod around;
 pub mod hand;
 pub mod parent;
 pub mod raw;
+mod streams;
 mod thread;
 mod zmtp;
 

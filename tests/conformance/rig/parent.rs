@@ -5,29 +5,26 @@ use std::process::{ExitCode, Stdio};
 
 use futures::StreamExt as _;
 use pmq::client::{Builder, Client, VerifyOptions};
-use pmq::transports::Token;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::{oneshot, watch};
 
 use super::process::{SOON, soon};
 use super::{Agent, NETWORK};
-use crate::transports::Host;
+use crate::transports::{self, Host};
 
 /// Says to this program that it is a parent of the agent at that address.
 const VARIABLE: &str = "PMQ_CONFORMANCE_PARENT";
-/// What it shows there, if anything.
-const TOKEN: &str = "PMQ_CONFORMANCE_TOKEN";
+/// Which transport that is, which says what it shows there.
+const TRANSPORT: &str = "PMQ_CONFORMANCE_TRANSPORT";
 
 /// Runs as a parent, if that is what the process was started for.
 pub fn started_as() -> Option<ExitCode> {
     let url = std::env::var(VARIABLE).ok()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let builder = Client::builder(url).connect_timeout(SOON);
-    let builder = match std::env::var(TOKEN) {
-        Ok(secret) => builder.token(Token::new(secret.as_bytes()).unwrap()),
-        Err(_) => builder,
-    };
+    let name = std::env::var(TRANSPORT).unwrap();
+    let transport = transports::TRANSPORTS.iter().find(|transport| transport.name == name).unwrap();
+    let builder = transport.show(Client::builder(url).connect_timeout(SOON));
     runtime.block_on(hold(builder, |held| println!("{held}")));
     Some(ExitCode::SUCCESS)
 }
@@ -59,7 +56,8 @@ impl Doomed {
                 let mut command = Command::new(std::env::current_exe().unwrap());
                 command
                     .env(VARIABLE, &agent.url)
-                    .envs(agent.transport.token.map(|token| (TOKEN, token)))
+                    .env(TRANSPORT, agent.transport.name)
+                    .envs(transports::handed_on())
                     .stdin(Stdio::null())
                     .stdout(Stdio::piped())
                     .kill_on_drop(true);

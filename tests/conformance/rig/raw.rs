@@ -10,6 +10,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 use super::Agent;
 use super::process::soon;
+use super::streams::{ORDER, Streams};
 use super::zmtp::{Stream, Zmtp};
 
 /// How a peer by hand comes to the agent.
@@ -21,6 +22,8 @@ pub enum Dial {
     Zmtp,
     /// There is no socket: frames that no encoder made are pushed into the pipe.
     Memory,
+    /// Frames follow each other on the streams of a connection, each behind its order.
+    Quic,
 }
 
 /// A peer by hand.
@@ -28,6 +31,7 @@ pub enum Raw {
     Stream(Box<dyn Stream>),
     Zmtp(Zmtp),
     Memory(Box<Link>),
+    Quic(Box<Streams>),
 }
 
 /// A connection to the agent's socket.
@@ -46,9 +50,10 @@ impl Raw {
             Dial::Stream => Self::Stream(socket(&agent.url).await),
             Dial::Zmtp => {
                 let mut zmtp = soon("a handshake", Zmtp::handshake(socket(&agent.url).await)).await.unwrap();
-                zmtp.send(&[b"PMQZ\x01", agent.transport.token.unwrap_or_default().as_bytes()]).await.unwrap();
+                zmtp.send(&[b"PMQZ\x01", agent.transport.token()]).await.unwrap();
                 Self::Zmtp(zmtp)
             }
+            Dial::Quic => Self::Quic(Box::new(soon("a handshake", Streams::open(&agent.url)).await)),
             Dial::Memory => {
                 let every = Limits { head: usize::MAX, payloads: usize::MAX };
                 Self::Memory(Box::new(connect(&agent.url.parse().unwrap(), every).await.unwrap()))
@@ -60,6 +65,7 @@ impl Raw {
     pub async fn noise(agent: &Agent, bytes: &[u8]) {
         match agent.transport.dial {
             Dial::Memory => Self::dial(agent).await.say(bytes).await,
+            Dial::Quic => Streams::noise(&agent.url, bytes).await,
             // The agent may have closed it already.
             Dial::Stream | Dial::Zmtp => drop(socket(&agent.url).await.write_all(bytes).await),
         }
@@ -72,14 +78,17 @@ impl Raw {
             Self::Stream(stream) => drop(stream.write_all(bytes).await),
             Self::Zmtp(zmtp) => drop(zmtp.send(&[bytes]).await),
             Self::Memory(link) => drop(link.outgoing.send(squeezed(bytes)).await),
+            Self::Quic(streams) => streams.say(bytes).await,
         }
     }
 
     /// Sends the first bytes of a frame of which no more will come.
     pub async fn say_half(&mut self, bytes: &[u8]) {
         self.say(bytes).await;
-        if let Self::Stream(stream) = self {
-            stream.shutdown().await.unwrap();
+        match self {
+            Self::Stream(stream) => stream.shutdown().await.unwrap(),
+            Self::Quic(streams) => streams.finish(),
+            Self::Zmtp(_) | Self::Memory(_) => {}
         }
     }
 
@@ -90,6 +99,7 @@ impl Raw {
             Self::Zmtp(mut zmtp) => zmtp.send_half(2 * bytes.len(), bytes).await.unwrap(),
             // A frame is in the pipe or it is not.
             Self::Memory(link) => drop(link),
+            Self::Quic(mut streams) => streams.say(bytes).await,
         }
     }
 
@@ -116,6 +126,16 @@ impl Raw {
                         frames.push(frame(&mut parts.concat().into()));
                     }
                     frames
+                }
+                Self::Quic(streams) => {
+                    let mut bytes = streams.hear_all().await;
+                    std::iter::from_fn(|| {
+                        (!bytes.is_empty()).then(|| {
+                            drop(bytes.split_to(ORDER));
+                            frame(&mut bytes)
+                        })
+                    })
+                    .collect()
                 }
                 Self::Memory(mut link) => {
                     let mut frames = Vec::new();

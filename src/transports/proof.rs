@@ -1,0 +1,28 @@
+//! What a parent shows of itself.
+
+use super::Token;
+#[cfg(feature = "client-quic")]
+use super::quic::Identity;
+
+/// What a parent shows where an agent asks for it. Nothing, by default: over a Unix socket the system says who it is.
+#[derive(Clone, Debug, Default)]
+pub struct Proof {
+    /// For TCP: ZeroMQ.
+    pub token: Option<Token>,
+    /// For QUIC.
+    #[cfg(feature = "client-quic")]
+    pub identity: Option<Identity>,
+}
+
+impl From<Token> for Proof {
+    fn from(token: Token) -> Self {
+        Self { token: Some(token), ..Self::default() }
+    }
+}
+
+#[cfg(feature = "client-quic")]
+impl From<Identity> for Proof {
+    fn from(identity: Identity) -> Self {
+        Self { identity: Some(identity), ..Self::default() }
+    }
+}

@@ -1,0 +1,86 @@
+//! The key with which an end proves who it is.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use libp2p_identity::{Keypair, PeerId};
+use rustix::fs::{Mode, OFlags};
+
+use super::super::LinkError;
+
+/// No key that libp2p knows comes near this size.
+const MAX_FILE: u64 = 8 * 1024;
+
+/// A libp2p key pair and the peer id that follows from it. Its `Debug` form shows the peer id alone.
+#[derive(Clone)]
+pub struct Identity(Keypair);
+
+impl Identity {
+    /// A new Ed25519 key that is kept nowhere.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Keypair::generate_ed25519())
+    }
+
+    /// Takes the libp2p protobuf encoding of a private key (peer-ids specification, "Keys").
+    ///
+    /// # Errors
+    /// [`LinkError::Identity`] for bytes that are no Ed25519 or secp256k1 key.
+    pub fn from_protobuf(bytes: &[u8]) -> Result<Self, LinkError> {
+        let what = || "the bytes are no libp2p private key (ed25519 or secp256k1)".to_owned();
+        Keypair::from_protobuf_encoding(bytes).map(Self).map_err(|_| LinkError::Identity { what: what() })
+    }
+
+    /// Reads a file as `pmq key generate` writes it: the key's protobuf encoding in base64. It must be a regular file that nobody else can read.
+    ///
+    /// # Errors
+    /// [`LinkError::Identity`] for a file that others can read, a symlink, or one that holds no key; [`LinkError::Io`] for one that cannot be read.
+    pub fn from_file(path: &Path) -> Result<Self, LinkError> {
+        let shown = path.display();
+        let io = || LinkError::io(format!("read the identity file {shown}"));
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| io()(error.into()))?;
+        // What is verified is what was opened.
+        let file = File::from(opened);
+        let meta = file.metadata().map_err(io())?;
+        let distrust = |what: &str| LinkError::Identity { what: format!("{shown} {what}") };
+        if !meta.is_file() {
+            return Err(distrust("is no file"));
+        }
+        if meta.mode() & 0o077 != 0 {
+            return Err(distrust(&format!("can be read by others (mode {:04o}): chmod 0600 {shown}", meta.mode() & 0o7777)));
+        }
+        let mut text = Vec::new();
+        file.take(MAX_FILE).read_to_end(&mut text).map_err(io())?;
+        let text = text.trim_ascii();
+        let bytes = STANDARD_NO_PAD.decode(text).or_else(|_| STANDARD.decode(text)).map_err(|_| distrust("holds no base64 text"))?;
+        Self::from_protobuf(&bytes).map_err(|_| distrust("holds no libp2p private key: make one with `pmq key generate`"))
+    }
+
+    /// The peer id, in base58.
+    #[must_use]
+    pub fn peer_id(&self) -> String {
+        self.0.public().to_peer_id().to_base58()
+    }
+
+    pub(super) fn keypair(&self) -> &Keypair {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({})", self.peer_id())
+    }
+}
+
+/// The peer id that a text stands for, in the form in which ids are compared. `None` for a text that is no peer id.
+#[must_use]
+pub fn peer_id(text: &str) -> Option<String> {
+    text.parse().ok().map(|id: PeerId| id.to_base58())
+}

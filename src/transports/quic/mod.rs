@@ -1,0 +1,135 @@
+//! Links over QUIC, for a parent on another host. Both ends prove a libp2p identity in the handshake, and nothing of ours is read before.
+//!
+//! ```text
+//!  parent                                   agent
+//!  control  ------- bidirectional ------->  hello, verdicts, acks ...     <- welcome, answers ...
+//!  messages ------- unidirectional ------>  publishes
+//!           <------ unidirectional -------  messages   those for a verdict
+//!           <------ unidirectional -------  records    accepted messages, gaps
+//! ```
+//! A lane is one stream for the link's life: a payload on its way holds up its own lane alone. What waits for what across lanes is in front of every frame
+//! ([`Order`](order)). `docs/wire.md`, "Over QUIC", has the bytes.
+
+mod identity;
+mod listener;
+mod order;
+mod reader;
+mod settings;
+mod tls;
+mod writer;
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream, VarInt};
+
+pub use identity::{Identity, peer_id};
+pub(super) use listener::Listener;
+pub(super) use reader::Reader;
+pub use settings::{QuicError, QuicSettings};
+pub(super) use writer::Writer;
+
+use super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
+use super::{Address, LinkError};
+use crate::wire::{Lane, Limits};
+
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// Code of a close that says: this peer is not let in. The reason has the words.
+const TURNED_AWAY: VarInt = VarInt::from_u32(1);
+
+/// A QUIC endpoint's name in the handshake. Certificates are checked by key, so it stands for nothing.
+const NAME: &str = "pmq";
+
+/// Where an agent is found: `host`, `port`, and the peer id that has to answer there.
+pub(super) async fn connect(host: &str, port: u16, agent: &str, identity: Option<&Identity>, limits: Limits) -> Result<Link, LinkError> {
+    let Some(identity) = identity else {
+        let what = "a parent proves by its key who it is, and none is given: make one with `pmq key generate` and give it to the client"
+            .to_owned();
+        return Err(LinkError::Identity { what });
+    };
+    let at = Address::Quic { host: host.into(), port, peer: agent.into() };
+    let wanted: libp2p_identity::PeerId =
+        agent.parse().map_err(|_| LinkError::Address { url: at.to_string(), what: "what follows the port is no peer id" })?;
+    let config = tls::client(identity, wanted)?;
+    let mut last = None;
+    for socket in resolve(host, port, &at).await? {
+        let local: SocketAddr = if socket.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
+        let endpoint = Endpoint::client(local).map_err(LinkError::io(format!("make a socket for {at}")))?;
+        let connecting = endpoint
+            .connect_with(config.clone(), socket, NAME)
+            .map_err(|error| LinkError::Io { what: format!("connect to {at}"), source: std::io::Error::other(error) })?;
+        let opened = async { open(connecting.await?, limits).await };
+        match tokio::time::timeout(HANDSHAKE, opened).await {
+            Ok(Ok((incoming, outgoing))) => {
+                return Ok(Link { peer: Credential::Peer(wanted.to_base58().into()), incoming, outgoing });
+            }
+            Ok(Err(error)) => last = Some(refused(error, &at, agent)),
+            Err(_) => last = Some(LinkError::NobodyListens(at.clone())),
+        }
+    }
+    Err(last.unwrap_or(LinkError::NobodyListens(at)))
+}
+
+async fn resolve(host: &str, port: u16, at: &Address) -> Result<Vec<SocketAddr>, LinkError> {
+    let found = tokio::net::lookup_host((host, port)).await.map_err(LinkError::io(format!("find the host of {at}")))?;
+    Ok(found.collect())
+}
+
+/// What a handshake that failed means to a parent.
+fn refused(error: ConnectionError, at: &Address, agent: &str) -> LinkError {
+    match error {
+        ConnectionError::ApplicationClosed(close) if close.error_code == TURNED_AWAY => {
+            LinkError::TurnedAway { at: at.clone(), what: String::from_utf8_lossy(&close.reason).into_owned() }
+        }
+        ConnectionError::TransportError(error) if tls::is_tls(error.code) => {
+            LinkError::Stranger { at: at.to_string(), peer: agent.to_owned(), what: error.reason }
+        }
+        ConnectionError::TimedOut => LinkError::NobodyListens(at.clone()),
+        other => LinkError::Io { what: format!("connect to {at}"), source: other.into() },
+    }
+}
+
+/// The parent's streams: it opens the control stream and its lane, the agent its two.
+async fn open(connection: Connection, limits: Limits) -> Result<(FrameStream, FrameSink), ConnectionError> {
+    let (mut control, answers) = connection.open_bi().await?;
+    greet(&mut control, Lane::Control).await?;
+    let mut messages = connection.open_uni().await?;
+    greet(&mut messages, Lane::Messages).await?;
+    // Only an agent that lets this parent in opens its lanes.
+    let lanes = lanes(&connection, 2).await?;
+    let streams = std::iter::once((Lane::Control, answers)).chain(lanes);
+    Ok((FrameStream(Incoming::Quic(Reader::new(streams, limits))), FrameSink(Outgoing::Quic(Writer::new([control, messages])))))
+}
+
+/// Names the lane of a stream: its first byte. It also makes the stream known to the other end.
+async fn greet(stream: &mut SendStream, lane: Lane) -> Result<(), ConnectionError> {
+    stream.write_all(&[lane as u8]).await.map_err(|error| match error {
+        quinn::WriteError::ConnectionLost(error) => error,
+        _ => ConnectionError::LocallyClosed,
+    })
+}
+
+/// The first `count` streams that the other end opens, each with its lane.
+async fn lanes(connection: &Connection, count: usize) -> Result<Vec<(Lane, RecvStream)>, ConnectionError> {
+    let mut lanes: Vec<(Lane, RecvStream)> = Vec::new();
+    while lanes.len() < count {
+        let mut stream = connection.accept_uni().await?;
+        let lane = named(&mut stream).await?;
+        if lane == Lane::Control || lanes.iter().any(|(other, _)| *other == lane) {
+            return Err(ConnectionError::Reset);
+        }
+        lanes.push((lane, stream));
+    }
+    Ok(lanes)
+}
+
+async fn named(stream: &mut RecvStream) -> Result<Lane, ConnectionError> {
+    let mut first = [0];
+    match stream.read_exact(&mut first).await {
+        Ok(()) => Lane::ALL.into_iter().find(|lane| *lane as u8 == first[0]).ok_or(ConnectionError::Reset),
+        Err(quinn::ReadExactError::ReadError(quinn::ReadError::ConnectionLost(error))) => Err(error),
+        Err(_) => Err(ConnectionError::Reset),
+    }
+}
