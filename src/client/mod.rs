@@ -87,6 +87,8 @@ pub use status::Status;
 pub use verify::{Incoming, Offers, Verdicts, Verifier};
 
 pub use crate::transports::Token;
+#[cfg(feature = "client-quic")]
+pub use crate::transports::quic::Identity;
 pub use crate::wire::{AllowOp, Cursor, GapReason, MarkOp, MessageId, Overflow, PublishStatus, Reason, RefuseCode, Verdict, Window};
 /// What a parent writes in front of its messages, where its network's codec is `pmq`: origin, epoch and sequence number.
 pub use crate::wire::{HeaderError, HeaderOrigin, PmqHeader};

@@ -102,6 +102,11 @@ impl Config {
             let basis = format!("{sessions} sessions x {} bytes that a session has not read yet", zeromq.inbox_bytes);
             agent.items.push(bound("inboxes of zeromq", inboxes, &basis));
         }
+        if !self.attach.quic.bind.is_empty() {
+            let each = crate::transports::quic::LINK_BYTES;
+            let basis = format!("{sessions} sessions x {each} bytes unread and unacknowledged");
+            agent.items.push(bound("windows of parents over QUIC", sessions.saturating_mul(each), &basis));
+        }
         let quic = self.gossip.quic_connections();
         if quic > 0 {
             let basis =

@@ -13,7 +13,9 @@ pub enum AttachBy {
     Unix,
     /// ZeroMQ over a Unix socket each.
     Zeromq,
-    /// By turns a Unix socket, ZeroMQ over one, and ZeroMQ over TCP with a token.
+    /// QUIC on loopback, every parent known by a key of its own.
+    Quic,
+    /// By turns a Unix socket, ZeroMQ over one, ZeroMQ over TCP with a token, and QUIC.
     Mixed,
 }
 
@@ -23,6 +25,7 @@ pub(crate) enum Via {
     Unix,
     ZmqIpc,
     ZmqTcp,
+    Quic,
 }
 
 impl AttachBy {
@@ -30,16 +33,18 @@ impl AttachBy {
         match self {
             Self::Unix => "unix",
             Self::Zeromq => "zeromq",
+            Self::Quic => "quic",
             Self::Mixed => "mixed",
         }
     }
 
     /// What the node at that place in the topology takes.
     pub(crate) fn via(self, node: usize) -> Via {
-        match (self, node % 3) {
+        match (self, node % 4) {
             (Self::Unix, _) | (Self::Mixed, 0) => Via::Unix,
             (Self::Zeromq, _) | (Self::Mixed, 1) => Via::ZmqIpc,
-            (Self::Mixed, _) => Via::ZmqTcp,
+            (Self::Mixed, 2) => Via::ZmqTcp,
+            (Self::Quic | Self::Mixed, _) => Via::Quic,
         }
     }
 }

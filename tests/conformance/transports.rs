@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use pmq::client::Builder;
 use pmq::transports::quic::Identity;
@@ -27,6 +28,8 @@ pub struct Transport {
     pub shows: Shows,
     /// A peer of no library's making.
     pub dial: Dial,
+    /// How soon the end of a process at the other end is noticed: at once where its socket closes with it, else by the heartbeat.
+    pub end_seen: Duration,
 }
 
 /// Where an agent under test runs.
@@ -120,13 +123,61 @@ fn bind_quic(_: &Path, number: usize) -> String {
     format!("[attach.quic]\nbind = [\"{}\"]\n", address(number, 1))
 }
 
+const AT_ONCE: Duration = Duration::from_secs(1);
+const HEARTBEAT: Duration = Duration::from_secs(3);
+
 /// A new transport is one line here, and one of [`Dial`] if its bytes on the socket are others.
 pub const TRANSPORTS: &[Transport] = &[
-    Transport { name: "unix", about: UNIX, host: Host::Process, settings: none, url: unix, shows: Shows::Nothing, dial: Dial::Stream },
-    Transport { name: "zmq+ipc", about: IPC, host: Host::Process, settings: bind_ipc, url: ipc, shows: Shows::Nothing, dial: Dial::Zmtp },
-    Transport { name: "zmq+tcp", about: TCP, host: Host::Process, settings: bind_tcp, url: tcp, shows: Shows::Token, dial: Dial::Zmtp },
-    Transport { name: "memory", about: MEMORY, host: Host::Thread, settings: none, url: memory, shows: Shows::Nothing, dial: Dial::Memory },
-    Transport { name: "quic", about: QUIC, host: Host::Process, settings: bind_quic, url: quic, shows: Shows::Key, dial: Dial::Quic },
+    Transport {
+        name: "unix",
+        about: UNIX,
+        host: Host::Process,
+        settings: none,
+        url: unix,
+        shows: Shows::Nothing,
+        dial: Dial::Stream,
+        end_seen: AT_ONCE,
+    },
+    Transport {
+        name: "zmq+ipc",
+        about: IPC,
+        host: Host::Process,
+        settings: bind_ipc,
+        url: ipc,
+        shows: Shows::Nothing,
+        dial: Dial::Zmtp,
+        end_seen: AT_ONCE,
+    },
+    Transport {
+        name: "zmq+tcp",
+        about: TCP,
+        host: Host::Process,
+        settings: bind_tcp,
+        url: tcp,
+        shows: Shows::Token,
+        dial: Dial::Zmtp,
+        end_seen: AT_ONCE,
+    },
+    Transport {
+        name: "memory",
+        about: MEMORY,
+        host: Host::Thread,
+        settings: none,
+        url: memory,
+        shows: Shows::Nothing,
+        dial: Dial::Memory,
+        end_seen: AT_ONCE,
+    },
+    Transport {
+        name: "quic",
+        about: QUIC,
+        host: Host::Process,
+        settings: bind_quic,
+        url: quic,
+        shows: Shows::Key,
+        dial: Dial::Quic,
+        end_seen: HEARTBEAT,
+    },
 ];
 
 const UNIX: &str = "Unix sockets. Raw bytes are written to the socket.";
@@ -135,7 +186,7 @@ const TCP: &str = "ZeroMQ over `tcp://` on loopback, with a token. Raw bytes as 
 const MEMORY: &str = "Within one process: the agent is a thread of the suite with a runtime of its own, and is killed by dropping that; so is a parent that is killed. \
                       There is no socket: raw bytes are pushed into the pipe as frames that no encoder made. Descriptors cannot be told apart there and are not counted.";
 
-const QUIC: &str = "QUIC on loopback, both ends known by their keys. Raw bytes are written to the control lane of a connection that the suite made by itself.";
+const QUIC: &str = "QUIC on loopback, both ends known by their keys. A process that is killed is missed by the heartbeat, after 3 s: no socket closes with it. Raw bytes are written to the control lane of a connection that the suite made by itself.";
 
 /// What parents show over TCP.
 const TOKEN: &str = "a secret of the conformance suite";

@@ -1,14 +1,21 @@
 //! What is measured: who, with what size, and how much on its way.
 
 use std::fmt;
-use std::path::Path;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::agent::settings::Grant;
 use crate::bench::Latency;
-use crate::transports::Address;
-use crate::wire::Window;
+use crate::gossip;
+use crate::transports::quic::Identity;
+use crate::transports::{Address, Listener};
+use crate::wire::{Limits, Window};
+
+/// Links a second that are let in.
+const ACCEPT_RATE: u32 = 1_000;
 
 /// The most that is on its way by bytes, as in an agent's defaults: 1,024 messages of 1 MiB are 64 at a time.
 pub(super) const WINDOW_BYTES: u64 = 64 << 20;
@@ -21,24 +28,48 @@ pub(super) enum Transport {
     Unix,
     /// ZeroMQ over `ipc://`.
     Zeromq,
+    /// QUIC on loopback.
+    Quic,
     /// This process.
     Memory,
 }
 
+/// A place where a parent finds an agent, for one measurement.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) listener: Listener,
+    /// The file with the parent's key, where it has to show one.
+    pub(super) key: Option<PathBuf>,
+    /// Whom the agent lets in beside its own user.
+    pub(super) grants: Vec<Grant>,
+}
+
 impl Transport {
-    /// A place of its own for one measurement: the number makes it so.
-    pub(super) fn address(self, dir: &Path, number: usize) -> Address {
-        match self {
+    /// Listens at a place of its own for one measurement: the number makes it so.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub(super) async fn open(self, dir: &Path, number: usize) -> anyhow::Result<Door> {
+        let address = match self {
             Self::Unix => Address::Unix(dir.join(format!("{number}.sock"))),
             Self::Zeromq => Address::ZmqIpc(dir.join(format!("{number}.zmq"))),
             Self::Memory => Address::Memory(format!("bench-attach-{}-{number}", std::process::id()).into()),
-        }
+            Self::Quic => {
+                let key = dir.join(format!("{number}.key"));
+                let peer = gossip::Identity::generate(&key)?.peer_id();
+                let here = (Ipv4Addr::LOCALHOST, 0).into();
+                let listener = Listener::bind_quic(here, ACCEPT_RATE, &Identity::generate(), [peer.clone()], Limits::default())?;
+                return Ok(Door { listener, key: Some(key), grants: vec![Grant { peer: Some(peer), ..Grant::default() }] });
+            }
+        };
+        Ok(Door { listener: Listener::bind(&address, ACCEPT_RATE, Limits::default()).await?, key: None, grants: Vec::new() })
     }
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Unix => "unix",
             Self::Zeromq => "zeromq",
+            Self::Quic => "quic",
             Self::Memory => "memory",
         }
     }

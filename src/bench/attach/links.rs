@@ -11,13 +11,13 @@ use std::time::Instant;
 use anyhow::Context as _;
 use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 
-use super::cell::{Cell, Drive, Figures, Transport};
+use super::cell::{Cell, Door, Drive, Figures, Transport};
 use super::load::Load;
 use super::node::{Node, Setup, Work};
 use super::sessions::payloads;
 use crate::bench::{Pace, now, rig};
 use crate::pipeline::BATCH_MESSAGES;
-use crate::transports::{Address, FrameSink, FrameStream, Link, LinkError, Listener, SEND_BYTES, connect};
+use crate::transports::{Address, FrameSink, FrameStream, Link, LinkError, SEND_BYTES, connect};
 use crate::wire::message::{Judged, Offered, Ping};
 use crate::wire::{Encoder, Frame, Kind, Limits, MessageId, Offer, SessionId, Verdict};
 
@@ -40,9 +40,14 @@ pub(super) fn per_frame(cell: &Cell) -> usize {
 /// # Errors
 /// When a process or a socket fails.
 pub(super) async fn measure(transport: Transport, cell: Cell, dir: &Path, number: usize) -> anyhow::Result<Figures> {
-    let address = transport.address(dir, number);
-    let mut listener = Listener::bind(&address, 1_000, Limits::default()).await?;
-    let setup = Setup { work: Work::Link, url: address.to_string(), window: (cell.in_flight, cell.window().bytes), size: cell.size };
+    let Door { mut listener, key, .. } = transport.open(dir, number).await?;
+    let setup = Setup {
+        work: Work::Link,
+        url: listener.address().to_string(),
+        key,
+        window: (cell.in_flight, cell.window().bytes),
+        size: cell.size,
+    };
     let mut node = Node::start(&setup)?;
     let processes = vec![std::process::id(), node.pid()?];
     let mut ends = tokio::select! {

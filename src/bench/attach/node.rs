@@ -1,6 +1,7 @@
 //! The parent's process.
 
 use std::io::Read;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio::sync::oneshot;
 use super::{links, raw};
 use crate::bench::{command, rig};
 use crate::client::{Client, VerifyOptions};
+use crate::transports::quic::Identity;
 use crate::wire::Window;
 
 /// What it is called on the command line.
@@ -38,6 +40,8 @@ pub(super) struct Setup {
     pub(super) work: Work,
     /// Where the agent listens.
     pub(super) url: String,
+    /// The file with its key, where it has to show one.
+    pub(super) key: Option<PathBuf>,
     /// Credit: messages and bytes.
     pub(super) window: (u32, u64),
     /// Bytes of a message.
@@ -78,6 +82,10 @@ pub(super) async fn run(setup: &str) -> anyhow::Result<()> {
 pub(super) async fn verify(setup: &Setup) -> anyhow::Result<()> {
     let window = Window { messages: setup.window.0, bytes: setup.window.1 };
     let builder = Client::builder(&setup.url).verify(rig::NETWORK, VerifyOptions { window, ..VerifyOptions::default() });
+    let builder = match &setup.key {
+        Some(key) => builder.identity(Identity::from_file(key)?),
+        None => builder,
+    };
     let client = builder.connect_timeout(PATIENCE).connect().await?;
     let mut verifier = client.verifier(rig::NETWORK)?;
     while let Some(mut message) = verifier.next().await {

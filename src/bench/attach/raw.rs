@@ -10,13 +10,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use tokio::sync::oneshot;
 
-use super::cell::{Cell, Figures, Transport};
+use super::cell::{Cell, Figures};
 use super::links::per_frame;
 use super::load::Load;
 use super::node::{Node, Setup, Work};
 use super::sessions::payloads;
 use crate::bench::{now, rig};
-use crate::transports::Address;
 use crate::wire::message::Judged;
 use crate::wire::{Encoder, Frame, Limits, MessageId, Offer, PREFIX, Prefix, SessionId, Ticket, Verdict};
 
@@ -32,9 +31,15 @@ const SESSION: SessionId = SessionId(1);
 /// # Errors
 /// When a process or the socket fails.
 pub(super) async fn measure(cell: Cell, dir: &Path, number: usize) -> anyhow::Result<Figures> {
-    let Address::Unix(path) = Transport::Unix.address(dir, number) else { bail!("a Unix socket has a path") };
+    let path = dir.join(format!("{number}.sock"));
     let listener = tokio::net::UnixListener::bind(&path).with_context(|| format!("cannot bind {}", path.display()))?;
-    let setup = Setup { work: Work::Raw, url: path.display().to_string(), window: (cell.in_flight, cell.window().bytes), size: cell.size };
+    let setup = Setup {
+        work: Work::Raw,
+        url: path.display().to_string(),
+        key: None,
+        window: (cell.in_flight, cell.window().bytes),
+        size: cell.size,
+    };
     let mut node = Node::start(&setup)?;
     let processes = vec![std::process::id(), node.pid()?];
     let (stream, _) = tokio::select! {

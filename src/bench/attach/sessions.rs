@@ -8,14 +8,13 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use super::cell::{Cell, Figures, Transport};
+use super::cell::{Cell, Door, Figures, Transport};
 use super::load::Load;
 use super::node::{Node, Setup, Work, verify};
 use crate::bench::{Pace, now, rig};
 use crate::pipeline::{BATCH_MESSAGES, Down, LinkPort, Up, VerifierTerms};
-use crate::transports::Listener;
 use crate::wire::message::Judged;
-use crate::wire::{Limits, MessageId, Offer};
+use crate::wire::{MessageId, Offer};
 
 /// Frames and orders that the driver has not taken yet, as in the agent.
 const UPS: usize = 1_024;
@@ -27,11 +26,11 @@ const PAYLOADS: (usize, usize) = (64, 16 << 20);
 /// # Errors
 /// When a process or a socket fails, or a verdict is missing.
 pub(super) async fn measure(transport: Transport, cell: Cell, dir: &Path, number: usize) -> anyhow::Result<Figures> {
-    let address = transport.address(dir, number);
-    let listener = Listener::bind(&address, 1_000, Limits::default()).await?;
+    let Door { listener, key, grants } = transport.open(dir, number).await?;
+    let url = listener.address().to_string();
     let (ups, mut up) = mpsc::channel(UPS);
-    let host = rig::Host::start(vec![rig::network(Arc::new(rig::plan(rig::EMPTY)?), ups)], vec![listener]).await?;
-    let setup = Setup { work: Work::Verify, url: address.to_string(), window: (cell.in_flight, cell.window().bytes), size: cell.size };
+    let host = rig::Host::start(vec![rig::network(Arc::new(rig::plan(rig::EMPTY)?), ups)], vec![listener], grants).await?;
+    let setup = Setup { work: Work::Verify, url, key, window: (cell.in_flight, cell.window().bytes), size: cell.size };
     if transport == Transport::Memory {
         let (stop, stopped) = oneshot::channel::<()>();
         let parent = tokio::spawn(async move {

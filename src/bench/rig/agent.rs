@@ -53,7 +53,7 @@ impl Rig {
         let channels = Channels { arrivals: arrived, overflowed, ups: up, reports: reported, snapshot: shown, shutdown: down };
         let driver = Driver::new(NETWORK.into(), Box::new(move |stream| Road::new(&plan, stream)), channels).tapped(network.tap.clone());
         let driver = tokio::spawn(driver.run());
-        let host = Host::start(vec![network], listeners).await?;
+        let host = Host::start(vec![network], listeners, Vec::new()).await?;
         Ok(Self { inlet, arrivals, reports, snapshot, host, shutdown, driver })
     }
 

@@ -10,7 +10,7 @@ use super::{DEADLINE, MAX_MESSAGE, NETWORK};
 use crate::agent::control::Control;
 use crate::agent::directory::{Directory, Network};
 use crate::agent::parents::{Admission, Parents, Registry, serve};
-use crate::agent::settings::Attach;
+use crate::agent::settings::{Attach, Grant};
 use crate::gossip::{Identity, Settings, start};
 use crate::pipeline::{Claims, Inlet, Overflowed, Plan, Snapshot, Tap, Up};
 use crate::session::{AgentTerms, NetworkTerms};
@@ -46,11 +46,12 @@ pub struct Host {
 }
 
 impl Host {
-    /// Lets parents in at `listeners`, on the current runtime. Whoever is this user may be everything.
+    /// Lets parents in at `listeners`, on the current runtime. Whoever is this user may be everything; so may those of `grants`.
     ///
     /// # Errors
     /// When gossip does not start.
-    pub async fn start(networks: Vec<Network>, listeners: Vec<Listener>) -> anyhow::Result<Self> {
+    pub async fn start(networks: Vec<Network>, listeners: Vec<Listener>, mut grants: Vec<Grant>) -> anyhow::Result<Self> {
+        grants.push(Grant::default());
         let alone = Settings { listen: Vec::new(), ..Settings::default() };
         let (gossip, _) = start(&alone, &Identity::ephemeral(), Vec::new()).await?;
         let terms = networks.iter().map(|network| NetworkTerms {
@@ -65,7 +66,7 @@ impl Host {
         let parents = Parents {
             control: Control::new(&directory, PATIENCE),
             directory: directory.clone(),
-            admission: Arc::new(Admission::new(&Attach::default(), rustix::process::geteuid().as_raw())),
+            admission: Arc::new(Admission::new(&Attach { grant: grants, ..Attach::default() }, rustix::process::geteuid().as_raw())),
             terms: Arc::new(terms),
             shutdown: down,
             registry: Registry::default(),

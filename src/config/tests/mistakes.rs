@@ -384,6 +384,6 @@ fn a_fallback_accepts_in_so_many_words_alone_and_rejects_nothing() {
 fn only_keys_of_the_same_section_are_offered() {
     let told = |agent: &str| Files::new(&format!("{AGENT}{agent}"), &[("weather.toml", NETWORK)]).load(&[], &[]).unwrap_err().mend;
     assert_eq!(told("[gossip.redial]\nmist = \"1s\"\n"), "allowed: min, max");
-    assert_eq!(told("[[attach.grant]]\nrules = []\n"), "did you mean roles? Allowed: uid, token, roles, networks, max_sessions");
+    assert_eq!(told("[[attach.grant]]\nrules = []\n"), "did you mean roles? Allowed: uid, token, peer, roles, networks, max_sessions");
     assert_eq!(told("[opps]\n"), "did you mean ops? Allowed: networks, agent, gossip, attach, control, ops, log, network, version");
 }

@@ -82,7 +82,7 @@ pub(crate) struct Place {
     /// Port of `/health`.
     pub(crate) ops: u16,
     via: Via,
-    /// Port for a parent over TCP.
+    /// Port for a parent over TCP or QUIC.
     attach: u16,
 }
 
@@ -112,6 +112,7 @@ impl Place {
             Via::Unix => format!("unix://{}", self.socket().display()),
             Via::ZmqIpc => format!("zmq+ipc://{}", self.dir.join("run").join("zmq.ipc").display()),
             Via::ZmqTcp => format!("zmq+tcp://127.0.0.1:{}", self.attach),
+            Via::Quic => format!("quic://127.0.0.1:{}/{}", self.attach, self.peer_id),
         }
     }
 
@@ -136,6 +137,11 @@ impl Place {
     /// What the parent shows over TCP.
     fn token(&self) -> Option<PathBuf> {
         (self.via == Via::ZmqTcp).then(|| self.dir.join("attach.token"))
+    }
+
+    /// By what the parent proves over QUIC who it is.
+    fn parent_key(&self) -> Option<PathBuf> {
+        (self.via == Via::Quic).then(|| self.dir.join("parent.key"))
     }
 }
 
@@ -164,6 +170,9 @@ pub(crate) fn prepare(args: &Args, topology: &Topology) -> anyhow::Result<(WorkD
         if let Some(token) = place.token() {
             secret(&token, &hex::encode(rand::rng().random::<[u8; 32]>()))?;
         }
+        if let Some(key) = place.parent_key() {
+            Identity::generate(&key)?;
+        }
         places.push(place);
     }
     let roster = work.path.join("roster.json");
@@ -184,6 +193,7 @@ pub(crate) fn prepare(args: &Args, topology: &Topology) -> anyhow::Result<(WorkD
             nodes: args.agents,
             attach: place.url(),
             token: place.token(),
+            identity: place.parent_key(),
             key: (spot.role == Role::Honest).then(|| place.dir.join("oracle.key")),
             roster: roster.clone(),
             facts: place.facts(),
@@ -254,8 +264,14 @@ fn agent_files(args: &Args, spot: &Spot, place: &Place, peers: Vec<String>) -> a
     set(&mut config, &["gossip", "peers"], strings(peers));
     set(&mut config, &["gossip", "score", "enabled"], Value::Boolean(args.scoring == Scoring::On));
     set(&mut config, &["attach", "unix", "path"], Value::String(place.socket().display().to_string()));
-    if place.via != Via::Unix {
-        set(&mut config, &["attach", "zeromq", "bind"], strings(vec![place.url()]));
+    match place.via {
+        Via::Unix => {}
+        Via::ZmqIpc | Via::ZmqTcp => set(&mut config, &["attach", "zeromq", "bind"], strings(vec![place.url()])),
+        Via::Quic => set(&mut config, &["attach", "quic", "bind"], strings(vec![format!("127.0.0.1:{}", place.attach)])),
+    }
+    if let Some(key) = place.parent_key() {
+        let grant = Table::from_iter([("peer".to_owned(), Value::String(Identity::load(&key)?.peer_id()))]);
+        set(&mut config, &["attach", "grant"], Value::Array(vec![Value::Table(grant)]));
     }
     if let Some(file) = place.token() {
         let token = [("name", "self".to_owned()), ("file", file.display().to_string())];

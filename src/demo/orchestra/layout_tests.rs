@@ -28,6 +28,7 @@ fn every_agents_file_is_one_that_the_agent_takes() {
         &[][..],
         &["--rate", "50", "--agents", "7", "--networks", "quakes", "--scoring", "off", "--attach", "zeromq"],
         &["--attach", "mixed"],
+        &["--attach", "quic"],
         &["--overlay", "quic"],
         &["--overlay", "both", "--networks", "1"],
     ] {
@@ -42,7 +43,9 @@ fn every_agents_file_is_one_that_the_agent_takes() {
             assert_eq!(dialled, neighbours);
             assert_eq!(config.gossip.score.enabled, !line.contains(&"--scoring"));
             let setup = Setup::load(&place.setup()).unwrap();
-            let bound: Vec<String> = config.attach.zeromq.bind.iter().map(ToString::to_string).collect();
+            let mut bound: Vec<String> = config.attach.zeromq.bind.iter().map(ToString::to_string).collect();
+            bound.extend(config.attach.quic.bind.iter().map(|at| format!("quic://{at}/{}", place.peer_id)));
+            assert_eq!(setup.identity.is_some(), config.attach.grant.iter().any(|grant| grant.peer.is_some()));
             assert!(
                 bound.contains(&setup.attach) || setup.attach == format!("unix://{}", config.attach.unix.path.display()),
                 "{}",

@@ -19,6 +19,7 @@ fn setup(part: Part, node: u8) -> Setup {
         nodes: 4,
         attach: String::new(),
         token: None,
+        identity: None,
         key: None,
         roster: "".into(),
         facts: "".into(),

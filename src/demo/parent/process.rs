@@ -12,7 +12,7 @@ use super::actor::{Actor, Send, actor};
 use super::control::{Order, orders};
 use super::judge::Judge;
 use super::{Part, Setup};
-use crate::client::{Client, ConsumeOptions, Consumer, Delivery, Incoming, Token, VerifyOptions};
+use crate::client::{Client, ConsumeOptions, Consumer, Delivery, Identity as Key, Incoming, Token, VerifyOptions};
 use crate::demo::oracle::{Identity, NUMBERS_PER_ROUND, Network, NodeKey, Roster, fingerprint, open_report};
 use crate::demo::report::facts::{Fact, Ledger, now};
 
@@ -138,6 +138,9 @@ async fn attach(
     let mut builder = Client::builder(&setup.attach).connect_timeout(CONNECT).software(format!("pmq-demo/{}", setup.name));
     if let Some(file) = &setup.token {
         builder = builder.token(Token::from_file(file)?);
+    }
+    if let Some(file) = &setup.identity {
+        builder = builder.identity(Key::from_file(file)?);
     }
     let carried = carried(setup);
     for Carried { network, .. } in &carried {

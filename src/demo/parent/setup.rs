@@ -38,6 +38,8 @@ pub(crate) struct Setup {
     pub(crate) attach: String,
     /// The file with the token that its agent asks for.
     pub(crate) token: Option<PathBuf>,
+    /// The file with the key by which its agent knows it, where it goes by keys.
+    pub(crate) identity: Option<PathBuf>,
     /// Its private key; members alone have one.
     pub(crate) key: Option<PathBuf>,
     /// Everybody's public keys.

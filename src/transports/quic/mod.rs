@@ -27,6 +27,7 @@ pub use identity::{Identity, peer_id};
 pub(super) use listener::Listener;
 pub(super) use reader::Reader;
 pub use settings::{QuicError, QuicSettings};
+pub use tls::LINK_BYTES;
 pub(super) use writer::Writer;
 
 use super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};

@@ -23,6 +23,9 @@ const LANE_WINDOW: u32 = 2 * 1024 * 1024;
 /// What this end may have sent and not acknowledged, in bytes, over all lanes.
 const SEND_WINDOW: u64 = 4 * 1024 * 1024;
 
+/// What a link may make an end hold, in bytes: what it has not read, and what is not acknowledged.
+pub const LINK_BYTES: u64 = 3 * LANE_WINDOW as u64 + SEND_WINDOW;
+
 /// Silence after which QUIC itself gives up. The session's heartbeat is far quicker; this clears up what never became a session.
 const IDLE: Duration = Duration::from_secs(30);
 

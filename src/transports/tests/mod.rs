@@ -3,6 +3,8 @@
 //! One suite for every transport, and what is particular to each.
 
 mod place;
+#[cfg(feature = "client-quic")]
+mod quic;
 mod raw;
 mod settings;
 mod suite;
@@ -15,7 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use super::{Address, Link, LinkError, Listener, ZeromqSettings, connect, connect_with};
+use super::{Address, Link, LinkError, Listener, ZeromqSettings, connect};
 use crate::wire::{Frame, Kind, Limits, Prefix, SessionId};
 
 /// Longest that any awaited event may take.
@@ -102,7 +104,7 @@ impl Place {
     async fn connect(&self, limits: Limits) -> Result<Link, LinkError> {
         #[cfg(feature = "client-quic")]
         if let Some(keys) = &self.keys {
-            return connect_with(&self.address, limits, &keys.parent.clone().into()).await;
+            return super::connect_with(&self.address, limits, &keys.parent.clone().into()).await;
         }
         connect(&self.address, limits).await
     }
