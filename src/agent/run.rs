@@ -200,6 +200,13 @@ impl Running {
             let bound = Listener::bind_quic(*socket, config.attach.quic.accept_rate, &name, parents, limits);
             listeners.push(bound.map_err(|source| RunError::Attach { key: "attach.quic.bind".to_owned(), source })?);
         }
+        for address in &config.attach.grpc.bind {
+            let bound = Listener::bind_grpc(address, &config.attach.grpc, limits, |routes, _| routes).await;
+            listeners.push(bound.map_err(|source| {
+                let key = if matches!(source, LinkError::Token { .. }) { "attach.grpc.token" } else { "attach.grpc.bind" };
+                RunError::Attach { key: key.to_owned(), source }
+            })?);
+        }
         listeners.extend(extra);
         for listener in &listeners {
             tracing::info!(address = %listener.address(), "parents may attach");

@@ -57,6 +57,7 @@ pub(super) fn load(path: &Path, source: &Source, all: &[Override], registry: &Re
     file.attach.check().map_err(|wrong| complain.about("attach", &wrong))?;
     file.attach.unix.check().map_err(|wrong| complain.about("attach.unix", &wrong))?;
     file.attach.zeromq.check().map_err(|wrong| complain.about("attach.zeromq", &wrong))?;
+    file.attach.grpc.check().map_err(|wrong| complain.about("attach.grpc", &wrong))?;
     file.attach.quic.check().map_err(|wrong| complain.about("attach.quic", &wrong))?;
     for (index, grant) in file.attach.grant.iter().enumerate() {
         grant.check().map_err(|wrong| complain.about(&format!("attach.grant.{index}"), &wrong))?;
@@ -71,7 +72,7 @@ pub(super) fn load(path: &Path, source: &Source, all: &[Override], registry: &Re
 
     let directory = path.parent().unwrap_or(Path::new("")).to_owned();
     file.gossip.identity = directory.join(&file.gossip.identity);
-    for token in &mut file.attach.zeromq.token {
+    for token in file.attach.zeromq.token.iter_mut().chain(&mut file.attach.grpc.token) {
         token.file = directory.join(&token.file);
     }
     let unclaimed = file.network.default.take.clone();

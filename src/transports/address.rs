@@ -1,12 +1,15 @@
 //! Where an agent is found.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use super::LinkError;
+
+/// The Go predecessor's port.
+const GRPC_PORT: u16 = 8001;
 
 /// Where an agent is found.
 ///
@@ -37,6 +40,10 @@ pub enum Address {
         /// Who has to answer there, base58.
         peer: Arc<str>,
     },
+    /// gRPC over TCP, `grpc://127.0.0.1:8001`; without a port, 8001.
+    Grpc(SocketAddr),
+    /// gRPC over a Unix socket, `grpc+unix:///absolute/path`.
+    GrpcUnix(PathBuf),
     /// A name in this process, `memory:NAME`.
     Memory(Arc<str>),
 }
@@ -62,6 +69,17 @@ impl FromStr for Address {
             let socket = socket.parse().map_err(|_| bad("an IP address and a port are needed: write zmq+tcp://127.0.0.1:5570"))?;
             return Ok(Self::ZmqTcp(socket));
         }
+        if let Some(path) = url.strip_prefix("grpc+unix://") {
+            if !path.starts_with('/') {
+                return Err(bad("the socket's path must be absolute: write grpc+unix:///run/pmq/grpc.sock"));
+            }
+            return Ok(Self::GrpcUnix(PathBuf::from(path)));
+        }
+        if let Some(socket) = url.strip_prefix("grpc://") {
+            let plain = || socket.parse().map(|ip: IpAddr| SocketAddr::new(ip, GRPC_PORT));
+            let socket = socket.parse().or_else(|_| plain()).map_err(|_| bad("an IP address is needed: write grpc://127.0.0.1:8001"))?;
+            return Ok(Self::Grpc(socket));
+        }
         if let Some(rest) = url.strip_prefix("quic://") {
             return quic(rest).map_err(bad);
         }
@@ -71,7 +89,9 @@ impl FromStr for Address {
             }
             return Ok(Self::Memory(name.into()));
         }
-        Err(bad("unknown scheme: write unix:///path, zmq+ipc:///path, zmq+tcp://ip:port, quic://host:port/peer-id or memory:NAME"))
+        Err(bad(
+            "unknown scheme: write unix:///path, zmq+ipc:///path, zmq+tcp://ip:port, quic://host:port/peer-id, grpc+unix:///path, grpc://ip:port or memory:NAME",
+        ))
     }
 }
 
@@ -96,6 +116,8 @@ impl fmt::Display for Address {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::ZmqIpc(path) => write!(f, "zmq+ipc://{}", path.display()),
             Self::ZmqTcp(socket) => write!(f, "zmq+tcp://{socket}"),
+            Self::Grpc(socket) => write!(f, "grpc://{socket}"),
+            Self::GrpcUnix(path) => write!(f, "grpc+unix://{}", path.display()),
             Self::Quic { host, port, peer } if host.contains(':') => write!(f, "quic://[{host}]:{port}/{peer}"),
             Self::Quic { host, port, peer } => write!(f, "quic://{host}:{port}/{peer}"),
             Self::Memory(name) => write!(f, "memory:{name}"),

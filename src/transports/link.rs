@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 
 use futures::{Sink, Stream};
 
+#[cfg(feature = "client-grpc")]
+use super::grpc;
 #[cfg(feature = "client-quic")]
 use super::quic;
 use super::{LinkError, memory, unix, zeromq};
@@ -89,6 +91,8 @@ pub(super) enum Incoming {
     Memory(memory::Receiver),
     #[cfg(feature = "client-quic")]
     Quic(quic::Reader),
+    #[cfg(feature = "client-grpc")]
+    Grpc(Box<grpc::Reader>),
 }
 
 impl Stream for FrameStream {
@@ -102,6 +106,8 @@ impl Stream for FrameStream {
             Incoming::Memory(receiver) => receiver.poll_frame(cx),
             #[cfg(feature = "client-quic")]
             Incoming::Quic(reader) => reader.poll_frame(cx),
+            #[cfg(feature = "client-grpc")]
+            Incoming::Grpc(reader) => reader.poll_frame(cx),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+#[cfg(feature = "client-grpc")]
+use super::grpc;
 #[cfg(feature = "client-quic")]
 use super::quic;
 use super::throttle::Throttle;
@@ -24,6 +26,8 @@ enum Inner {
     Zeromq(zeromq::Listener),
     #[cfg(feature = "client-quic")]
     Quic(quic::Listener),
+    #[cfg(feature = "agent")]
+    Grpc(grpc::Listener),
 }
 
 impl Listener {
@@ -45,6 +49,16 @@ impl Listener {
             Address::Quic { .. } => {
                 Err(LinkError::Address { url: address.to_string(), what: "a listener needs a key there: see bind_quic" })
             }
+            #[cfg(feature = "agent")]
+            Address::Grpc(_) | Address::GrpcUnix(_) => {
+                let settings = grpc::GrpcSettings { accept_rate, ..grpc::GrpcSettings::default() };
+                Self::bind_grpc(address, &settings, limits, |routes, _| routes).await
+            }
+            #[cfg(not(feature = "agent"))]
+            Address::Grpc(_) | Address::GrpcUnix(_) => Err(LinkError::Address {
+                url: address.to_string(),
+                what: "only an agent listens there, and this program was built without the feature agent",
+            }),
             Address::Memory(name) => {
                 let inner = Inner::Memory(memory::Listener::bind(name)?);
                 Ok(Self { inner, address: address.clone(), throttle: Throttle::new(accept_rate, Instant::now()), limits })
@@ -70,6 +84,21 @@ impl Listener {
         let (listener, address) = zeromq::Listener::bind(address, settings, limits).await?;
         let throttle = Throttle::new(settings.accept_rate, Instant::now());
         Ok(Self { inner: Inner::Zeromq(listener), address, throttle, limits })
+    }
+
+    /// Binds a gRPC server at `address` as `settings` say (`settings.bind` is not looked at). Port 0 takes a free one. `services` adds further services to it.
+    ///
+    /// # Errors
+    /// As [`Self::bind`]; [`LinkError::Token`] for a token file that cannot be trusted.
+    #[cfg(feature = "agent")]
+    pub async fn bind_grpc(
+        address: &Address,
+        settings: &grpc::GrpcSettings,
+        limits: Limits,
+        services: impl FnOnce(tonic::service::Routes, &grpc::Caller) -> tonic::service::Routes,
+    ) -> Result<Self, LinkError> {
+        let (listener, address) = grpc::Listener::bind(address, settings, limits, services).await?;
+        Ok(Self { inner: Inner::Grpc(listener), address, throttle: Throttle::new(settings.accept_rate, Instant::now()), limits })
     }
 
     /// Binds QUIC at `socket` (port 0 takes a free one) as `identity`, for the peers in `parents` (base58). What one says is read only if it is among them.
@@ -112,6 +141,8 @@ impl Listener {
                 Inner::Zeromq(listener) => listener.accept().await,
                 #[cfg(feature = "client-quic")]
                 Inner::Quic(listener) => listener.accept().await,
+                #[cfg(feature = "agent")]
+                Inner::Grpc(listener) => listener.accept().await,
             };
             match accepted {
                 Ok(link) => {
@@ -161,6 +192,12 @@ pub async fn connect_with(address: &Address, limits: Limits, proof: &Proof) -> R
         #[cfg(not(feature = "client-quic"))]
         Address::Quic { .. } => {
             Err(LinkError::Address { url: address.to_string(), what: "this program was built without the feature client-quic" })
+        }
+        #[cfg(feature = "client-grpc")]
+        Address::Grpc(_) | Address::GrpcUnix(_) => grpc::connect(address, proof.token.as_ref(), limits).await,
+        #[cfg(not(feature = "client-grpc"))]
+        Address::Grpc(_) | Address::GrpcUnix(_) => {
+            Err(LinkError::Address { url: address.to_string(), what: "this program was built without the feature client-grpc" })
         }
         Address::Memory(name) => memory::connect(name, limits).await,
     }

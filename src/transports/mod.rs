@@ -17,6 +17,8 @@
 
 mod address;
 mod error;
+#[cfg(feature = "client-grpc")]
+pub mod grpc;
 mod link;
 mod listener;
 mod memory;
@@ -26,6 +28,7 @@ mod proof;
 pub mod quic;
 mod settings;
 mod throttle;
+mod token;
 mod unix;
 mod zeromq;
 
@@ -38,9 +41,10 @@ pub use link::{Credential, FrameSink, FrameStream, Link};
 pub use listener::{Listener, connect, connect_with};
 pub use proof::Proof;
 pub use settings::{SettingsError, SocketMode, UnixSettings};
+pub use token::{Token, TokenError, TokenFile};
 #[cfg(feature = "agent")]
 pub(crate) use unix::{AcceptError, Listener as LocalSocket};
-pub use zeromq::{Token, TokenFile, ZeromqError, ZeromqSettings};
+pub use zeromq::{ZeromqError, ZeromqSettings};
 
 /// Frames that may wait to be sent on one link; the sink is not ready past it.
 pub const SEND_FRAMES: usize = 1024;

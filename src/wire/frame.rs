@@ -154,6 +154,9 @@ pub enum FrameError {
         /// The version in the hello.
         theirs: u16,
     },
+    /// What came in protobuf's place of a frame.
+    #[error("not the protobuf of a frame: {0}")]
+    Protobuf(String),
     /// The archive does not hold what the prefix says.
     #[error("bad {kind:?} frame: {what}")]
     Content {

@@ -4,6 +4,7 @@ use bytesize::ByteSize;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::transports::grpc::GrpcSettings;
 use crate::transports::quic::{self, QuicSettings};
 use crate::transports::{UnixSettings, ZeromqSettings};
 
@@ -25,6 +26,8 @@ pub struct Attach {
     pub zeromq: ZeromqSettings,
     /// QUIC.
     pub quic: QuicSettings,
+    /// gRPC.
+    pub grpc: GrpcSettings,
     /// Who may attach, as what. Without any grant: the user that runs the agent, as everything.
     pub grant: Vec<Grant>,
 }
@@ -39,6 +42,7 @@ impl Default for Attach {
             unix: UnixSettings::default(),
             zeromq: ZeromqSettings::default(),
             quic: QuicSettings::default(),
+            grpc: GrpcSettings::default(),
             grant: vec![Grant::default()],
         }
     }

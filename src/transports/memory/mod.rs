@@ -7,7 +7,9 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
 
-pub(super) use pipe::{Receiver, Sender};
+#[cfg(feature = "client-grpc")]
+pub(super) use pipe::Closer;
+pub(super) use pipe::{Receiver, Sender, pipe};
 
 use super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
 use super::unix::AcceptError;
@@ -71,8 +73,8 @@ impl Drop for Listener {
 pub(super) async fn connect(name: &Arc<str>, limits: Limits) -> Result<Link, LinkError> {
     let nobody = || LinkError::NobodyListens(Address::Memory(name.clone()));
     let listener = names().get(name).cloned().ok_or_else(nobody)?;
-    let (outgoing, from_parent) = pipe::pipe();
-    let (to_parent, incoming) = pipe::pipe();
+    let (outgoing, from_parent) = pipe();
+    let (to_parent, incoming) = pipe();
     listener.send(Knock { from_parent, to_parent }).await.map_err(|_| nobody())?;
     Ok(link(name, incoming.limited(limits), outgoing))
 }

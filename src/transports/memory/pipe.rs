@@ -37,16 +37,16 @@ fn close(shared: &Shared) {
 }
 
 /// A receiving end that does not know its owner's limits yet.
-pub(super) struct Unlimited(Receiver);
+pub(in super::super) struct Unlimited(Receiver);
 
 impl Unlimited {
-    pub(super) fn limited(mut self, limits: Limits) -> Receiver {
+    pub(in super::super) fn limited(mut self, limits: Limits) -> Receiver {
         self.0.limits = limits;
         self.0
     }
 }
 
-pub(super) fn pipe() -> (Sender, Unlimited) {
+pub(in super::super) fn pipe() -> (Sender, Unlimited) {
     let shared = Shared::default();
     (Sender { shared: shared.clone(), fed: false }, Unlimited(Receiver { shared, limits: Limits::default(), ended: false }))
 }
@@ -110,6 +110,22 @@ impl Sender {
 impl Drop for Sender {
     fn drop(&mut self) {
         close(&self.shared);
+    }
+}
+
+/// Closes a pipe from outside of it: what is in it is still read, nothing more is taken.
+#[derive(Debug)]
+#[cfg(feature = "client-grpc")]
+pub(in super::super) struct Closer(Shared);
+
+#[cfg(feature = "client-grpc")]
+impl Closer {
+    pub(in super::super) fn of(sender: &Sender) -> Self {
+        Self(sender.shared.clone())
+    }
+
+    pub(in super::super) fn close(&self) {
+        close(&self.0);
     }
 }
 

@@ -18,7 +18,8 @@ use bytes::Bytes;
 use tempfile::TempDir;
 
 use super::{Address, Link, LinkError, Listener, ZeromqSettings, connect};
-use crate::wire::{Frame, Kind, Limits, Prefix, SessionId};
+use crate::wire::message::Publish;
+use crate::wire::{Encoder, Frame, Limits, SessionId};
 
 /// Longest that any awaited event may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -95,6 +96,30 @@ fn quic() -> Place {
     Place { address, keys: Some(keys), _dir: None }
 }
 
+#[cfg(feature = "agent")]
+fn grpc_unix() -> Place {
+    let dir = tempfile::tempdir().unwrap();
+    Place {
+        address: Address::GrpcUnix(dir.path().join("pmq/grpc.sock")),
+        #[cfg(feature = "client-quic")]
+        keys: None,
+        _dir: Some(dir),
+    }
+}
+
+/// At a loopback address of its own.
+#[cfg(feature = "agent")]
+fn grpc_tcp() -> Place {
+    let Place { address, .. } = zmq_tcp();
+    let Address::ZmqTcp(socket) = address else { unreachable!("made so") };
+    Place {
+        address: Address::Grpc(socket),
+        #[cfg(feature = "client-quic")]
+        keys: None,
+        _dir: None,
+    }
+}
+
 /// What TCP asks of nobody here.
 fn open_to_all(accept_rate: u32) -> ZeromqSettings {
     ZeromqSettings { accept_rate, trust_loopback: true, ..ZeromqSettings::default() }
@@ -117,6 +142,11 @@ impl Place {
                 let socket = (host.parse::<std::net::IpAddr>().unwrap(), *port).into();
                 Listener::bind_quic(socket, accept_rate, &keys.agent, [keys.parent.peer_id()], limits)
             }
+            #[cfg(feature = "agent")]
+            Address::Grpc(_) => {
+                let settings = super::grpc::GrpcSettings { accept_rate, trust_loopback: true, ..super::grpc::GrpcSettings::default() };
+                Listener::bind_grpc(&self.address, &settings, limits, |routes, _| routes).await
+            }
             Address::ZmqTcp(_) => Listener::bind_zeromq(&self.address, &open_to_all(accept_rate), limits).await,
             address => Listener::bind(address, accept_rate, limits).await,
         }
@@ -134,19 +164,22 @@ async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what} took too long"))
 }
 
-/// A frame of `payloads` with a head of `head` bytes; the session number tells frames apart.
+/// A frame that publishes `payloads` (at least one) with a head of at least `head` bytes; the session number tells frames apart. Sound, since not every
+/// transport carries bytes as they are.
 fn frame(number: u64, head: usize, payloads: &[usize]) -> Frame {
-    let payloads: Vec<Bytes> = payloads.iter().map(|&len| pattern(number, len)).collect();
-    let bytes: usize = payloads.iter().map(Bytes::len).sum();
-    let prefix = Prefix {
-        kind: Kind::Publish,
-        count: payloads.len() as u16,
-        archive: head as u32,
-        names: 0,
-        payloads: bytes as u32,
-        session: SessionId(number),
+    let sizes = if payloads.is_empty() { &[0] } else { payloads };
+    let frame = |padding: usize| {
+        let topic = "t".repeat(1 + padding);
+        let publishes = sizes.iter().enumerate().map(|(at, &len)| Publish {
+            network: 0,
+            request: at as u64,
+            topic: if at == 0 { &topic } else { "t" },
+            payload: pattern(number, len),
+        });
+        Encoder::new(Limits::default()).frame(SessionId(number), publishes.collect::<Vec<_>>()).unwrap()
     };
-    Frame { prefix, head: pattern(!number, head), payloads }
+    let least = frame(0);
+    if least.head.len() < head { frame(head - least.head.len()) } else { least }
 }
 
 fn pattern(seed: u64, len: usize) -> Bytes {

@@ -63,7 +63,7 @@ impl Listener {
     }
 }
 
-fn classify(error: io::Error) -> AcceptError {
+pub(in super::super) fn classify(error: io::Error) -> AcceptError {
     match Errno::from_io_error(&error) {
         Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => AcceptError::Exhausted(error),
         Some(Errno::CONNABORTED | Errno::INTR | Errno::PROTO | Errno::PERM) => AcceptError::Peer(error),
@@ -77,11 +77,18 @@ fn unlink(path: &Path) {
     }
 }
 
-impl Drop for Listener {
-    fn drop(&mut self) {
+impl Listener {
+    /// Takes its file away, so that nobody finds it any more.
+    pub(in super::super) fn leave(&self) {
         // A successor may have taken the path; its socket is not ours to remove.
         if fs::symlink_metadata(&self.path).is_ok_and(|meta| place::identity(&meta) == self.identity) {
             unlink(&self.path);
         }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.leave();
     }
 }

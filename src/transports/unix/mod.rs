@@ -9,6 +9,8 @@ use std::path::Path;
 
 use tokio::net::UnixStream;
 
+#[cfg(feature = "agent")]
+pub(super) use listener::classify;
 pub(crate) use listener::{AcceptError, Listener};
 pub(super) use reader::Reader;
 pub(super) use writer::Writer;

@@ -13,11 +13,12 @@ use zeromq::{
     DealerRecvHalf, DealerSendHalf, DealerSocket, Socket, SocketEvent, SocketOptions, SocketRecv, SocketSend, ZmqError, ZmqMessage,
 };
 
+use super::super::Token;
 use super::super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
 use super::super::{Address, LinkError};
 use super::envelope::{self, Said};
+use super::failed;
 use super::load::Load;
-use super::{Token, failed};
 use crate::wire::{Frame, Limits};
 
 /// How long the handshake may take.
@@ -65,7 +66,7 @@ async fn probe(address: &Address) -> Result<(String, Credential), LinkError> {
             TcpStream::connect(socket).await.map_err(refused)?;
             Ok((format!("tcp://{socket}"), Credential::Unproven(*socket)))
         }
-        Address::Unix(_) | Address::Quic { .. } | Address::Memory(_) => {
+        Address::Unix(_) | Address::Quic { .. } | Address::Grpc(_) | Address::GrpcUnix(_) | Address::Memory(_) => {
             Err(LinkError::Address { url: address.to_string(), what: "it is no address of ZeroMQ" })
         }
     }

@@ -15,11 +15,12 @@ use tokio::sync::{mpsc, oneshot};
 use zeromq::{Endpoint, RouterSocket, Socket};
 
 use super::super::link::{Credential, Link};
+use super::super::token::Tokens;
 use super::super::unix::AcceptError;
 use super::super::{Address, LinkError, place};
+use super::ZeromqSettings;
 use super::hub::{BACKLOG, Hub, Opened};
 use super::lane::Inbox;
-use super::{Token, TokenFile, ZeromqSettings};
 use crate::wire::Limits;
 
 /// Numbers of the names under which sockets are bound.
@@ -51,7 +52,7 @@ impl Listener {
                 let (listener, socket) = tcp(*socket)?;
                 (Bound::Tcp(listener), None, Address::ZmqTcp(socket))
             }
-            Address::Unix(_) | Address::Quic { .. } | Address::Memory(_) => {
+            Address::Unix(_) | Address::Quic { .. } | Address::Grpc(_) | Address::GrpcUnix(_) | Address::Memory(_) => {
                 return Err(LinkError::Address { url: address.to_string(), what: "it is no address of ZeroMQ" });
             }
         };
@@ -213,7 +214,7 @@ impl Door {
 #[derive(Debug)]
 pub(super) struct Gate {
     pub(super) at: Address,
-    tokens: Vec<(Arc<str>, Token)>,
+    tokens: Tokens,
     trust_loopback: bool,
 }
 
@@ -221,9 +222,7 @@ impl Gate {
     fn new(at: &Address, settings: &ZeromqSettings) -> Result<Self, LinkError> {
         // Over ipc there is nothing to show.
         let shown = if matches!(at, Address::ZmqTcp(_)) { &settings.token[..] } else { &[] };
-        let read = |token: &TokenFile| Ok::<_, LinkError>((token.name.as_str().into(), Token::from_file(&token.file)?));
-        let tokens: Result<_, LinkError> = shown.iter().map(read).collect();
-        Ok(Self { at: at.clone(), tokens: tokens?, trust_loopback: settings.trust_loopback })
+        Ok(Self { at: at.clone(), tokens: Tokens::read(shown)?, trust_loopback: settings.trust_loopback })
     }
 
     /// Whom a token makes a parent.
@@ -233,9 +232,7 @@ impl Gate {
             let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
             return Credential::Uid { uid, gid, pid: None };
         };
-        // All of them are compared, whichever it is.
-        let known = self.tokens.iter().fold(None, |known, (name, token)| if token.is(shown) { Some(name) } else { known });
-        match known {
+        match self.tokens.name(shown) {
             Some(name) => Credential::Token(name.clone()),
             None if self.trust_loopback && socket.ip().is_loopback() && shown.is_empty() => Credential::Token(Credential::OWN.into()),
             None => Credential::Unproven(socket),

@@ -22,13 +22,11 @@ mod listener;
 mod load;
 mod peers;
 mod settings;
-mod token;
 
 pub(super) use dealer::{Receiver as DealerReceiver, Sender as DealerSender, connect};
 pub(super) use lane::{Receiver as LaneReceiver, Sender as LaneSender};
 pub(super) use listener::Listener;
-pub use settings::{TokenFile, ZeromqError, ZeromqSettings};
-pub use token::Token;
+pub use settings::{ZeromqError, ZeromqSettings};
 
 use std::io;
 

@@ -1,9 +1,8 @@
 //! Settings of the ZeroMQ listeners.
 
+use super::super::token::{self, TokenError};
+use super::super::{Address, TokenFile, place};
 use std::collections::HashSet;
-use std::path::PathBuf;
-
-use super::super::{Address, place};
 
 /// Bytes of the names under which sockets are bound, with the slash: two numbers of 32 bits and two dots.
 const OWN_NAME: usize = 20;
@@ -27,16 +26,6 @@ pub struct ZeromqSettings {
     pub inbox_bytes: u64,
     /// What parents have to show over TCP.
     pub token: Vec<TokenFile>,
-}
-
-/// A secret that makes whoever shows it a parent of that name.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-#[cfg_attr(feature = "agent", derive(serde::Deserialize), serde(deny_unknown_fields, default))]
-pub struct TokenFile {
-    /// What grants call it. "self" counts as the user that runs the agent.
-    pub name: String,
-    /// A file of 16 to 255 bytes, mode 0600, of the agent's own user.
-    pub file: PathBuf,
 }
 
 impl Default for ZeromqSettings {
@@ -87,12 +76,9 @@ pub enum ZeromqError {
     /// No frame could come.
     #[error("`{0}` is 0, so no frame could come; take at least 1")]
     Zero(&'static str),
-    /// A token without a name or a file.
-    #[error("`token.{0}.{1}` is empty; {2}")]
-    Token(usize, &'static str, &'static str),
-    /// Two tokens of a name.
-    #[error("`token.{0}.name` is that of another token; give each its own")]
-    SameName(usize),
+    /// A token that is none.
+    #[error(transparent)]
+    Token(#[from] TokenError),
 }
 
 impl ZeromqSettings {
@@ -119,7 +105,9 @@ impl ZeromqSettings {
                         return Err(ZeromqError::NoToken(index));
                     }
                 }
-                Address::Unix(_) | Address::Quic { .. } | Address::Memory(_) => return Err(ZeromqError::Scheme(index)),
+                Address::Unix(_) | Address::Quic { .. } | Address::Grpc(_) | Address::GrpcUnix(_) | Address::Memory(_) => {
+                    return Err(ZeromqError::Scheme(index));
+                }
             }
             if !seen.insert(address) {
                 return Err(ZeromqError::Twice(index));
@@ -133,22 +121,7 @@ impl ZeromqSettings {
         {
             return Err(ZeromqError::Zero(key));
         }
-        let mut names = HashSet::new();
-        for (index, token) in self.token.iter().enumerate() {
-            if token.name.is_empty() {
-                return Err(ZeromqError::Token(
-                    index,
-                    "name",
-                    "grants have to call it something; \"self\" counts as the user that runs the agent",
-                ));
-            }
-            if token.file.as_os_str().is_empty() {
-                return Err(ZeromqError::Token(index, "file", "name a file with the secret"));
-            }
-            if !names.insert(&token.name) {
-                return Err(ZeromqError::SameName(index));
-            }
-        }
+        token::check(&self.token)?;
         Ok(())
     }
 }

@@ -1,15 +1,16 @@
 //! The secret that a parent shows over TCP, where the system does not say who is there.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::super::LinkError;
+use super::LinkError;
 
 /// Bytes of a token: too short ones can be guessed, and a message has a bound.
 const LENGTHS: std::ops::RangeInclusive<usize> = 16..=255;
@@ -83,5 +84,59 @@ impl Token {
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(..)")
+    }
+}
+
+/// A secret that makes whoever shows it a parent of that name.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "agent", derive(serde::Deserialize), serde(deny_unknown_fields, default))]
+pub struct TokenFile {
+    /// What grants call it. "self" counts as the user that runs the agent.
+    pub name: String,
+    /// A file of 16 to 255 bytes, mode 0600, of the agent's own user.
+    pub file: PathBuf,
+}
+
+/// A token in the settings that is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// No name, or no file.
+    #[error("`token.{0}.{1}` is empty; {2}")]
+    Empty(usize, &'static str, &'static str),
+    /// Two of a name.
+    #[error("`token.{0}.name` is that of another token; give each its own")]
+    SameName(usize),
+}
+
+/// Checks what can be checked without touching the disk.
+pub(super) fn check(tokens: &[TokenFile]) -> Result<(), TokenError> {
+    let mut names = HashSet::new();
+    for (index, token) in tokens.iter().enumerate() {
+        if token.name.is_empty() {
+            let mend = "grants have to call it something; \"self\" counts as the user that runs the agent";
+            return Err(TokenError::Empty(index, "name", mend));
+        }
+        if token.file.as_os_str().is_empty() {
+            return Err(TokenError::Empty(index, "file", "name a file with the secret"));
+        }
+        if !names.insert(&token.name) {
+            return Err(TokenError::SameName(index));
+        }
+    }
+    Ok(())
+}
+
+/// Tokens by name, read from their files.
+#[derive(Debug)]
+pub(super) struct Tokens(Vec<(Arc<str>, Token)>);
+
+impl Tokens {
+    pub(super) fn read(files: &[TokenFile]) -> Result<Self, LinkError> {
+        files.iter().map(|token| Ok((token.name.as_str().into(), Token::from_file(&token.file)?))).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The name of the token that is shown. All of them are compared, whichever it is.
+    pub(super) fn name(&self, shown: &[u8]) -> Option<&Arc<str>> {
+        self.0.iter().fold(None, |known, (name, token)| if token.is(shown) { Some(name) } else { known })
     }
 }

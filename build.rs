@@ -1,0 +1,29 @@
+//! Compiles `proto/` where a feature needs it, without `protoc`.
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    #[cfg(feature = "client-grpc")]
+    grpc::compile()?;
+    Ok(())
+}
+
+#[cfg(feature = "client-grpc")]
+mod grpc {
+    use std::path::PathBuf;
+
+    const FILES: [&str; 2] = ["proto/pmq/v1/attach.proto", "proto/p2pmq/p2pmq.proto"];
+
+    pub(crate) fn compile() -> Result<(), Box<dyn std::error::Error>> {
+        println!("cargo::rerun-if-changed=proto");
+        let descriptors = protox::compile(FILES, ["proto"])?;
+        let out = PathBuf::from(std::env::var("OUT_DIR")?);
+        // What server reflection shows.
+        std::fs::write(out.join("descriptors.bin"), protox::prost::Message::encode_to_vec(&descriptors))?;
+        // Payloads are shared with the buffer that they came in, not copied.
+        tonic_prost_build::configure()
+            .bytes(".")
+            .codec_path("crate::transports::grpc::Codec")
+            .build_transport(false)
+            .compile_fds(descriptors)?;
+        Ok(())
+    }
+}

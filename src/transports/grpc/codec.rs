@@ -1,0 +1,107 @@
+//! Protobuf messages with a bound on what they make of memory.
+
+use std::marker::PhantomData;
+
+use bytes::{Buf as _, Bytes};
+use prost::Message;
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
+use tonic::codec::{BufferSettings, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::{Code, Status};
+
+/// Entries of one message: as many as a frame's count can say. An entry of two bytes on the wire is some hundred in memory.
+const MAX_ENTRIES: usize = u16::MAX as usize;
+
+/// Refuses a message of too many entries before it is decoded.
+#[derive(Debug, Clone, Copy)]
+pub struct Codec<E, D>(PhantomData<fn(E) -> D>);
+
+impl<E, D> Default for Codec<E, D> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<E: Message + 'static, D: Message + Default + 'static> tonic::codec::Codec for Codec<E, D> {
+    type Encode = E;
+    type Decode = D;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self::default()
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self::default()
+    }
+}
+
+impl<E: Message, D> Encoder for Codec<E, D> {
+    type Item = E;
+    type Error = Status;
+
+    fn encode(&mut self, item: E, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        item.encode(buffer).map_err(|error| Status::internal(format!("a message cannot be written: {error}")))
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::default()
+    }
+}
+
+impl<E, D: Message + Default> Decoder for Codec<E, D> {
+    type Item = D;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<D>, Status> {
+        let bytes = buffer.copy_to_bytes(buffer.remaining());
+        // The code of what is wrong with the message itself, and not with the call.
+        let bad = |what: String| Status::new(Code::InvalidArgument, what);
+        let entries = entries(bytes.clone()).map_err(|error| bad(error.to_string()))?;
+        if entries > MAX_ENTRIES {
+            return Err(bad(format!("a message of {entries} entries, at most {MAX_ENTRIES} are allowed")));
+        }
+        D::decode(bytes).map(Some).map_err(|error| bad(error.to_string()))
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::default()
+    }
+}
+
+/// Fields of the message, and of the messages (or texts) in it: an upper bound of what a decoder makes objects of.
+fn entries(mut bytes: Bytes) -> Result<usize, prost::DecodeError> {
+    let mut count = 0;
+    while bytes.has_remaining() {
+        let (tag, kind) = decode_key(&mut bytes)?;
+        count += 1;
+        if kind != WireType::LengthDelimited {
+            skip_field(kind, tag, &mut bytes, DecodeContext::default())?;
+            continue;
+        }
+        let length = usize::try_from(decode_varint(&mut bytes)?).unwrap_or(usize::MAX);
+        if length > bytes.remaining() {
+            // The decoder says so in its own words.
+            return Ok(count);
+        }
+        count += within(bytes.split_to(length));
+    }
+    Ok(count)
+}
+
+/// Fields of what may be a message. What is none has some number, too.
+fn within(mut bytes: Bytes) -> usize {
+    let mut count = 0;
+    while bytes.has_remaining() {
+        let Ok((tag, kind)) = decode_key(&mut bytes) else { break };
+        if skip_field(kind, tag, &mut bytes, DecodeContext::default()).is_err() {
+            break;
+        }
+        count += 1;
+    }
+    count
+}
+
+#[cfg(test)]
+#[path = "codec_tests.rs"]
+mod tests;

@@ -1,0 +1,194 @@
+//! The agent's end: a gRPC server whose sessions are links.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::{Extensions, Request, Response, Status, Streaming};
+
+use super::super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
+use super::super::token::Tokens;
+use super::super::unix::{self, AcceptError};
+use super::super::{Address, LinkError, SocketMode, memory};
+use super::link::{Answers, Feed, Reader};
+use super::proto::attach_server::{Attach, AttachServer};
+use super::socket::{Socket, Who};
+use super::{CONNECTION_WINDOW, GrpcSettings, STREAM_WINDOW, longest, proto};
+use crate::wire::Limits;
+
+/// Sessions that are open and not accepted yet.
+const BACKLOG: usize = 128;
+
+/// Calls at a time on one connection.
+const CALLS: u32 = 256;
+
+/// Bytes of a call's metadata.
+const METADATA: u32 = 16 * 1024;
+
+/// A connection that answers no HTTP/2 ping for so long is closed.
+const PING: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(10));
+
+/// What server reflection shows.
+const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+#[derive(Debug)]
+pub(in super::super) struct Listener {
+    opened: mpsc::Receiver<Link>,
+    socket: Arc<Socket>,
+    /// Dropped with this: no further connection is taken. Sessions go on.
+    _stop: oneshot::Sender<()>,
+}
+
+/// Who calls: what the system says, or a token.
+#[derive(Debug, Clone)]
+pub struct Caller(Arc<Gate>);
+
+#[derive(Debug)]
+struct Gate {
+    at: Address,
+    tokens: Tokens,
+    trust_loopback: bool,
+}
+
+impl Caller {
+    /// Who makes that call.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED`, with the mend, for one that has proven nothing.
+    pub fn of(&self, metadata: &tonic::metadata::MetadataMap, extensions: &Extensions) -> Result<Credential, Status> {
+        let Gate { at, tokens, trust_loopback } = &*self.0;
+        if let Some(Who(Some(who))) = extensions.get::<Who>() {
+            return Ok(who.clone());
+        }
+        let shown = metadata.get("authorization").map(|value| value.as_bytes());
+        let secret = shown.and_then(|shown| shown.strip_prefix(b"Bearer ").or_else(|| shown.strip_prefix(b"bearer ")));
+        let loopback = matches!(at, Address::Grpc(socket) if socket.ip().is_loopback());
+        match (secret.and_then(|secret| tokens.name(secret)), shown) {
+            (Some(name), _) => Ok(Credential::Token(name.clone())),
+            (None, None) if *trust_loopback && loopback => Ok(Credential::Token(Credential::OWN.into())),
+            (None, None) => Err(Status::unauthenticated(
+                "a token is needed: send \"authorization: Bearer TOKEN\" with the content of a file of [[attach.grpc.token]]",
+            )),
+            (None, Some(_)) => Err(Status::unauthenticated(
+                "unknown token: send \"authorization: Bearer TOKEN\" with the content of a file of [[attach.grpc.token]]",
+            )),
+        }
+    }
+}
+
+impl Listener {
+    /// Binds; answers the address with its port. `services` makes further services, which ask who calls.
+    pub(in super::super) async fn bind(
+        address: &Address,
+        settings: &GrpcSettings,
+        limits: Limits,
+        services: impl FnOnce(Routes, &Caller) -> Routes,
+    ) -> Result<(Self, Address), LinkError> {
+        let (socket, address) = match address {
+            Address::GrpcUnix(path) => {
+                let bound = unix::Listener::bind(path, SocketMode::Owner).await.map_err(|error| match error {
+                    LinkError::AddressInUse(_) => LinkError::AddressInUse(address.clone()),
+                    other => other,
+                });
+                (Socket::Unix(bound?), address.clone())
+            }
+            Address::Grpc(socket) => {
+                let (listener, socket) = tcp(*socket).await?;
+                (Socket::Tcp(listener), Address::Grpc(socket))
+            }
+            _ => return Err(LinkError::Address { url: address.to_string(), what: "it is no address of gRPC" }),
+        };
+        let shown = if matches!(address, Address::Grpc(_)) { &settings.token[..] } else { &[] };
+        let gate = Gate { at: address.clone(), tokens: Tokens::read(shown)?, trust_loopback: settings.trust_loopback };
+        let caller = Caller(Arc::new(gate));
+        let (accepted, opened) = mpsc::channel(BACKLOG);
+        let (stop, stopped) = oneshot::channel();
+        let sessions = AttachServer::new(Sessions { accepted, caller: caller.clone(), limits })
+            .max_decoding_message_size(longest(limits))
+            .max_encoding_message_size(usize::MAX);
+        let routes = services(Routes::new(sessions), &caller);
+        let routes = well_known(routes).await?;
+        let server = Server::builder()
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_concurrent_streams(CALLS)
+            .http2_max_header_list_size(METADATA)
+            .http2_keepalive_interval(Some(PING.0))
+            .http2_keepalive_timeout(Some(PING.1))
+            .add_routes(routes);
+        let (at, socket) = (address.clone(), Arc::new(socket));
+        let connections = socket.clone().connections(stopped);
+        tokio::spawn(async move {
+            // The connections end with the stream of them, so this goes on until the last session has ended.
+            if let Err(error) = server.serve_with_incoming(connections).await {
+                tracing::error!(address = %at, %error, "the gRPC server has failed");
+            }
+        });
+        Ok((Self { opened, socket, _stop: stop }, address))
+    }
+
+    pub(in super::super) async fn accept(&mut self) -> Result<Link, AcceptError> {
+        self.opened.recv().await.ok_or_else(|| AcceptError::Broken(std::io::ErrorKind::NotConnected.into()))
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // The server lets go of the socket a little later: until then nobody is let in.
+        self.socket.close();
+    }
+}
+
+async fn tcp(socket: SocketAddr) -> Result<(TcpListener, SocketAddr), LinkError> {
+    let what = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::AddrInUse => LinkError::AddressInUse(Address::Grpc(socket)),
+        _ => LinkError::Io { what: format!("bind {}", Address::Grpc(socket)), source },
+    };
+    let listener = TcpListener::bind(socket).await.map_err(what)?;
+    let socket = listener.local_addr().map_err(what)?;
+    Ok((listener, socket))
+}
+
+/// Health and reflection, as tools expect them.
+async fn well_known(routes: Routes) -> Result<Routes, LinkError> {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<AttachServer<Sessions>>().await;
+    let failed = |error: tonic_reflection::server::Error| LinkError::Io {
+        what: "describe the gRPC services".to_owned(),
+        source: std::io::Error::other(error),
+    };
+    let describe = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let (new, old) = (describe().build_v1().map_err(failed)?, describe().build_v1alpha().map_err(failed)?);
+    Ok(routes.add_service(health).add_service(new).add_service(old))
+}
+
+/// Makes links of calls.
+#[derive(Debug)]
+struct Sessions {
+    accepted: mpsc::Sender<Link>,
+    caller: Caller,
+    limits: Limits,
+}
+
+#[tonic::async_trait]
+impl Attach for Sessions {
+    type SessionStream = Answers;
+
+    async fn session(&self, request: Request<Streaming<proto::Frame>>) -> Result<Response<Answers>, Status> {
+        let peer = self.caller.of(request.metadata(), request.extensions())?;
+        let (outgoing, answers) = memory::pipe();
+        let incoming =
+            FrameStream(Incoming::Grpc(Box::new(Reader::of_agent(request.into_inner(), self.limits, memory::Closer::of(&outgoing)))));
+        let link = Link { peer, incoming, outgoing: FrameSink(Outgoing::Memory(outgoing)) };
+        self.accepted.send(link).await.map_err(|_| Status::unavailable("the agent is shutting down"))?;
+        Ok(Response::new(Answers(Feed(answers.limited(Limits { head: usize::MAX, payloads: usize::MAX })))))
+    }
+}

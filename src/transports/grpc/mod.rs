@@ -1,0 +1,57 @@
+//! Links over gRPC: one bidirectional call of `pmq.v1.Attach` is one link, whose frames are protobuf. For parents in any language.
+//!
+//! ```text
+//!  agent    Link <- Reader <- protobuf <----- requests ------ parent
+//!           Link -> pipe -> Feed -> protobuf -- answers ---->
+//! ```
+//! - **Bounds going out.** What waits to be sent is in a [pipe](super::memory), from which HTTP/2 takes as much as its windows allow.
+//! - **Bounds coming in.** HTTP/2's windows, a longest message, and a most of entries ([`codec`]).
+//! - **Who is there.** The kernel says it on a Unix socket, a token in the metadata on TCP.
+
+mod client;
+mod codec;
+mod from_proto;
+mod into_proto;
+mod link;
+#[cfg(feature = "agent")]
+mod listener;
+#[cfg(feature = "agent")]
+mod settings;
+#[cfg(feature = "agent")]
+mod socket;
+#[cfg(test)]
+#[path = "proto_tests.rs"]
+mod tests;
+
+pub(super) use client::connect;
+pub use codec::Codec;
+pub(super) use link::Reader;
+#[cfg(feature = "agent")]
+pub use listener::Caller;
+#[cfg(feature = "agent")]
+pub(super) use listener::Listener;
+#[cfg(feature = "agent")]
+pub use settings::{GrpcError, GrpcSettings};
+
+/// The attach protocol's messages and service, as `proto/pmq/v1/attach.proto` says.
+#[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, unused_qualifications)]
+pub mod proto {
+    tonic::include_proto!("pmq.v1");
+}
+
+/// The Go predecessor's messages and services, as `proto/p2pmq/p2pmq.proto` says.
+#[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, unused_qualifications)]
+pub mod p2pmq {
+    tonic::include_proto!("proto");
+}
+
+/// What one stream may have in flight, in bytes.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+
+/// What all streams of a connection may, in bytes.
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+
+/// The longest message that is read: a frame at its limits, with what protobuf needs around it.
+fn longest(limits: crate::wire::Limits) -> usize {
+    limits.head.saturating_mul(2).saturating_add(limits.payloads).saturating_add(64 * 1024)
+}

@@ -1,0 +1,153 @@
+//! Where calls come in: connections, bounded, each with what the system says about its other end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::Stream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tonic::transport::server::Connected;
+
+use super::super::link::Credential;
+use super::super::unix::{self, AcceptError};
+
+/// Connections at a time. A further one waits in the system's queue.
+const CONNECTIONS: usize = 256;
+
+/// Pause when the process or the machine is out of descriptors or memory.
+const PAUSE: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(TcpListener),
+    Unix(unix::Listener),
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: Either,
+    who: Option<Credential>,
+    _place: OwnedSemaphorePermit,
+}
+
+#[derive(Debug)]
+enum Either {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Who the system says is there: nobody, on TCP.
+#[derive(Debug, Clone)]
+pub(super) struct Who(pub(super) Option<Credential>);
+
+impl Connected for Connection {
+    type ConnectInfo = Who;
+
+    fn connect_info(&self) -> Who {
+        Who(self.who.clone())
+    }
+}
+
+impl Socket {
+    async fn next(&self) -> Result<(Either, Option<Credential>), AcceptError> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, _): (_, SocketAddr) = listener.accept().await.map_err(unix::classify)?;
+                stream.set_nodelay(true).map_err(AcceptError::Peer)?;
+                Ok((Either::Tcp(stream), None))
+            }
+            Self::Unix(listener) => {
+                let stream = listener.stream().await?;
+                let who = stream.peer_cred().map_err(AcceptError::Peer)?;
+                Ok((Either::Unix(stream), Some(Credential::Uid { uid: who.uid(), gid: who.gid(), pid: who.pid() })))
+            }
+        }
+    }
+
+    /// Nobody finds it any more.
+    pub(super) fn close(&self) {
+        match self {
+            Self::Unix(listener) => listener.leave(),
+            Self::Tcp(listener) => {
+                if let Err(error) = rustix::net::shutdown(listener, rustix::net::Shutdown::Both) {
+                    tracing::debug!(%error, "the address was closed already");
+                }
+            }
+        }
+    }
+
+    /// Connections until `stopped`, when the socket is closed.
+    pub(super) fn connections(self: Arc<Self>, stopped: oneshot::Receiver<()>) -> impl Stream<Item = io::Result<Connection>> {
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        futures::stream::unfold((self, stopped, places), |(socket, mut stopped, places)| async move {
+            let next = async {
+                loop {
+                    // Never closed: it is held here.
+                    let place = places.clone().acquire_owned().await.ok()?;
+                    match socket.next().await {
+                        Ok((stream, who)) => return Some(Ok(Connection { stream, who, _place: place })),
+                        Err(AcceptError::Peer(error)) => tracing::debug!(%error, "a parent went away while it was accepted"),
+                        Err(AcceptError::Exhausted(error)) => {
+                            tracing::warn!(%error, "cannot accept parents over gRPC, trying again until resources are free");
+                            tokio::time::sleep(PAUSE).await;
+                        }
+                        Err(AcceptError::Broken(error)) => return Some(Err(error)),
+                    }
+                }
+            };
+            tokio::select! {
+                connection = next => connection.map(|connection| (connection, (socket, stopped, places))),
+                _ = &mut stopped => None,
+            }
+        })
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Either::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Either::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.stream {
+            Either::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Either::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match &mut self.stream {
+            Either::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Either::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Either::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Either::Unix(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Either::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Either::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
