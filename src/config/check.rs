@@ -16,7 +16,7 @@ use crate::agent::settings::{Head, Who};
 use crate::gossip::{MessageIdFunction, NetworkSettings};
 use crate::pipeline::Claims;
 use crate::stages::window::WindowSettings;
-use crate::transports::{Address, Credential};
+use crate::transports::{Address, Credential, TokenFile};
 
 /// Something that works, but probably not as it is meant: shaped like an error.
 pub type Warning = ConfigError;
@@ -49,10 +49,14 @@ pub(super) fn cross(file: &AgentFile, read: &[Read], complain: &Complaints<'_>) 
     if let Some(name) = file.network.default.take.as_deref().filter(|name| !names.contains(name)) {
         return Err(complain.at("network.default.take", &format!("there is no network {name:?}"), &choose(name, &names)));
     }
-    let tokens: Vec<_> = file.attach.zeromq.token.iter().map(|token| token.name.as_str()).collect();
+    let tokens: Vec<_> = file.attach.zeromq.token.iter().chain(&file.attach.grpc.token).map(|token| token.name.as_str()).collect();
     for (index, grant) in file.attach.grant.iter().enumerate() {
         if let Some(name) = grant.token.as_deref().filter(|name| !tokens.contains(name)) {
-            let mend = if tokens.is_empty() { "add [[attach.zeromq.token]] with that name".to_owned() } else { choose(name, &tokens) };
+            let mend = if tokens.is_empty() {
+                "add [[attach.zeromq.token]] or [[attach.grpc.token]] with that name".to_owned()
+            } else {
+                choose(name, &tokens)
+            };
             return Err(complain.at(&format!("attach.grant.{index}.token"), &format!("there is no token {name:?}"), &mend));
         }
         if let Some((at, name)) = grant.networks.iter().enumerate().find(|(_, name)| *name != "*" && !names.contains(&name.as_str())) {
@@ -71,7 +75,13 @@ pub(super) fn cross(file: &AgentFile, read: &[Read], complain: &Complaints<'_>) 
             return Err(complain.at("attach.max_frame_payload", &what, &format!("take at least {}", network.max_message)));
         }
     }
-    let mut warnings = zeromq(file, complain);
+    let (zeromq, grpc) = (&file.attach.zeromq, &file.attach.grpc);
+    let (trust_loopback, tokens) = (zeromq.trust_loopback, &zeromq.token);
+    let zeromq = OverTcp { key: "attach.zeromq", bind: &zeromq.bind, trust_loopback, tokens, instead: "zmq+ipc" };
+    let (trust_loopback, tokens) = (grpc.trust_loopback, &grpc.token);
+    let grpc = OverTcp { key: "attach.grpc", bind: &grpc.bind, trust_loopback, tokens, instead: "grpc+unix" };
+    let mut warnings = over_tcp(file, complain, &zeromq);
+    warnings.extend(over_tcp(file, complain, &grpc));
     let peers = file.attach.grant.iter().any(|grant| grant.peer.is_some());
     if !file.attach.quic.bind.is_empty() && !peers {
         let what = "no grant names a peer id, so every parent over QUIC is turned away";
@@ -85,19 +95,34 @@ pub(super) fn cross(file: &AgentFile, read: &[Read], complain: &Complaints<'_>) 
     Ok(warnings)
 }
 
-/// What lets more people in over ZeroMQ than is safe, or fewer than was meant.
-fn zeromq(file: &AgentFile, complain: &Complaints<'_>) -> Vec<Warning> {
-    let settings = &file.attach.zeromq;
-    let sockets =
-        || settings.bind.iter().enumerate().filter_map(|(index, at)| if let Address::ZmqTcp(at) = at { Some((index, at)) } else { None });
+/// What is common to the transports over which TCP parents show a token.
+struct OverTcp<'a> {
+    /// The section's name.
+    key: &'static str,
+    bind: &'a [Address],
+    trust_loopback: bool,
+    tokens: &'a [TokenFile],
+    /// Where the system says who is there.
+    instead: &'static str,
+}
+
+/// What lets more people in over TCP than is safe, or fewer than was meant.
+fn over_tcp(file: &AgentFile, complain: &Complaints<'_>, over: &OverTcp<'_>) -> Vec<Warning> {
+    let OverTcp { key, bind, trust_loopback, tokens, instead } = over;
+    let sockets = || {
+        bind.iter().enumerate().filter_map(|(index, at)| match at {
+            Address::ZmqTcp(at) | Address::Grpc(at) => Some((index, at)),
+            _ => None,
+        })
+    };
     let mut warnings = Vec::new();
     for (index, _) in sockets().filter(|(_, at)| !at.ip().is_loopback()) {
         let what = "parents attach over a network without encryption: whoever can listen there has the token and every message";
-        warnings.push(complain.at(&format!("attach.zeromq.bind.{index}"), what, "take a loopback address, or a tunnel"));
+        warnings.push(complain.at(&format!("{key}.bind.{index}"), what, "take a loopback address, or a tunnel"));
     }
-    if settings.trust_loopback && sockets().any(|(_, at)| at.ip().is_loopback()) {
+    if *trust_loopback && sockets().any(|(_, at)| at.ip().is_loopback()) {
         let what = "every user of this machine is taken for the agent's own user over TCP on loopback";
-        warnings.push(complain.at("attach.zeromq.trust_loopback", what, "take zmq+ipc, or give parents a token"));
+        warnings.push(complain.at(&format!("{key}.trust_loopback"), what, &format!("take {instead}, or give parents a token")));
     }
     let granted = |name: &str| {
         file.attach.grant.iter().any(|grant| match grant.who() {
@@ -106,10 +131,10 @@ fn zeromq(file: &AgentFile, complain: &Complaints<'_>) -> Vec<Warning> {
             Who::Uid(_) | Who::Peer(_) => false,
         })
     };
-    for (index, token) in settings.token.iter().enumerate().filter(|(_, token)| !granted(&token.name)) {
+    for (index, token) in tokens.iter().enumerate().filter(|(_, token)| !granted(&token.name)) {
         let what = format!("no grant names {:?}, so whoever shows this token is refused", token.name);
         let mend = format!("add [[attach.grant]] with token = {:?}", token.name);
-        warnings.push(complain.at(&format!("attach.zeromq.token.{index}"), &what, &mend));
+        warnings.push(complain.at(&format!("{key}.token.{index}"), &what, &mend));
     }
     warnings
 }

@@ -102,6 +102,12 @@ impl Config {
             let basis = format!("{sessions} sessions x {} bytes that a session has not read yet", zeromq.inbox_bytes);
             agent.items.push(bound("inboxes of zeromq", inboxes, &basis));
         }
+        if !self.attach.grpc.bind.is_empty() {
+            let each = crate::transports::grpc::LINK_BYTES;
+            let basis = format!("{sessions} sessions x {each} bytes that HTTP/2 has on its way, and a message being read");
+            let whole = each.saturating_add(self.attach.max_frame_payload.as_u64());
+            agent.items.push(bound("windows of parents over gRPC", sessions.saturating_mul(whole), &basis));
+        }
         if !self.attach.quic.bind.is_empty() {
             let each = crate::transports::quic::LINK_BYTES;
             let basis = format!("{sessions} sessions x {each} bytes unread and unacknowledged");

@@ -1,7 +1,7 @@
 //! The transports that the suite runs over.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -115,6 +115,22 @@ fn agent(dir: &Path) -> String {
     pmq::gossip::Identity::load_or_generate(&dir.join("identity.key")).unwrap().peer_id()
 }
 
+fn grpc(_: &Path, number: usize) -> String {
+    format!("grpc://{}", address(number, 1))
+}
+
+fn bind_grpc(dir: &Path, number: usize) -> String {
+    let file = token_file(dir);
+    format!("[attach.grpc]\nbind = [{:?}]\n[[attach.grpc.token]]\nname = \"self\"\nfile = {file:?}\n", grpc(dir, number))
+}
+
+fn token_file(dir: &Path) -> PathBuf {
+    let file = dir.join("token");
+    std::fs::write(&file, TOKEN).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    file
+}
+
 fn quic(dir: &Path, number: usize) -> String {
     format!("quic://{}/{}", address(number, 1), agent(dir))
 }
@@ -178,6 +194,16 @@ pub const TRANSPORTS: &[Transport] = &[
         dial: Dial::Quic,
         end_seen: HEARTBEAT,
     },
+    Transport {
+        name: "grpc",
+        about: GRPC,
+        host: Host::Process,
+        settings: bind_grpc,
+        url: grpc,
+        shows: Shows::Token,
+        dial: Dial::Grpc,
+        end_seen: AT_ONCE,
+    },
 ];
 
 const UNIX: &str = "Unix sockets. Raw bytes are written to the socket.";
@@ -186,6 +212,8 @@ const TCP: &str = "ZeroMQ over `tcp://` on loopback, with a token. Raw bytes as 
 const MEMORY: &str = "Within one process: the agent is a thread of the suite with a runtime of its own, and is killed by dropping that; so is a parent that is killed. \
                       There is no socket: raw bytes are pushed into the pipe as frames that no encoder made. Descriptors cannot be told apart there and are not counted.";
 
+const GRPC: &str =
+    "gRPC on loopback, `pmq.v1.Attach`, with a token. Raw bytes are the messages of a call that the suite made over HTTP/2 by hand.";
 const QUIC: &str = "QUIC on loopback, both ends known by their keys. A process that is killed is missed by the heartbeat, after 3 s: no socket closes with it. Raw bytes are written to the control lane of a connection that the suite made by itself.";
 
 /// What parents show over TCP.
@@ -218,8 +246,6 @@ fn tcp(_: &Path, number: usize) -> String {
 }
 
 fn bind_tcp(dir: &Path, number: usize) -> String {
-    let file = dir.join("token");
-    std::fs::write(&file, TOKEN).unwrap();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let file = token_file(dir);
     format!("[attach.zeromq]\nbind = [{:?}]\n[[attach.zeromq.token]]\nname = \"self\"\nfile = {file:?}\n", tcp(dir, number))
 }

@@ -23,7 +23,7 @@ const ROLES: Bad = "unknown roles";
 ///
 /// # Errors
 /// [`FrameError::Content`] names the entry and what is wrong with it; [`FrameError::Version`] for a hello or welcome of another version.
-pub(super) fn from_proto(encoder: &mut Encoder, frame: &proto::Frame) -> Result<Frame, FrameError> {
+pub fn from_proto(encoder: &mut Encoder, frame: &proto::Frame) -> Result<Frame, FrameError> {
     let mut pack = Pack { encoder, session: SessionId(frame.session) };
     match frame.body.as_ref() {
         // A peer of a later version, or a frame of nothing.

@@ -12,7 +12,7 @@ use super::proto::{self, frame::Body};
 ///
 /// # Errors
 /// [`FrameError`] for a frame whose content is none.
-pub(super) fn into_proto(frame: &Frame) -> Result<proto::Frame, FrameError> {
+pub fn into_proto(frame: &Frame) -> Result<proto::Frame, FrameError> {
     let body = match frame.prefix.kind {
         Kind::Hello => hello(frame)?,
         Kind::Welcome => Body::Welcome(proto::Welcome { version: VERSION.into(), networks: all(frame, granted)? }),

@@ -13,7 +13,7 @@ use super::super::link::within;
 use super::super::memory::{Closer, Receiver};
 use super::from_proto::from_proto;
 use super::into_proto::into_proto;
-use super::proto;
+use super::{longest, proto};
 use crate::wire::{Encoder, Frame, FrameError, Limits};
 
 /// How long a call that nobody reads any more may take to end by itself: until then what was sent last is still on its way.
@@ -81,10 +81,13 @@ impl Reader {
 /// What a status says about a message that could not be read; `None` if it only says that the other end is gone.
 fn unreadable(status: &Status, limits: Limits) -> Option<LinkError> {
     match status.code() {
-        Code::InvalidArgument => Some(FrameError::Protobuf(status.message().to_owned()).into()),
-        // tonic's word for a message that is announced longer than allowed.
+        // The codec's word for bytes that are no message, tonic's for what is no framing of one.
+        Code::InvalidArgument | Code::Internal => Some(FrameError::Protobuf(status.message().to_owned()).into()),
+        // tonic's word for a message that is announced longer than allowed; how long that is stands in its text alone.
         Code::OutOfRange => {
-            Some(FrameError::TooLarge { part: "message", bytes: 0, limit: limits.head.saturating_add(limits.payloads) }.into())
+            let limit = longest(limits);
+            let announced = status.message().split(' ').find_map(|word| word.parse().ok());
+            Some(FrameError::TooLarge { part: "message", bytes: announced.unwrap_or(limit as u64 + 1), limit }.into())
         }
         _ => None,
     }

@@ -25,6 +25,8 @@ mod tests;
 
 pub(super) use client::connect;
 pub use codec::Codec;
+pub use from_proto::from_proto;
+pub use into_proto::into_proto;
 pub(super) use link::Reader;
 #[cfg(feature = "agent")]
 pub use listener::Caller;
@@ -50,6 +52,10 @@ const STREAM_WINDOW: u32 = 1024 * 1024;
 
 /// What all streams of a connection may, in bytes.
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+
+/// What a link may make an end hold beside its frames, in bytes: both directions of its connection.
+#[cfg(feature = "agent")]
+pub const LINK_BYTES: u64 = 2 * CONNECTION_WINDOW as u64;
 
 /// The longest message that is read: a frame at its limits, with what protobuf needs around it.
 fn longest(limits: crate::wire::Limits) -> usize {

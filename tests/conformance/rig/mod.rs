@@ -2,6 +2,7 @@
 
 mod agent;
 mod around;
+mod calls;
 pub mod hand;
 pub mod parent;
 pub mod raw;

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::Agent;
+use super::calls::Call;
 use super::process::soon;
 use super::streams::{ORDER, Streams};
 use super::zmtp::{Stream, Zmtp};
@@ -24,6 +25,8 @@ pub enum Dial {
     Memory,
     /// Frames follow each other on the streams of a connection, each behind its order.
     Quic,
+    /// Frames are messages of a call.
+    Grpc,
 }
 
 /// A peer by hand.
@@ -32,6 +35,7 @@ pub enum Raw {
     Zmtp(Zmtp),
     Memory(Box<Link>),
     Quic(Box<Streams>),
+    Grpc(Box<Call>),
 }
 
 /// A connection to the agent's socket.
@@ -54,6 +58,10 @@ impl Raw {
                 Self::Zmtp(zmtp)
             }
             Dial::Quic => Self::Quic(Box::new(soon("a handshake", Streams::open(&agent.url)).await)),
+            Dial::Grpc => {
+                let token = str::from_utf8(agent.transport.token()).unwrap();
+                Self::Grpc(Box::new(soon("a call", Call::open(&agent.url, token)).await))
+            }
             Dial::Memory => {
                 let every = Limits { head: usize::MAX, payloads: usize::MAX };
                 Self::Memory(Box::new(connect(&agent.url.parse().unwrap(), every).await.unwrap()))
@@ -66,6 +74,7 @@ impl Raw {
         match agent.transport.dial {
             Dial::Memory => Self::dial(agent).await.say(bytes).await,
             Dial::Quic => Streams::noise(&agent.url, bytes).await,
+            Dial::Grpc => Call::noise(&agent.url, bytes).await,
             // The agent may have closed it already.
             Dial::Stream | Dial::Zmtp => drop(socket(&agent.url).await.write_all(bytes).await),
         }
@@ -79,6 +88,7 @@ impl Raw {
             Self::Zmtp(zmtp) => drop(zmtp.send(&[bytes]).await),
             Self::Memory(link) => drop(link.outgoing.send(squeezed(bytes)).await),
             Self::Quic(streams) => streams.say(bytes).await,
+            Self::Grpc(call) => call.say(bytes),
         }
     }
 
@@ -88,6 +98,7 @@ impl Raw {
         match self {
             Self::Stream(stream) => stream.shutdown().await.unwrap(),
             Self::Quic(streams) => streams.finish(),
+            Self::Grpc(call) => call.finish(),
             Self::Zmtp(_) | Self::Memory(_) => {}
         }
     }
@@ -100,6 +111,7 @@ impl Raw {
             // A frame is in the pipe or it is not.
             Self::Memory(link) => drop(link),
             Self::Quic(mut streams) => streams.say(bytes).await,
+            Self::Grpc(mut call) => call.say(bytes),
         }
     }
 
@@ -137,6 +149,7 @@ impl Raw {
                     })
                     .collect()
                 }
+                Self::Grpc(call) => call.hear_all().await,
                 Self::Memory(mut link) => {
                     let mut frames = Vec::new();
                     while let Some(Ok(frame)) = link.incoming.next().await {
