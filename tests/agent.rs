@@ -15,6 +15,8 @@ mod grants;
 mod judges;
 #[path = "agent/networks.rs"]
 mod networks;
+#[path = "agent/p2pmq.rs"]
+mod p2pmq;
 #[path = "agent/parents.rs"]
 mod parents;
 #[path = "agent/resume.rs"]

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
 
 use super::subscriptions::{Holder, Subscriptions};
 use super::turn::Turn;
-use crate::gossip::{Gossip, PublishError, Published, SubscribeError};
+use crate::gossip::{Gossip, MessageIdFunction, PublishError, Published, SubscribeError};
 use crate::pipeline::{Arrival, Claims, Inlet, Peer, Plan, Snapshot, Tap, TooManyTopics, Topic, Topics, Up};
 
 /// The peer that own messages are said to come from; the router counts its handles up from 0 and never gets there.
@@ -27,6 +27,8 @@ pub struct Network {
     pub max_message: usize,
     /// Whether own messages are delivered to own consumers.
     pub loopback: bool,
+    /// How the ids of its messages are made.
+    pub message_id: MessageIdFunction,
     /// Its stages' settings, which say what neighbours would reject.
     pub plan: Arc<Plan>,
     /// To its driver.
@@ -99,12 +101,18 @@ impl Directory {
         self.networks.iter().enumerate().find(|(_, network)| *network.name == *name)
     }
 
+    /// The network that takes a topic.
+    #[must_use]
+    pub fn owner(&self, topic: &str) -> Option<&Network> {
+        self.networks.iter().find(|candidate| candidate.claims.matches(topic))
+    }
+
     /// The topic of that name, if `network` is the one that claims it.
     ///
     /// # Errors
     /// [`TopicError`] when it is not, or when the agent knows too many topics.
     pub fn topic(&self, network: &Network, name: &str) -> Result<Topic, TopicError> {
-        let owner = self.networks.iter().find(|candidate| candidate.claims.matches(name));
+        let owner = self.owner(name);
         if owner.is_none_or(|owner| owner.name != network.name) {
             return Err(TopicError::Unclaimed { network: network.name.clone(), topic: name.to_owned(), claims: network.claims.0.clone() });
         }

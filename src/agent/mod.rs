@@ -7,6 +7,7 @@ mod grace;
 mod health;
 mod networks;
 pub mod ops;
+mod p2pmq;
 pub mod parents;
 mod placement;
 mod run;

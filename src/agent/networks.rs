@@ -54,6 +54,7 @@ pub(super) fn start(
             // Checked against the largest frame when the file was read.
             max_message: usize::try_from(network.max_message).unwrap_or(usize::MAX),
             loopback: network.loopback,
+            message_id: network.overlay.message_id,
             plan,
             ups,
             inlet: Inlet::new(arrivals, overflowed),

@@ -16,6 +16,7 @@ use super::console::{self, Console};
 use super::control::Control;
 use super::directory::{Directory, TopicError};
 use super::ops::{HealthBoard, Ops, OpsError, Status};
+use super::p2pmq::Inside;
 use super::parents::{Admission, Parents, Registry, serve};
 use super::placement::SwarmHome;
 use super::settings::Who;
@@ -24,11 +25,13 @@ use crate::config::Config;
 use crate::gossip::{self, GossipError, Identity, IdentityError, NetworkOverlay};
 use crate::pipeline::RouterGone;
 use crate::session::{AgentTerms, NetworkTerms};
-use crate::transports::{LinkError, Listener, LocalSocket, SocketMode, quic};
+use crate::transports::{Address, LinkError, Listener, LocalSocket, SocketMode, quic};
 use crate::wire::{Limits, Window};
 
 /// How often the main loop shows that it lives.
 const BEAT: Duration = Duration::from_secs(1);
+/// Calls of the predecessor's services that become sessions, a second.
+const WITHIN: u32 = 1_000;
 /// How long gossip may take to send what is left.
 const GRACE: Duration = Duration::from_millis(500);
 /// What a shutdown needs behind the drain: the sessions' last words and last frames, [`GRACE`], and the overlay's own farewell.
@@ -186,6 +189,7 @@ impl Running {
         let (part, parting) = watch::channel(false);
         let limits =
             Limits { payloads: usize::try_from(config.attach.max_frame_payload.as_u64()).unwrap_or(usize::MAX), ..Limits::default() };
+        let admission = Arc::new(Admission::new(&config.attach, rustix::process::geteuid().as_raw()));
         let unix = Listener::bind_unix(&config.attach.unix, limits).await;
         let mut listeners = vec![unix.map_err(|source| RunError::Attach { key: "attach.unix.path".to_owned(), source })?];
         for address in &config.attach.zeromq.bind {
@@ -200,8 +204,10 @@ impl Running {
             let bound = Listener::bind_quic(*socket, config.attach.quic.accept_rate, &name, parents, limits);
             listeners.push(bound.map_err(|source| RunError::Attach { key: "attach.quic.bind".to_owned(), source })?);
         }
+        let inside: Arc<str> = format!("p2pmq-{:x}", rand::random::<u64>()).into();
+        let predecessor = Inside { url: format!("memory:{inside}").into(), directory: directory.clone(), admission: admission.clone() };
         for address in &config.attach.grpc.bind {
-            let bound = Listener::bind_grpc(address, &config.attach.grpc, limits, |routes, _| routes).await;
+            let bound = Listener::bind_grpc(address, &config.attach.grpc, limits, |routes, caller| predecessor.serve(routes, caller)).await;
             listeners.push(bound.map_err(|source| {
                 let key = if matches!(source, LinkError::Token { .. }) { "attach.grpc.token" } else { "attach.grpc.bind" };
                 RunError::Attach { key: key.to_owned(), source }
@@ -212,13 +218,17 @@ impl Running {
             tracing::info!(address = %listener.address(), "parents may attach");
         }
         board.set(health::ATTACH, Status::ready(listeners.iter().map(|listener| listener.address().to_string()).collect()));
+        if !config.attach.grpc.bind.is_empty() {
+            let within = Listener::bind(&Address::Memory(inside), WITHIN, limits).await;
+            listeners.push(within.map_err(|source| RunError::Attach { key: "attach.grpc.bind".to_owned(), source })?);
+        }
         let control = Control::new(&directory, config.gossip.publish_wait + PATIENCE);
         let registry = Registry::default();
         let console = start_console(config, &directory, &control, &registry, &parting).await?;
         let parents = Parents {
             control,
             registry,
-            admission: Arc::new(Admission::new(&config.attach, rustix::process::geteuid().as_raw())),
+            admission,
             terms: Arc::new(terms(config, &directory, limits)),
             shutdown: parting,
             directory: directory.clone(),

@@ -98,6 +98,13 @@ impl Builder {
         self
     }
 
+    /// Attaches within the agent's process on behalf of somebody who has shown the agent who it is.
+    #[cfg(feature = "agent")]
+    pub(crate) fn on_behalf(mut self, who: crate::transports::Credential) -> Self {
+        self.proof.on_behalf = Some(who);
+        self
+    }
+
     /// How long [`Self::connect`] tries. Default: 5 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;

@@ -39,5 +39,7 @@ pub use settings::{
     TopicScore,
 };
 
+pub use stock::message_id;
+
 #[cfg(test)]
 mod tests;

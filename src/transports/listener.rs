@@ -199,6 +199,9 @@ pub async fn connect_with(address: &Address, limits: Limits, proof: &Proof) -> R
         Address::Grpc(_) | Address::GrpcUnix(_) => {
             Err(LinkError::Address { url: address.to_string(), what: "this program was built without the feature client-grpc" })
         }
-        Address::Memory(name) => memory::connect(name, limits).await,
+        #[cfg(feature = "agent")]
+        Address::Memory(name) => memory::connect(name, limits, proof.on_behalf.clone()).await,
+        #[cfg(not(feature = "agent"))]
+        Address::Memory(name) => memory::connect(name, limits, None).await,
     }
 }

@@ -12,6 +12,9 @@ pub struct Proof {
     /// For QUIC.
     #[cfg(feature = "client-quic")]
     pub identity: Option<Identity>,
+    /// Within one process: whose parent it is, where the agent itself has been shown that.
+    #[cfg(feature = "agent")]
+    pub(crate) on_behalf: Option<super::Credential>,
 }
 
 impl From<Token> for Proof {

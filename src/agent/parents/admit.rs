@@ -53,7 +53,7 @@ pub(super) struct Place {
 impl Place {
     /// Whether its credential may produce on that network.
     pub(super) fn may_produce(&self, network: &str) -> bool {
-        self.grants.iter().any(|grant| (&*grant.network == "*" || &*grant.network == network) && grant.roles.contains(Roles::PRODUCE))
+        self.grants.iter().any(|grant| covers(grant, network) && grant.roles.contains(Roles::PRODUCE))
     }
 }
 
@@ -107,6 +107,12 @@ impl Admission {
         Self { own_uid, grants: grants.collect(), sessions: Places::new(settings.max_sessions, "attach.max_sessions") }
     }
 
+    /// What `credential` may do on that network.
+    pub(in crate::agent) fn grants(&self, credential: &Credential, network: &str) -> Roles {
+        let matching = self.grants.iter().filter(|granted| self.is(&granted.who, credential)).flat_map(|granted| &granted.grants);
+        matching.filter(|grant| covers(grant, network)).fold(Roles::NONE, |all, grant| all | grant.roles)
+    }
+
     /// A place for a session of `credential`, with everything that it is granted.
     pub(super) fn admit(&self, credential: &Credential) -> Result<Place, Refusal> {
         if let Credential::Unproven(_) = credential {
@@ -135,6 +141,10 @@ impl Admission {
             (Who::Uid(_) | Who::Token(_) | Who::Peer(_), _) | (Who::OwnUser, Credential::Unproven(_) | Credential::Peer(_)) => false,
         }
     }
+}
+
+fn covers(grant: &Grant, network: &str) -> bool {
+    ["*", network].contains(&&*grant.network)
 }
 
 fn role_bits(role: Role) -> Roles {

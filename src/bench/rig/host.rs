@@ -11,7 +11,7 @@ use crate::agent::control::Control;
 use crate::agent::directory::{Directory, Network};
 use crate::agent::parents::{Admission, Parents, Registry, serve};
 use crate::agent::settings::{Attach, Grant};
-use crate::gossip::{Identity, Settings, start};
+use crate::gossip::{Identity, MessageIdFunction, Settings, start};
 use crate::pipeline::{Claims, Inlet, Overflowed, Plan, Snapshot, Tap, Up};
 use crate::session::{AgentTerms, NetworkTerms};
 use crate::transports::{LinkError, Listener};
@@ -28,6 +28,7 @@ pub fn network(plan: Arc<Plan>, ups: mpsc::Sender<Up>) -> Network {
         deadline: DEADLINE,
         max_message: MAX_MESSAGE,
         loopback: true,
+        message_id: MessageIdFunction::default(),
         plan,
         ups,
         inlet: Inlet::new(mpsc::channel(1).0, Overflowed::default()),

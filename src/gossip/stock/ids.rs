@@ -4,12 +4,20 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 
 use crate::gossip::settings::{ContentHash, MessageIdFunction};
+use crate::wire::MessageId;
 
 /// The longest id: sha256 in hex.
 const MAX: usize = 64;
 
 /// Bytes of sha256 in an id made from topic and content.
 const TOPIC_CONTENT: usize = 20;
+
+/// A message's id, for whoever has to name it without the router.
+#[must_use]
+pub fn id(function: MessageIdFunction, topic: &str, payload: &[u8]) -> MessageId {
+    // No id is longer than the longest.
+    MessageId::new(&message_id(function, topic, payload)).unwrap_or(MessageId::EMPTY)
+}
 
 /// A message's id.
 pub(super) fn message_id(function: MessageIdFunction, topic: &str, payload: &[u8]) -> Vec<u8> {

@@ -8,5 +8,6 @@ mod score;
 
 pub(super) use behaviour::Stock;
 pub(super) use config::{Forward, config};
+pub use ids::id as message_id;
 pub(super) use networks::Networks;
 pub(super) use score::{peer_params, thresholds, topic_params};

@@ -23,6 +23,8 @@ const BACKLOG: usize = 128;
 struct Knock {
     from_parent: pipe::Unlimited,
     to_parent: Sender,
+    /// Who the parent is; `None` for this very process.
+    who: Option<Credential>,
 }
 
 /// Listeners by name. Bounded by the listeners that live: each removes its own name when dropped.
@@ -57,10 +59,11 @@ impl Listener {
 
     pub(super) async fn accept(&mut self, limits: Limits) -> Result<Link, AcceptError> {
         // The registry holds a sender as long as this listener lives, so the channel cannot end before.
-        let Some(Knock { from_parent, to_parent }) = self.knocks.recv().await else {
+        let Some(Knock { from_parent, to_parent, who }) = self.knocks.recv().await else {
             return Err(AcceptError::Broken(std::io::ErrorKind::NotConnected.into()));
         };
-        Ok(link(&self.name, from_parent.limited(limits), to_parent))
+        let peer = who.unwrap_or_else(|| Credential::Memory(self.name.clone()));
+        Ok(link(peer, from_parent.limited(limits), to_parent))
     }
 }
 
@@ -70,19 +73,15 @@ impl Drop for Listener {
     }
 }
 
-pub(super) async fn connect(name: &Arc<str>, limits: Limits) -> Result<Link, LinkError> {
+pub(super) async fn connect(name: &Arc<str>, limits: Limits, who: Option<Credential>) -> Result<Link, LinkError> {
     let nobody = || LinkError::NobodyListens(Address::Memory(name.clone()));
     let listener = names().get(name).cloned().ok_or_else(nobody)?;
     let (outgoing, from_parent) = pipe();
     let (to_parent, incoming) = pipe();
-    listener.send(Knock { from_parent, to_parent }).await.map_err(|_| nobody())?;
-    Ok(link(name, incoming.limited(limits), outgoing))
+    listener.send(Knock { from_parent, to_parent, who }).await.map_err(|_| nobody())?;
+    Ok(link(Credential::Memory(name.clone()), incoming.limited(limits), outgoing))
 }
 
-fn link(name: &Arc<str>, incoming: Receiver, outgoing: Sender) -> Link {
-    Link {
-        peer: Credential::Memory(name.clone()),
-        incoming: FrameStream(Incoming::Memory(incoming)),
-        outgoing: FrameSink(Outgoing::Memory(outgoing)),
-    }
+fn link(peer: Credential, incoming: Receiver, outgoing: Sender) -> Link {
+    Link { peer, incoming: FrameStream(Incoming::Memory(incoming)), outgoing: FrameSink(Outgoing::Memory(outgoing)) }
 }

@@ -1,0 +1,114 @@
+//! The Go predecessor's gRPC services, for parents that were written for it. Each call is an ordinary parent of this agent over the memory transport, on
+//! behalf of whoever makes it: grants, credit, deadlines and everything else hold as for any other.
+//!
+//! ```text
+//!  ControlService    one producer's session for each caller, kept: what it has subscribed to stays subscribed
+//!  MsgRouter         a consumer's session for each Listen
+//!  ValidationRouter  a verifier's session for each Handle; several of them share the messages
+//! ```
+//! What the messages have no place for (gaps, cursors, reasons, deadlines) is lost here and nowhere else: `docs/attach.md`, "Parents of the predecessor".
+
+mod control;
+mod handle;
+mod listen;
+
+use std::sync::Arc;
+
+use tonic::service::Routes;
+use tonic::{Request, Status};
+
+use super::directory::{Directory, Network};
+use super::parents::Admission;
+use crate::client::{Builder, Client, ClientError};
+use crate::transports::Credential;
+use crate::transports::grpc::Caller;
+use crate::transports::grpc::p2pmq::control_service_server::ControlServiceServer;
+use crate::transports::grpc::p2pmq::msg_router_server::MsgRouterServer;
+use crate::transports::grpc::p2pmq::validation_router_server::ValidationRouterServer;
+use crate::wire::{MessageId, RefuseCode, Roles};
+
+/// What the services share.
+#[derive(Debug, Clone)]
+pub(super) struct Inside {
+    /// Where this agent takes parents from within.
+    pub(super) url: Arc<str>,
+    pub(super) directory: Arc<Directory>,
+    pub(super) admission: Arc<Admission>,
+}
+
+impl Inside {
+    /// Adds the services to those of one listener.
+    pub(super) fn serve(&self, routes: Routes, caller: &Caller) -> Routes {
+        let longest = self.directory.networks.iter().map(|network| network.max_message).max().unwrap_or_default().saturating_add(64 * 1024);
+        let service = Service { inside: self.clone(), caller: caller.clone() };
+        let control = ControlServiceServer::new(control::Control::new(service.clone())).max_decoding_message_size(longest);
+        let listen = MsgRouterServer::new(listen::Listen(service.clone()));
+        let handle = ValidationRouterServer::new(handle::Handle(service)).max_decoding_message_size(longest);
+        routes
+            .add_service(control)
+            .add_service(listen.max_encoding_message_size(usize::MAX))
+            .add_service(handle.max_encoding_message_size(usize::MAX))
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Service {
+    inside: Inside,
+    caller: Caller,
+}
+
+impl Service {
+    /// Who makes that call.
+    fn caller<T>(&self, request: &Request<T>) -> Result<Credential, Status> {
+        self.caller.of(request.metadata(), request.extensions())
+    }
+
+    /// The networks on which `who` may be `role`.
+    fn networks(&self, who: &Credential, role: Roles) -> Result<Vec<Arc<str>>, Status> {
+        let names = self.inside.directory.networks.iter().map(|network| network.name.clone());
+        let granted: Vec<Arc<str>> = names.filter(|name| self.inside.admission.grants(who, name).contains(role)).collect();
+        if granted.is_empty() {
+            return Err(Status::permission_denied(format!("{who} is not granted \"{role}\" on any network: see [[attach.grant]]")));
+        }
+        Ok(granted)
+    }
+
+    /// The network that takes that topic.
+    fn network_of(&self, topic: &str) -> Result<&Network, Status> {
+        self.inside
+            .directory
+            .owner(topic)
+            .ok_or_else(|| Status::not_found(format!("no network claims topic {topic:?}: add it to one, or set network.default.take")))
+    }
+
+    fn builder(&self, who: &Credential, software: &'static str) -> Builder {
+        Client::builder(&*self.inside.url).on_behalf(who.clone()).software(software)
+    }
+}
+
+/// What a client's error is called in gRPC.
+fn status(error: &ClientError) -> Status {
+    match error {
+        ClientError::Refused { code: RefuseCode::TooManySessions, text } => Status::resource_exhausted(text.clone()),
+        ClientError::Refused { code: RefuseCode::RoleNotGranted, text } => Status::permission_denied(text.clone()),
+        other => Status::unavailable(other.to_string()),
+    }
+}
+
+/// An id as text: as it is, or in hex where that is none.
+fn id_text(id: &MessageId) -> String {
+    std::str::from_utf8(id.as_bytes()).map_or_else(|_| hex::encode(id.as_bytes()), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::id_text;
+    use crate::wire::MessageId;
+
+    #[test]
+    fn ids_are_text_or_hex() {
+        let text = |bytes| MessageId::new(bytes).map(|id| id_text(&id)).ok();
+        assert_eq!(text(b"a1b2"), Some("a1b2".to_owned()));
+        assert_eq!(text(&[0xff, 0x00]), Some("ff00".to_owned()));
+    }
+}
