@@ -90,7 +90,7 @@ fn every_promise_is_kept_and_the_dishonest_node_is_graylisted() {
 #[test]
 fn the_transport_makes_no_difference() {
     let _one = ONE_AT_A_TIME.lock();
-    for attach in ["zeromq", "quic", "mixed"] {
+    for attach in ["zeromq", "quic", "grpc", "mixed"] {
         let (output, object) = run(&["--attach", attach, "--seconds", "16", "--networks", "1"]);
         assert!(output.status.success(), "{object:#}\n{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(object["attach"], attach);

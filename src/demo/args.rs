@@ -15,7 +15,9 @@ pub enum AttachBy {
     Zeromq,
     /// QUIC on loopback, every parent known by a key of its own.
     Quic,
-    /// By turns a Unix socket, ZeroMQ over one, ZeroMQ over TCP with a token, and QUIC.
+    /// gRPC on loopback with a token.
+    Grpc,
+    /// By turns a Unix socket, ZeroMQ over one, ZeroMQ over TCP with a token, QUIC, and gRPC.
     Mixed,
 }
 
@@ -26,6 +28,7 @@ pub(crate) enum Via {
     ZmqIpc,
     ZmqTcp,
     Quic,
+    Grpc,
 }
 
 impl AttachBy {
@@ -34,17 +37,19 @@ impl AttachBy {
             Self::Unix => "unix",
             Self::Zeromq => "zeromq",
             Self::Quic => "quic",
+            Self::Grpc => "grpc",
             Self::Mixed => "mixed",
         }
     }
 
     /// What the node at that place in the topology takes.
     pub(crate) fn via(self, node: usize) -> Via {
-        match (self, node % 4) {
+        match (self, node % 5) {
             (Self::Unix, _) | (Self::Mixed, 0) => Via::Unix,
             (Self::Zeromq, _) | (Self::Mixed, 1) => Via::ZmqIpc,
             (Self::Mixed, 2) => Via::ZmqTcp,
-            (Self::Quic | Self::Mixed, _) => Via::Quic,
+            (Self::Quic, _) | (Self::Mixed, 3) => Via::Quic,
+            (Self::Grpc | Self::Mixed, _) => Via::Grpc,
         }
     }
 }

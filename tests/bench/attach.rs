@@ -28,7 +28,8 @@ fn every_transport_is_measured_with_a_parent_of_its_own() {
     let (output, errors) = run(&arguments);
     assert_eq!(errors, "");
     let object: Value = serde_json::from_slice(&output.stdout).unwrap();
-    for (list, key, names) in [("rows", "attach", &["unix", "zeromq", "quic", "memory"][..]), ("links", "link", &["unix", "zeromq", "raw"])]
+    for (list, key, names) in
+        [("rows", "attach", &["unix", "zeromq", "quic", "grpc", "memory"][..]), ("links", "link", &["unix", "zeromq", "raw"])]
     {
         let rows = object[list].as_array().unwrap();
         assert_eq!(rows.len(), names.len() * 2 * 2, "{rows:?}");

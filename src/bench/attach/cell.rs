@@ -30,6 +30,8 @@ pub(super) enum Transport {
     Zeromq,
     /// QUIC on loopback.
     Quic,
+    /// gRPC over a Unix socket.
+    Grpc,
     /// This process.
     Memory,
 }
@@ -53,6 +55,7 @@ impl Transport {
         let address = match self {
             Self::Unix => Address::Unix(dir.join(format!("{number}.sock"))),
             Self::Zeromq => Address::ZmqIpc(dir.join(format!("{number}.zmq"))),
+            Self::Grpc => Address::GrpcUnix(dir.join(format!("{number}.grpc"))),
             Self::Memory => Address::Memory(format!("bench-attach-{}-{number}", std::process::id()).into()),
             Self::Quic => {
                 let key = dir.join(format!("{number}.key"));
@@ -70,6 +73,7 @@ impl Transport {
             Self::Unix => "unix",
             Self::Zeromq => "zeromq",
             Self::Quic => "quic",
+            Self::Grpc => "grpc",
             Self::Memory => "memory",
         }
     }

@@ -1,7 +1,7 @@
 //! `pmq bench attach`: one link between agent and parent, by itself.
 //!
 //! ```text
-//!   unix, zeromq, quic, memory   bench (in a driver's place) <-> sessions <-> transport <-> client, which accepts (a process of its own but for memory)
+//!   unix, zeromq, quic, grpc, memory   bench (in a driver's place) <-> sessions <-> transport <-> client, which accepts (a process of its own but for memory)
 //!   unix link, zeromq link                       bench <-> transport <-> frames answered by frames (a process of its own)
 //!   raw                                          bench <-> bare Unix socket with the same bytes (a process of its own)
 //! ```
@@ -63,8 +63,10 @@ impl Args {
     /// What one round measures, in order.
     fn cells(&self) -> Vec<Cell> {
         let chosen = |transport: &Transport| self.attach.is_empty() || self.attach.contains(transport);
-        let attach =
-            [Transport::Unix, Transport::Zeromq, Transport::Quic, Transport::Memory].into_iter().filter(|_| !self.link).filter(chosen);
+        let attach = [Transport::Unix, Transport::Zeromq, Transport::Quic, Transport::Grpc, Transport::Memory]
+            .into_iter()
+            .filter(|_| !self.link)
+            .filter(chosen);
         let links = [Transport::Unix, Transport::Zeromq].into_iter().filter(chosen).map(Contender::Link);
         // The links are compared with it.
         let raw = chosen(&Transport::Unix).then_some(Contender::Raw);

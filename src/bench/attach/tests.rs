@@ -29,7 +29,7 @@ fn keys(value: &Value) -> Vec<&str> {
 #[test]
 fn a_full_run_measures_every_transport_with_every_size() {
     let all = cells(&[]);
-    for transport in [Transport::Unix, Transport::Zeromq, Transport::Quic, Transport::Memory] {
+    for transport in [Transport::Unix, Transport::Zeromq, Transport::Quic, Transport::Grpc, Transport::Memory] {
         for size in [64, 256, 1_024, 4_096, 65_536, 1_048_576] {
             for in_flight in [1, 64, 1_024] {
                 let is = |cell: &&Cell| (cell.contender, cell.size, cell.in_flight) == (Contender::Attach(transport), size, in_flight);
@@ -37,7 +37,7 @@ fn a_full_run_measures_every_transport_with_every_size() {
             }
         }
     }
-    assert_eq!(all.iter().filter(|cell| cell.drive == Drive::Idle).count(), 6 * 7);
+    assert_eq!(all.iter().filter(|cell| cell.drive == Drive::Idle).count(), 6 * 8);
     let largest = all.iter().find(|cell| (cell.size, cell.in_flight) == (1_048_576, 1_024)).unwrap();
     assert_eq!(largest.window(), Window { messages: 1_024, bytes: WINDOW_BYTES });
 }

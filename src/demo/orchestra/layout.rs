@@ -112,6 +112,7 @@ impl Place {
             Via::Unix => format!("unix://{}", self.socket().display()),
             Via::ZmqIpc => format!("zmq+ipc://{}", self.dir.join("run").join("zmq.ipc").display()),
             Via::ZmqTcp => format!("zmq+tcp://127.0.0.1:{}", self.attach),
+            Via::Grpc => format!("grpc://127.0.0.1:{}", self.attach),
             Via::Quic => format!("quic://127.0.0.1:{}/{}", self.attach, self.peer_id),
         }
     }
@@ -136,7 +137,7 @@ impl Place {
 
     /// What the parent shows over TCP.
     fn token(&self) -> Option<PathBuf> {
-        (self.via == Via::ZmqTcp).then(|| self.dir.join("attach.token"))
+        matches!(self.via, Via::ZmqTcp | Via::Grpc).then(|| self.dir.join("attach.token"))
     }
 
     /// By what the parent proves over QUIC who it is.
@@ -267,6 +268,7 @@ fn agent_files(args: &Args, spot: &Spot, place: &Place, peers: Vec<String>) -> a
     match place.via {
         Via::Unix => {}
         Via::ZmqIpc | Via::ZmqTcp => set(&mut config, &["attach", "zeromq", "bind"], strings(vec![place.url()])),
+        Via::Grpc => set(&mut config, &["attach", "grpc", "bind"], strings(vec![place.url()])),
         Via::Quic => set(&mut config, &["attach", "quic", "bind"], strings(vec![format!("127.0.0.1:{}", place.attach)])),
     }
     if let Some(key) = place.parent_key() {
@@ -276,7 +278,8 @@ fn agent_files(args: &Args, spot: &Spot, place: &Place, peers: Vec<String>) -> a
     if let Some(file) = place.token() {
         let token = [("name", "self".to_owned()), ("file", file.display().to_string())];
         let token = Table::from_iter(token.map(|(key, value)| (key.to_owned(), Value::String(value))));
-        set(&mut config, &["attach", "zeromq", "token"], Value::Array(vec![Value::Table(token)]));
+        let transport = if place.via == Via::Grpc { "grpc" } else { "zeromq" };
+        set(&mut config, &["attach", transport, "token"], Value::Array(vec![Value::Table(token)]));
     }
     set(&mut config, &["ops", "listen"], Value::String(format!("127.0.0.1:{}", place.ops)));
     write(&place.config(), &toml::to_string(&config)?)

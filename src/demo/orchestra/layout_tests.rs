@@ -29,6 +29,7 @@ fn every_agents_file_is_one_that_the_agent_takes() {
         &["--rate", "50", "--agents", "7", "--networks", "quakes", "--scoring", "off", "--attach", "zeromq"],
         &["--attach", "mixed"],
         &["--attach", "quic"],
+        &["--attach", "grpc"],
         &["--overlay", "quic"],
         &["--overlay", "both", "--networks", "1"],
     ] {
@@ -44,6 +45,7 @@ fn every_agents_file_is_one_that_the_agent_takes() {
             assert_eq!(config.gossip.score.enabled, !line.contains(&"--scoring"));
             let setup = Setup::load(&place.setup()).unwrap();
             let mut bound: Vec<String> = config.attach.zeromq.bind.iter().map(ToString::to_string).collect();
+            bound.extend(config.attach.grpc.bind.iter().map(ToString::to_string));
             bound.extend(config.attach.quic.bind.iter().map(|at| format!("quic://{at}/{}", place.peer_id)));
             assert_eq!(setup.identity.is_some(), config.attach.grant.iter().any(|grant| grant.peer.is_some()));
             assert!(
@@ -51,8 +53,9 @@ fn every_agents_file_is_one_that_the_agent_takes() {
                 "{}",
                 setup.attach
             );
-            assert_eq!(setup.token, config.attach.zeromq.token.first().map(|token| token.file.clone()));
-            assert_eq!(setup.token.is_some(), setup.attach.starts_with("zmq+tcp://"));
+            let token = config.attach.zeromq.token.first().or(config.attach.grpc.token.first());
+            assert_eq!(setup.token, token.map(|token| token.file.clone()));
+            assert_eq!(setup.token.is_some(), ["zmq+tcp://", "grpc://"].iter().any(|scheme| setup.attach.starts_with(scheme)));
             assert_eq!(setup.key.is_some(), spot.role == Role::Honest);
             assert_eq!(std::fs::metadata(&place.dir).unwrap().permissions().mode() & 0o777, 0o700);
         }
