@@ -10,7 +10,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-from test_agent import SOON, Agent, Parent
+from test_agent import SOON, Agent, Parent, free_ports
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "proto"))
 p2pmq, p2pmq_services = grpc.protos_and_services("p2pmq/p2pmq.proto")
@@ -18,13 +18,16 @@ p2pmq, p2pmq_services = grpc.protos_and_services("p2pmq/p2pmq.proto")
 GRPC = """
 [attach.grpc]
 bind = ["grpc://127.0.0.1:{port}", "grpc+unix://{dir}/run/grpc.sock"]
+trust_loopback = {trust}
 [[attach.grpc.token]]
 name = "self"
 file = "{dir}/token"
 """
 
 
-class Grpc(unittest.TestCase):
+class Agents(unittest.TestCase):
+    trust = False
+
     def setUp(self):
         dir = tempfile.TemporaryDirectory()
         self.addCleanup(dir.cleanup)
@@ -34,14 +37,15 @@ class Grpc(unittest.TestCase):
     def agent(self, *args):
         agent = Agent(*args)
         self.addCleanup(agent.kill)
-        agent.grpc = agent.attach + 1 if agent.attach < 65535 else agent.attach - 1
+        (agent.grpc,) = free_ports(1)
         with open(agent.dir / "pmq.toml", "a") as file:
-            file.write(GRPC.format(port=agent.grpc, dir=agent.dir))
+            file.write(GRPC.format(port=agent.grpc, dir=agent.dir, trust=str(self.trust).lower()))
         agent.start()
         return agent
 
     def channel(self, agent):
-        channel = grpc.insecure_channel(f"unix:{agent.dir}/run/grpc.sock")
+        # grpcio calls a Unix socket's agent by its path, which is no name in HTTP/2.
+        channel = grpc.insecure_channel(f"unix:{agent.dir}/run/grpc.sock", options=[("grpc.default_authority", "localhost")])
         self.addCleanup(channel.close)
         return channel
 
@@ -50,6 +54,8 @@ class Grpc(unittest.TestCase):
         requests = (p2pmq.PublishRequest(topic="weather.reports", data=payload) for payload in payloads)
         return [control.Publish(request, timeout=SOON).message_id for request in requests]
 
+
+class Grpc(Agents):
     def parent(self, *args):
         parent = Parent(*args, program="grpc_parent.py")
         self.addCleanup(parent.stop)
@@ -70,8 +76,22 @@ class Grpc(unittest.TestCase):
     def test_a_parent_without_a_token_is_refused(self):
         self.parent(f"127.0.0.1:{self.far.grpc}").until("refused")
 
-    def test_a_client_of_the_predecessor(self):
+    def test_the_services_describe_themselves_and_are_healthy(self):
         channel = self.channel(self.far)
+        names = set(ProtoReflectionDescriptorDatabase(channel).get_services())
+        self.assertLessEqual({"pmq.v1.Attach", "proto.ControlService", "proto.MsgRouter", "proto.ValidationRouter"}, names)
+        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="pmq.v1.Attach"), timeout=SOON)
+        self.assertEqual(answer.status, health_pb2.HealthCheckResponse.SERVING)
+
+
+class Predecessor(Agents):
+    """As p2pmq's clients come: over TCP, without a token."""
+
+    trust = True
+
+    def test_a_client_of_the_predecessor(self):
+        channel = grpc.insecure_channel(f"127.0.0.1:{self.far.grpc}")
+        self.addCleanup(channel.close)
         verdicts = queue.SimpleQueue()
         messages = p2pmq_services.ValidationRouterStub(channel).Handle(iter(verdicts.get, None), timeout=SOON)
         listener = p2pmq_services.MsgRouterStub(channel).Listen(p2pmq.ListenRequest(topics=["weather.reports"]), timeout=SOON)
@@ -83,13 +103,6 @@ class Grpc(unittest.TestCase):
             verdicts.put(p2pmq.ValidatedMessage(result=result, msg=message))
         self.assertEqual([next(listener).data for _ in range(2)], [b"report 1", b"report 2"])
         verdicts.put(None)
-
-    def test_the_services_describe_themselves_and_are_healthy(self):
-        channel = self.channel(self.far)
-        names = set(ProtoReflectionDescriptorDatabase(channel).get_services())
-        self.assertLessEqual({"pmq.v1.Attach", "proto.ControlService", "proto.MsgRouter", "proto.ValidationRouter"}, names)
-        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="pmq.v1.Attach"), timeout=SOON)
-        self.assertEqual(answer.status, health_pb2.HealthCheckResponse.SERVING)
 
 
 if __name__ == "__main__":
