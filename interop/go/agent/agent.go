@@ -1,0 +1,129 @@
+// Package agent starts real agents for tests: `pmq run` on loopback, in a directory of its own.
+package agent
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// Soon is how long anything that must come may take.
+const Soon = 30 * time.Second
+
+const network = `version = 1
+name = "weather"
+topics = ["weather.*"]
+subscribe = ["weather.reports"]
+[[stage]]
+use = "validation-queue"
+[[stage]]
+use = "delivery"
+`
+
+// An Agent is a running `pmq run`. It ends with the test.
+type Agent struct {
+	// Address of its gRPC services, over TCP on loopback, without a token.
+	GRPC string
+	// Listen is its address in the overlay.
+	Listen string
+}
+
+// program is the agent's: $PMQ, or the debug build.
+func program(t *testing.T) string {
+	path := os.Getenv("PMQ")
+	if path == "" {
+		path = filepath.Join("..", "..", "..", "target", "debug", "pmq")
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func freePort(t *testing.T) int {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// Start starts an agent that dials peers, and waits until parents may attach.
+func Start(t *testing.T, peers ...string) *Agent {
+	t.Helper()
+	dir := t.TempDir()
+	grpc, ops, gossip := freePort(t), freePort(t), freePort(t)
+	quoted, err := json.Marshal(append([]string{}, peers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := fmt.Sprintf(`version = 1
+networks = ["weather.toml"]
+[gossip]
+listen = ["/ip4/127.0.0.1/tcp/%d"]
+peers = %s
+publish_wait = "5s"
+[attach.unix]
+path = "%s/run/agent.sock"
+[attach.grpc]
+bind = ["grpc://127.0.0.1:%d"]
+trust_loopback = true
+[ops]
+listen = "127.0.0.1:%d"
+`, gossip, quoted, dir, grpc, ops)
+	for name, text := range map[string]string{"weather.toml": network, "pmq.toml": config} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(program(t), "run", "-c", "pmq.toml")
+	command.Dir, command.Stderr = dir, log
+	if err := command.Start(); err != nil {
+		t.Fatalf("%v: build the agent first, with cargo build", err)
+	}
+	t.Cleanup(func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+		log.Close()
+	})
+	listen := whenReady(t, ops, log.Name())
+	return &Agent{GRPC: fmt.Sprintf("127.0.0.1:%d", grpc), Listen: listen}
+}
+
+// whenReady asks the agent's health until parents may attach, and answers where it listens in the overlay.
+func whenReady(t *testing.T, ops int, log string) string {
+	t.Helper()
+	type health struct {
+		Subsystems struct {
+			Attach struct{ Ready bool }
+			Gossip struct{ Detail struct{ Listen []string } }
+		}
+	}
+	for deadline := time.Now().Add(Soon); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		answer, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/health", ops))
+		if err != nil {
+			continue // It is not up yet.
+		}
+		var told health
+		err = json.NewDecoder(answer.Body).Decode(&told)
+		answer.Body.Close()
+		if err == nil && told.Subsystems.Attach.Ready && len(told.Subsystems.Gossip.Detail.Listen) > 0 {
+			return told.Subsystems.Gossip.Detail.Listen[0]
+		}
+	}
+	text, _ := os.ReadFile(log)
+	t.Fatalf("the agent is not ready:\n%s", text)
+	return ""
+}
