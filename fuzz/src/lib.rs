@@ -7,12 +7,14 @@ mod codecs;
 mod config;
 mod frame;
 mod input;
+mod proto;
 mod seeds;
 mod session;
 
 pub use codecs::{codec_fixed, codec_pmq, codec_raw};
 pub use config::config;
 pub use frame::frame;
+pub use proto::proto;
 pub use seeds::seeds;
 pub use session::{session_agent, session_parent};
 
@@ -20,12 +22,13 @@ pub use session::{session_agent, session_parent};
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// All of them.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("codec_fixed", codec_fixed),
     ("codec_pmq", codec_pmq),
     ("codec_raw", codec_raw),
     ("config", config),
     ("frame", frame),
+    ("proto", proto),
     ("session_agent", session_agent),
     ("session_parent", session_parent),
 ];

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use pmq::transports::grpc::into_proto;
 use pmq::wire::message::{
     Ack, AllowList, Credit, Delivered, Done, Granted, Item, Judged, Lost, Mark, Offered, Pause, Ping, Pong, Publish, Published, Refuse,
     Resume, Subscribe, Thresholds, Unjudged, Unsubscribe, Wanted,
 };
 use pmq::wire::{
-    AllowOp, Cursor, Encoder, GapReason, HeaderOrigin, MarkOp, MessageId, Overflow, PmqHeader, PublishStatus, Reason, RefuseCode, Roles,
-    SessionId, Ticket, Verdict, Window,
+    AllowOp, Cursor, Encoder, FrameBuffer, GapReason, HeaderOrigin, Limits, MarkOp, MessageId, Overflow, PmqHeader, PublishStatus, Reason,
+    RefuseCode, Roles, SessionId, Ticket, Verdict, Window,
 };
+
+use prost::Message as _;
 
 use super::frame::bytes;
 
@@ -26,6 +29,14 @@ pub fn seeds(config: impl Fn(&str) -> String) -> Vec<Seed> {
     // Several frames, in pieces.
     let all: Vec<u8> = frames().into_iter().flat_map(|(_, frame)| frame).collect();
     seeds.push(("frame", "all".to_owned(), [&[17], &*all].concat()));
+
+    for (name, frame) in frames() {
+        let mut buffer = FrameBuffer::new(Limits::default());
+        buffer.room().extend_from_slice(&frame);
+        let frame = buffer.next_frame().ok().flatten().and_then(|frame| into_proto(&frame).ok());
+        // One that is none has no bytes, which leads nowhere.
+        seeds.push(("proto", name.to_owned(), frame.map(|frame| frame.encode_to_vec()).unwrap_or_default()));
+    }
 
     for (name, steps) in AGENT {
         seeds.push(("session_agent", (*name).to_owned(), steps.concat()));

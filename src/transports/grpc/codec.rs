@@ -56,17 +56,24 @@ impl<E, D: Message + Default> Decoder for Codec<E, D> {
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<D>, Status> {
         let bytes = buffer.copy_to_bytes(buffer.remaining());
         // The code of what is wrong with the message itself, and not with the call.
-        let bad = |what: String| Status::new(Code::InvalidArgument, what);
-        let entries = entries(bytes.clone()).map_err(|error| bad(error.to_string()))?;
-        if entries > MAX_ENTRIES {
-            return Err(bad(format!("a message of {entries} entries, at most {MAX_ENTRIES} are allowed")));
-        }
-        D::decode(bytes).map(Some).map_err(|error| bad(error.to_string()))
+        decode(bytes).map(Some).map_err(|what| Status::new(Code::InvalidArgument, what))
     }
 
     fn buffer_settings(&self) -> BufferSettings {
         BufferSettings::default()
     }
+}
+
+/// Decodes a message, if it has no more entries than a frame can have.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn decode<D: Message + Default>(bytes: Bytes) -> Result<D, String> {
+    let entries = entries(bytes.clone()).map_err(|error| error.to_string())?;
+    if entries > MAX_ENTRIES {
+        return Err(format!("a message of {entries} entries, at most {MAX_ENTRIES} are allowed"));
+    }
+    D::decode(bytes).map_err(|error| error.to_string())
 }
 
 /// Fields of the message, and of the messages (or texts) in it: an upper bound of what a decoder makes objects of.

@@ -38,8 +38,8 @@ pub fn into_proto(frame: &Frame) -> Result<proto::Frame, FrameError> {
         Kind::AllowList => Body::AllowList(proto::AllowList { requests: all(frame, allow)? }),
         Kind::Pause => Body::Pause(proto::Networks { networks: all(frame, |it: Pause| it.network.into())? }),
         Kind::Resume => Body::Resume(proto::Networks { networks: all(frame, |it: Resume| it.network.into())? }),
-        Kind::Ping => Body::Ping(heartbeat(all(frame, |it: Ping| it.nonce)?)),
-        Kind::Pong => Body::Pong(heartbeat(all(frame, |it: Pong| it.nonce)?)),
+        Kind::Ping => Body::Ping(heartbeat(&all(frame, |it: Ping| it.nonce)?)),
+        Kind::Pong => Body::Pong(heartbeat(&all(frame, |it: Pong| it.nonce)?)),
         Kind::Refuse => Body::Refuse(proto::Refusals { refusals: all(frame, refuse)? }),
         Kind::Done => Body::Done(proto::DoneAnswers {
             answers: all(frame, |it: Done| proto::Done { network: it.network.into(), request: it.request })?,
@@ -53,7 +53,7 @@ fn all<'a, I: Item<'a>, P>(frame: &'a Frame, into: impl FnMut(I) -> P) -> Result
 }
 
 /// Of several in one frame the last one: an answer to it answers the others.
-fn heartbeat(nonces: Vec<u64>) -> proto::Heartbeat {
+fn heartbeat(nonces: &[u64]) -> proto::Heartbeat {
     proto::Heartbeat { nonce: nonces.last().copied().unwrap_or_default() }
 }
 

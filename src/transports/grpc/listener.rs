@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+use tonic::metadata::MetadataValue;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::{Extensions, Request, Response, Status, Streaming};
@@ -64,7 +65,7 @@ impl Caller {
         if let Some(Who(Some(who))) = extensions.get::<Who>() {
             return Ok(who.clone());
         }
-        let shown = metadata.get("authorization").map(|value| value.as_bytes());
+        let shown = metadata.get("authorization").map(MetadataValue::as_bytes);
         let secret = shown.and_then(|shown| shown.strip_prefix(b"Bearer ").or_else(|| shown.strip_prefix(b"bearer ")));
         let loopback = matches!(at, Address::Grpc(socket) if socket.ip().is_loopback());
         match (secret.and_then(|secret| tokens.name(secret)), shown) {

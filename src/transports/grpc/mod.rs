@@ -24,7 +24,7 @@ mod socket;
 mod tests;
 
 pub(super) use client::connect;
-pub use codec::Codec;
+pub use codec::{Codec, decode};
 pub use from_proto::from_proto;
 pub use into_proto::into_proto;
 pub(super) use link::Reader;
