@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 mod grpc {
     use std::path::PathBuf;
 
-    const FILES: [&str; 2] = ["proto/pmq/v1/attach.proto", "proto/p2pmq/p2pmq.proto"];
+    const FILES: [&str; 3] = ["proto/pmq/v1/attach.proto", "proto/p2pmq/p2pmq.proto", "proto/plugin/plugin.proto"];
 
     pub(crate) fn compile() -> Result<(), Box<dyn std::error::Error>> {
         println!("cargo::rerun-if-changed=proto");

@@ -10,12 +10,14 @@ pub mod ops;
 mod p2pmq;
 pub mod parents;
 mod placement;
+mod plugin;
 mod run;
 pub mod settings;
 mod subscriptions;
 mod turn;
 
 pub use networks::ARRIVALS;
-pub use run::{RunError, run, run_with};
+pub use plugin::{Plugin, PluginError};
+pub use run::{RunError, run, run_as_plugin, run_with};
 pub use subscriptions::Holder;
 pub use turn::{Turn, Turns};

@@ -19,6 +19,7 @@ use super::ops::{HealthBoard, Ops, OpsError, Status};
 use super::p2pmq::Inside;
 use super::parents::{Admission, Parents, Registry, serve};
 use super::placement::SwarmHome;
+use super::plugin::{self, Plugin, PluginError};
 use super::settings::Who;
 use super::{Holder, grace, health, networks};
 use crate::config::Config;
@@ -90,6 +91,9 @@ pub enum RunError {
     /// A part of the agent panicked.
     #[error("a part of the agent failed: {0}")]
     Panicked(#[from] tokio::task::JoinError),
+    /// The host cannot be told where the agent is.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
     /// The drain took too long.
     #[error("shutting down took longer than agent.shutdown_within = {0:?}; what was still in flight is lost")]
     Overdue(Duration),
@@ -109,11 +113,36 @@ pub async fn run(config: &mut Config, leave: impl Future<Output = ()>) -> Result
 /// # Errors
 /// [`RunError`].
 pub async fn run_with(config: &mut Config, extra: Vec<Listener>, leave: impl Future<Output = ()>) -> Result<(), RunError> {
+    run_all(config, extra, None, leave).await
+}
+
+/// As [`run`], for the host that has started this process as its plugin: leaves with it.
+///
+/// # Errors
+/// [`RunError`].
+pub async fn run_as_plugin(config: &mut Config, plugin: &Plugin, leave: impl Future<Output = ()>) -> Result<(), RunError> {
+    config.agent.shutdown_within = config.agent.shutdown_within.min(plugin::WITHIN);
+    let gone = plugin.gone();
+    let leave = async {
+        tokio::select! {
+            () = leave => {}
+            () = gone => {}
+        }
+    };
+    run_all(config, Vec::new(), Some(plugin), leave).await
+}
+
+async fn run_all(
+    config: &mut Config,
+    extra: Vec<Listener>,
+    plugin: Option<&Plugin>,
+    leave: impl Future<Output = ()>,
+) -> Result<(), RunError> {
     let within = config.agent.shutdown_within;
     let board = HealthBoard::new();
     board.expect([health::GOSSIP, health::NETWORKS, health::ATTACH]);
     let (ops_down, ops) = start_ops(config, &board).await?;
-    let agent = Running::start(config, extra, &board).await?;
+    let agent = Running::start(config, extra, plugin, &board).await?;
     let result = agent.until(leave, &board, within).await;
     drop(ops_down);
     let served = match ops {
@@ -153,7 +182,7 @@ struct Running {
 }
 
 impl Running {
-    async fn start(config: &mut Config, extra: Vec<Listener>, board: &HealthBoard) -> Result<Self, RunError> {
+    async fn start(config: &mut Config, extra: Vec<Listener>, plugin: Option<&Plugin>, board: &HealthBoard) -> Result<Self, RunError> {
         for network in &config.networks {
             for cause in network.plan.store.accepts_unverified() {
                 tracing::warn!(
@@ -213,12 +242,18 @@ impl Running {
                 RunError::Attach { key: key.to_owned(), source }
             })?);
         }
+        if let Some(plugin) = plugin {
+            let socket = plugin.socket();
+            let bound =
+                Listener::bind_grpc_tls(&socket, plugin.tls(), limits, |routes, caller| plugin.serve(predecessor.serve(routes, caller)));
+            listeners.push(bound.await.map_err(|source| RunError::Attach { key: "attach.grpc".to_owned(), source })?);
+        }
         listeners.extend(extra);
         for listener in &listeners {
             tracing::info!(address = %listener.address(), "parents may attach");
         }
         board.set(health::ATTACH, Status::ready(listeners.iter().map(|listener| listener.address().to_string()).collect()));
-        if !config.attach.grpc.bind.is_empty() {
+        if !config.attach.grpc.bind.is_empty() || plugin.is_some() {
             let within = Listener::bind(&Address::Memory(inside), WITHIN, limits).await;
             listeners.push(within.map_err(|source| RunError::Attach { key: "attach.grpc.bind".to_owned(), source })?);
         }
@@ -233,16 +268,11 @@ impl Running {
             shutdown: parting,
             directory: directory.clone(),
         };
-        Ok(Self {
-            directory,
-            gossip: running,
-            _swarm: swarm,
-            drivers,
-            parents: tokio::spawn(serve(listeners, parents)),
-            console,
-            drain,
-            part,
-        })
+        let parents = tokio::spawn(serve(listeners, parents));
+        if let Some(plugin) = plugin {
+            plugin.announce(&plugin.socket())?;
+        }
+        Ok(Self { directory, gossip: running, _swarm: swarm, drivers, parents, console, drain, part })
     }
 
     async fn until(mut self, leave: impl Future<Output = ()>, board: &HealthBoard, within: Duration) -> Result<(), RunError> {

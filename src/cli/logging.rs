@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::hclog::Hclog;
 use super::{Color, Globals};
 use crate::agent::settings::{Format, Log};
 
@@ -45,6 +46,7 @@ impl Globals {
         let lines = tracing_subscriber::fmt().with_env_filter(directives).with_writer(io::stderr).with_ansi(colour);
         match self.log_format.unwrap_or(log.format) {
             Format::Text => lines.finish().try_init()?,
+            Format::Hclog => lines.event_format(Hclog).finish().try_init()?,
             Format::Json => lines.json().flatten_event(true).finish().try_init()?,
         }
         Ok(())

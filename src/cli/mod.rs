@@ -6,6 +6,7 @@ mod bench;
 mod config;
 mod control;
 mod demo;
+mod hclog;
 mod health;
 mod key;
 mod logging;

@@ -4,7 +4,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, Failure, Globals};
 use crate::agent::ops::OpsError;
-use crate::agent::{self, RunError};
+use crate::agent::settings::Format;
+use crate::agent::{self, Plugin, RunError};
 use crate::config::Config;
 use crate::gossip::GossipError;
 use crate::transports::LinkError;
@@ -19,6 +20,11 @@ pub(super) struct Args {
 
 pub(super) fn run(arguments: &Args, globals: &Globals) -> Result<(), Failure> {
     let mut config = globals.load()?;
+    let plugin = Plugin::from_environment().map_err(|wrong| Failure::new(Exit::Config, wrong.to_string()))?;
+    if plugin.is_some() {
+        // What the host reads.
+        config.log.format = Format::Hclog;
+    }
     globals.init_logging(&config.log).map_err(|wrong| Failure::new(Exit::Config, wrong.to_string()))?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -36,7 +42,11 @@ pub(super) fn run(arguments: &Args, globals: &Globals) -> Result<(), Failure> {
     let with_stdin = arguments.with_stdin;
     runtime.block_on(async {
         let leave = leave(with_stdin).map_err(|wrong| internal("signals cannot be handled", wrong))?;
-        agent::run(&mut config, leave).await.map_err(|error| failure(&config, &error))
+        let ended = match &plugin {
+            Some(plugin) => agent::run_as_plugin(&mut config, plugin, leave).await,
+            None => agent::run(&mut config, leave).await,
+        };
+        ended.map_err(|error| failure(&config, &error))
     })
 }
 

@@ -97,7 +97,23 @@ impl Listener {
         limits: Limits,
         services: impl FnOnce(tonic::service::Routes, &grpc::Caller) -> tonic::service::Routes,
     ) -> Result<Self, LinkError> {
-        let (listener, address) = grpc::Listener::bind(address, settings, limits, services).await?;
+        let (listener, address) = grpc::Listener::bind(address, settings, limits, None, services).await?;
+        Ok(Self { inner: Inner::Grpc(listener), address, throttle: Throttle::new(settings.accept_rate, Instant::now()), limits })
+    }
+
+    /// Binds a gRPC server at a Unix socket where the other end has to prove what `tls` says.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    #[cfg(feature = "agent")]
+    pub async fn bind_grpc_tls(
+        path: &std::path::Path,
+        tls: Option<std::sync::Arc<tokio_rustls::rustls::ServerConfig>>,
+        limits: Limits,
+        services: impl FnOnce(tonic::service::Routes, &grpc::Caller) -> tonic::service::Routes,
+    ) -> Result<Self, LinkError> {
+        let (address, settings) = (Address::GrpcUnix(path.to_owned()), grpc::GrpcSettings::default());
+        let (listener, address) = grpc::Listener::bind(&address, &settings, limits, tls, services).await?;
         Ok(Self { inner: Inner::Grpc(listener), address, throttle: Throttle::new(settings.accept_rate, Instant::now()), limits })
     }
 

@@ -11,6 +11,8 @@ pub enum Format {
     Text,
     /// One JSON object a line.
     Json,
+    /// One JSON object a line in the form of hclog, for hosts of go-plugin.
+    Hclog,
 }
 
 /// Logs, which go to stderr.

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+use tokio_rustls::rustls::ServerConfig;
 use tonic::metadata::MetadataValue;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::{Extensions, Request, Response, Status, Streaming};
+use tonic_health::ServingStatus;
 
 use super::super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
 use super::super::token::Tokens;
@@ -82,11 +84,12 @@ impl Caller {
 }
 
 impl Listener {
-    /// Binds; answers the address with its port. `services` makes further services, which ask who calls.
+    /// Binds; answers the address with its port. `services` makes further services, which ask who calls. `tls`: over a Unix socket, what the other end has to prove.
     pub(in super::super) async fn bind(
         address: &Address,
         settings: &GrpcSettings,
         limits: Limits,
+        tls: Option<Arc<ServerConfig>>,
         services: impl FnOnce(Routes, &Caller) -> Routes,
     ) -> Result<(Self, Address), LinkError> {
         let (socket, address) = match address {
@@ -122,7 +125,7 @@ impl Listener {
             .http2_keepalive_timeout(Some(PING.1))
             .add_routes(routes);
         let (at, socket) = (address.clone(), Arc::new(socket));
-        let connections = socket.clone().connections(stopped);
+        let connections = socket.clone().connections(tls, stopped);
         tokio::spawn(async move {
             // The connections end with the stream of them, so this goes on until the last session has ended.
             if let Err(error) = server.serve_with_incoming(connections).await {
@@ -158,6 +161,8 @@ async fn tcp(socket: SocketAddr) -> Result<(TcpListener, SocketAddr), LinkError>
 async fn well_known(routes: Routes) -> Result<Routes, LinkError> {
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<AttachServer<Sessions>>().await;
+    // The name by which go-plugin's hosts ask.
+    reporter.set_service_status("plugin", ServingStatus::Serving).await;
     let failed = |error: tonic_reflection::server::Error| LinkError::Io {
         what: "describe the gRPC services".to_owned(),
         source: std::io::Error::other(error),

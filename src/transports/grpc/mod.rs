@@ -47,6 +47,13 @@ pub mod p2pmq {
     tonic::include_proto!("proto");
 }
 
+/// What hashicorp/go-plugin expects of a plugin, as `proto/plugin/plugin.proto` says.
+#[cfg(feature = "agent")]
+#[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, unused_qualifications)]
+pub mod plugin {
+    tonic::include_proto!("plugin");
+}
+
 /// What one stream may have in flight, in bytes.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 

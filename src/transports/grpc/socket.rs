@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
 use super::super::link::Credential;
@@ -18,6 +21,10 @@ use super::super::unix::{self, AcceptError};
 
 /// Connections at a time. A further one waits in the system's queue.
 const CONNECTIONS: usize = 256;
+
+/// TLS handshakes at a time, and how long one may take.
+const HANDSHAKES: usize = 32;
+const HANDSHAKE: Duration = Duration::from_secs(5);
 
 /// Pause when the process or the machine is out of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -40,11 +47,23 @@ pub(super) struct Connection {
 enum Either {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<TlsStream<UnixStream>>),
 }
 
 /// Who the system says is there: nobody, on TCP.
 #[derive(Debug, Clone)]
 pub(super) struct Who(pub(super) Option<Credential>);
+
+impl Connection {
+    /// Goes on by TLS, for a Unix socket.
+    async fn prove(self, tls: TlsAcceptor) -> io::Result<Self> {
+        let stream = match self.stream {
+            Either::Unix(stream) => Either::Tls(Box::new(tls.accept(stream).await?)),
+            other => other,
+        };
+        Ok(Self { stream, ..self })
+    }
+}
 
 impl Connected for Connection {
     type ConnectInfo = Who;
@@ -82,8 +101,37 @@ impl Socket {
         }
     }
 
-    /// Connections until `stopped`, when the socket is closed.
-    pub(super) fn connections(self: Arc<Self>, stopped: oneshot::Receiver<()>) -> impl Stream<Item = io::Result<Connection>> {
+    /// Connections until `stopped`, when the socket is closed. With `tls`, those whose other end has proven what it has to.
+    pub(super) fn connections(
+        self: Arc<Self>,
+        tls: Option<Arc<ServerConfig>>,
+        stopped: oneshot::Receiver<()>,
+    ) -> impl Stream<Item = io::Result<Connection>> {
+        let tls = tls.map(TlsAcceptor::from);
+        let proven = self.accepted(stopped).map(move |accepted| {
+            let tls = tls.clone();
+            async move {
+                match (accepted, tls) {
+                    (Ok(connection), Some(tls)) => match tokio::time::timeout(HANDSHAKE, connection.prove(tls)).await {
+                        Ok(Ok(connection)) => Some(Ok(connection)),
+                        Ok(Err(error)) => {
+                            tracing::warn!(%error, "a connection over gRPC has not proven who is there");
+                            None
+                        }
+                        Err(_) => {
+                            tracing::debug!("a TLS handshake took longer than {HANDSHAKE:?}");
+                            None
+                        }
+                    },
+                    (accepted, _) => Some(accepted),
+                }
+            }
+        });
+        // Beside each other: one that says nothing holds up no other.
+        proven.buffer_unordered(HANDSHAKES).filter_map(std::future::ready)
+    }
+
+    fn accepted(self: Arc<Self>, stopped: oneshot::Receiver<()>) -> impl Stream<Item = io::Result<Connection>> {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         futures::stream::unfold((self, stopped, places), |(socket, mut stopped, places)| async move {
             let next = async {
@@ -114,6 +162,7 @@ impl AsyncRead for Connection {
         match &mut self.stream {
             Either::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
             Either::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Either::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
         }
     }
 }
@@ -123,6 +172,7 @@ impl AsyncWrite for Connection {
         match &mut self.stream {
             Either::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
             Either::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Either::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
@@ -130,6 +180,7 @@ impl AsyncWrite for Connection {
         match &mut self.stream {
             Either::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
             Either::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Either::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         }
     }
 
@@ -141,6 +192,7 @@ impl AsyncWrite for Connection {
         match &mut self.stream {
             Either::Tcp(stream) => Pin::new(stream).poll_flush(cx),
             Either::Unix(stream) => Pin::new(stream).poll_flush(cx),
+            Either::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -148,6 +200,7 @@ impl AsyncWrite for Connection {
         match &mut self.stream {
             Either::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Either::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            Either::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }
