@@ -34,8 +34,8 @@ type Agent struct {
 	Listen string
 }
 
-// program is the agent's: $PMQ, or the debug build.
-func program(t *testing.T) string {
+// Program is the agent's: $PMQ, or the debug build.
+func Program(t *testing.T) string {
 	path := os.Getenv("PMQ")
 	if path == "" {
 		path = filepath.Join("..", "..", "..", "target", "debug", "pmq")
@@ -56,39 +56,50 @@ func freePort(t *testing.T) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// Start starts an agent that dials peers, and waits until parents may attach.
-func Start(t *testing.T, peers ...string) *Agent {
+// write makes the files of an agent that dials peers, with further sections of its own.
+func write(t *testing.T, dir, listen, more string, peers []string) {
 	t.Helper()
-	dir := t.TempDir()
-	grpc, ops, gossip := freePort(t), freePort(t), freePort(t)
 	quoted, err := json.Marshal(append([]string{}, peers...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	config := fmt.Sprintf(`version = 1
-networks = ["weather.toml"]
+networks = ["%s/weather.toml"]
 [gossip]
-listen = ["/ip4/127.0.0.1/tcp/%d"]
+identity = "%s/identity.key"
+listen = ["%s"]
 peers = %s
 publish_wait = "5s"
 [attach.unix]
 path = "%s/run/agent.sock"
-[attach.grpc]
-bind = ["grpc://127.0.0.1:%d"]
-trust_loopback = true
-[ops]
-listen = "127.0.0.1:%d"
-`, gossip, quoted, dir, grpc, ops)
+%s`, dir, dir, listen, quoted, dir, more)
 	for name, text := range map[string]string{"weather.toml": network, "pmq.toml": config} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// Config makes the files of an agent that somebody else starts, which dials peers; answers the path of the agent's file.
+func Config(t *testing.T, peers ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, dir, "/ip4/127.0.0.1/tcp/0", "[ops]\nenabled = false\n", peers)
+	return filepath.Join(dir, "pmq.toml")
+}
+
+// Start starts an agent that dials peers, and waits until parents may attach.
+func Start(t *testing.T, peers ...string) *Agent {
+	t.Helper()
+	dir := t.TempDir()
+	grpc, ops := freePort(t), freePort(t)
+	more := fmt.Sprintf("[attach.grpc]\nbind = [\"grpc://127.0.0.1:%d\"]\ntrust_loopback = true\n[ops]\nlisten = \"127.0.0.1:%d\"\n", grpc, ops)
+	write(t, dir, "/ip4/127.0.0.1/tcp/0", more, peers)
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(program(t), "run", "-c", "pmq.toml")
+	command := exec.Command(Program(t), "run", "-c", "pmq.toml")
 	command.Dir, command.Stderr = dir, log
 	if err := command.Start(); err != nil {
 		t.Fatalf("%v: build the agent first, with cargo build", err)
