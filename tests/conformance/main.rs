@@ -20,6 +20,7 @@
 )]
 
 mod cases;
+mod legacy;
 mod rig;
 mod table;
 mod transports;
@@ -58,6 +59,19 @@ fn main() -> ExitCode {
             };
             trials.push(Trial::test(format!("{}::{}", case.name, transport.name), run));
         }
+    }
+    for (name, cell) in legacy::CELLS {
+        let legacy::Cell::Kept(run) = cell else { continue };
+        let (handle, surroundings, passed) = (runtime.handle().clone(), surroundings.clone(), passed.clone());
+        let shown = move || -> Result<(), Failed> {
+            handle.block_on(async {
+                let bench = Bench::new(&legacy::TRANSPORT, name, surroundings.get().await);
+                run(&bench).await;
+            });
+            passed.note(name, legacy::TRANSPORT.name);
+            Ok(())
+        };
+        trials.push(Trial::test(format!("{name}::{}", legacy::TRANSPORT.name), shown));
     }
     let whole = table::is_whole(&arguments);
     let conclusion = libtest_mimic::run(&arguments, trials);

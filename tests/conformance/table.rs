@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use libtest_mimic::Arguments;
 
-use crate::cases;
 use crate::transports::TRANSPORTS;
+use crate::{cases, legacy};
 
 /// Set to write the file instead of comparing it.
 const WRITE: &str = "PMQ_CONFORMANCE_WRITE";
@@ -64,17 +64,21 @@ fn render(passed: &Passed) -> String {
     out.push_str(
         "\nIf nothing else is said, the agent is `pmq run` in a process of its own and is killed by SIGKILL, and so is a parent that is killed. Neighbours are agents, too:\none sends the messages, another one behind the agent sees what is forwarded.\n\n",
     );
-    TRANSPORTS.iter().for_each(|transport| _ = writeln!(out, "- **{}**: {}", transport.name, transport.about));
+    let columns = || TRANSPORTS.iter().chain([&legacy::TRANSPORT]);
+    columns().for_each(|transport| _ = writeln!(out, "- **{}**: {}", transport.name, transport.about));
     for (theme, cases) in cases::THEMES {
         let _ = write!(out, "\n## {theme}\n\n| promise | case |");
-        TRANSPORTS.iter().for_each(|transport| _ = write!(out, " {} |", transport.name));
+        columns().for_each(|transport| _ = write!(out, " {} |", transport.name));
         out.push_str("\n|---|---|");
-        TRANSPORTS.iter().for_each(|_| out.push_str("---|"));
+        columns().for_each(|_| out.push_str("---|"));
         out.push('\n');
         for case in *cases {
             let _ = write!(out, "| {} | `{}` |", case.promise, case.name);
             TRANSPORTS.iter().for_each(|transport| _ = write!(out, " {} |", passed.cell(case.name, transport.name)));
-            out.push('\n');
+            let _ = match legacy::reason(case.name) {
+                Some(why) => writeln!(out, " n/a: {why} |"),
+                None => writeln!(out, " {} |", passed.cell(case.name, legacy::TRANSPORT.name)),
+            };
         }
     }
     out

@@ -124,6 +124,10 @@ fn bind_grpc(dir: &Path, number: usize) -> String {
     format!("[attach.grpc]\nbind = [{:?}]\n[[attach.grpc.token]]\nname = \"self\"\nfile = {file:?}\n", grpc(dir, number))
 }
 
+fn bind_legacy(dir: &Path, number: usize) -> String {
+    format!("[attach.grpc]\nbind = [{:?}]\ntrust_loopback = true\n", grpc(dir, number))
+}
+
 fn token_file(dir: &Path) -> PathBuf {
     let file = dir.join("token");
     std::fs::write(&file, TOKEN).unwrap();
@@ -206,6 +210,19 @@ pub const TRANSPORTS: &[Transport] = &[
     },
 ];
 
+/// The predecessor's services, whose column is made in `legacy`.
+pub const LEGACY: Transport = Transport {
+    name: "grpc-legacy",
+    about: PREDECESSOR,
+    host: Host::Process,
+    settings: bind_legacy,
+    url: grpc,
+    shows: Shows::Nothing,
+    dial: Dial::Grpc,
+    end_seen: AT_ONCE,
+};
+
+const PREDECESSOR: &str = "The services of the Go predecessor (`proto/p2pmq`) on loopback, without a token. Where a cell says n/a, their messages cannot carry the promise.";
 const UNIX: &str = "Unix sockets. Raw bytes are written to the socket.";
 const IPC: &str = "ZeroMQ over `ipc://`. Raw bytes are written to the socket, most of them behind a ZMTP handshake by hand.";
 const TCP: &str = "ZeroMQ over `tcp://` on loopback, with a token. Raw bytes as above.";

@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 use tonic::{Request, Response, Status};
 
 use super::{Service, id_text, status};
+use crate::agent::directory::Network;
 use crate::client::{Client, PublishError, RequestError};
 use crate::gossip::message_id;
 use crate::transports::Credential;
@@ -35,6 +36,15 @@ impl Control {
         Self { service, producers: Mutex::default() }
     }
 
+    /// The network that takes that topic, if the caller may produce there.
+    fn network(&self, who: &Credential, topic: &str) -> Result<&Network, Status> {
+        let network = self.service.network_of(topic)?;
+        if self.service.networks(who, Roles::PRODUCE)?.contains(&network.name) {
+            return Ok(network);
+        }
+        Err(Status::permission_denied(format!("{who} is not granted \"produce\" on network {:?}, which takes {topic:?}", network.name)))
+    }
+
     /// The caller's producer, whose subscriptions outlive the call.
     async fn producer(&self, who: &Credential) -> Result<Client, Status> {
         let mut producers = self.producers.lock().await;
@@ -46,7 +56,7 @@ impl Control {
             return Err(Status::resource_exhausted(format!("{CALLERS} callers publish already")));
         }
         let networks = self.service.networks(who, Roles::PRODUCE)?;
-        let builder = self.service.builder(who, "p2pmq control").request_timeout(PATIENCE);
+        let builder = self.service.builder(who, "p2pmq control")?.request_timeout(PATIENCE);
         let builder = networks.iter().fold(builder, |builder, network| builder.produce(network));
         let client = builder.connect().await.map_err(|error| status(&error))?;
         producers.insert(who.owner(), client.clone());
@@ -59,7 +69,7 @@ impl ControlService for Control {
     async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<PublishResponse>, Status> {
         let who = self.service.caller(&request)?;
         let PublishRequest { topic, data } = request.into_inner();
-        let network = self.service.network_of(&topic)?;
+        let network = self.network(&who, &topic)?;
         let client = self.producer(&who).await?;
         let id = match client.publish(&network.name, &topic, data.clone()).await {
             Ok(published) => published.id,
@@ -72,7 +82,7 @@ impl ControlService for Control {
     async fn subscribe(&self, request: Request<SubscribeRequest>) -> Result<Response<SubscribeResponse>, Status> {
         let who = self.service.caller(&request)?;
         let topic = request.into_inner().topic;
-        let network = self.service.network_of(&topic)?;
+        let network = self.network(&who, &topic)?;
         self.producer(&who).await?.subscribe(&network.name, &topic).await.map_err(|error| failed(&error))?;
         Ok(Response::new(SubscribeResponse {}))
     }
@@ -80,7 +90,7 @@ impl ControlService for Control {
     async fn unsubscribe(&self, request: Request<UnsubscribeRequest>) -> Result<Response<UnsubscribeResponse>, Status> {
         let who = self.service.caller(&request)?;
         let topic = request.into_inner().topic;
-        let network = self.service.network_of(&topic)?;
+        let network = self.network(&who, &topic)?;
         let left = self.producer(&who).await?.unsubscribe(&network.name, &topic).await;
         left.map_err(|error| match error {
             RequestError::Refused { code: RefuseCode::RequestFailed, text } => Status::not_found(text),

@@ -30,7 +30,7 @@ impl ValidationRouter for Handle {
     async fn handle(&self, request: Request<Streaming<ValidatedMessage>>) -> Result<Response<Messages>, Status> {
         let who = self.0.caller(&request)?;
         let networks = self.0.networks(&who, Roles::VERIFY)?;
-        let builder = self.0.builder(&who, "p2pmq handle");
+        let builder = self.0.builder(&who, "p2pmq handle")?;
         let builder = networks.iter().fold(builder, |builder, network| builder.verify(network, VerifyOptions::default()));
         let client = builder.connect().await.map_err(|error| status(&error))?;
         let verifiers: Result<Vec<Verifier>, _> = networks.iter().map(|network| client.verifier(network)).collect();
@@ -78,7 +78,9 @@ async fn judge(
             verdict = verdicts.next() => match verdict {
                 Some(Ok(verdict)) => answer(&mut open, &verdict),
                 Some(Err(error)) => {
-                    tracing::debug!(%error, "a p2pmq verifier is gone");
+                    // Told to one that has sent what is no message; one that is gone does not hear it.
+                    tracing::debug!(%error, "a p2pmq verifier is gone, or sends what is no verdict");
+                    let _ = sender.try_send(Err(error));
                     break;
                 }
                 None => break,

@@ -44,7 +44,7 @@ impl MsgRouter for Listen {
             self.0.network_of(topic)?;
         }
         let networks = self.0.networks(&who, Roles::CONSUME)?;
-        let builder = self.0.builder(&who, "p2pmq listen");
+        let builder = self.0.builder(&who, "p2pmq listen")?;
         let builder = networks.iter().fold(builder, |builder, network| builder.consume(network, ConsumeOptions::default()));
         let client = builder.connect().await.map_err(|error| status(&error))?;
         let consumers: Result<Vec<Consumer>, _> = networks.iter().map(|network| client.consumer(network)).collect();

@@ -18,7 +18,7 @@ use tonic::service::Routes;
 use tonic::{Request, Status};
 
 use super::directory::{Directory, Network};
-use super::parents::Admission;
+use super::parents::{Admission, Refusal};
 use crate::client::{Builder, Client, ClientError};
 use crate::transports::Credential;
 use crate::transports::grpc::Caller;
@@ -81,8 +81,13 @@ impl Service {
             .ok_or_else(|| Status::not_found(format!("no network claims topic {topic:?}: add it to one, or set network.default.take")))
     }
 
-    fn builder(&self, who: &Credential, software: &'static str) -> Builder {
-        Client::builder(&*self.inside.url).on_behalf(who.clone()).software(software)
+    /// The beginning of a session for a caller, if there is room for one: a client would go on trying.
+    fn builder(&self, who: &Credential, software: &'static str) -> Result<Builder, Status> {
+        self.inside.admission.admit(who).map_err(|refusal| match refusal {
+            Refusal::Full(..) => Status::resource_exhausted(refusal.to_string()),
+            Refusal::Stranger(_) | Refusal::Unproven(_) => Status::permission_denied(refusal.to_string()),
+        })?;
+        Ok(Client::builder(&*self.inside.url).on_behalf(who.clone()).software(software))
     }
 }
 

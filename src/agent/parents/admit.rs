@@ -44,7 +44,7 @@ impl Places {
 
 /// A session that may begin. Its places are free again when this is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(in crate::agent) struct Place {
     pub(super) grants: Vec<Grant>,
     _all: OwnedSemaphorePermit,
     _own: Vec<OwnedSemaphorePermit>,
@@ -114,7 +114,7 @@ impl Admission {
     }
 
     /// A place for a session of `credential`, with everything that it is granted.
-    pub(super) fn admit(&self, credential: &Credential) -> Result<Place, Refusal> {
+    pub(in crate::agent) fn admit(&self, credential: &Credential) -> Result<Place, Refusal> {
         if let Credential::Unproven(_) = credential {
             return Err(Refusal::Unproven(credential.to_string()));
         }

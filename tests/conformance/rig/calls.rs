@@ -9,7 +9,7 @@ use prost::Message as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-/// A session's call.
+/// A call.
 pub struct Call {
     requests: SendStream<Bytes>,
     answers: RecvStream,
@@ -27,16 +27,23 @@ fn too_long() -> u32 {
 }
 
 impl Call {
-    /// Opens the call.
-    pub async fn open(url: &str, token: &str) -> Self {
+    /// Opens a session's call.
+    pub async fn session(url: &str, token: &str) -> Self {
+        Self::open(url, "pmq.v1.Attach/Session", token).await
+    }
+
+    /// Opens a call.
+    pub async fn open(url: &str, method: &str, token: &str) -> Self {
         let stream = TcpStream::connect(place(url)).await.unwrap();
         let (connection, serving) = h2::client::handshake(stream).await.unwrap();
         tokio::spawn(serving);
         let mut connection = connection.ready().await.unwrap();
-        let request = http::Request::post(format!("http://{}/pmq.v1.Attach/Session", place(url)))
+        let mut request = http::Request::post(format!("http://{}/{method}", place(url)))
             .header("content-type", "application/grpc")
-            .header("te", "trailers")
-            .header("authorization", format!("Bearer {token}"));
+            .header("te", "trailers");
+        if !token.is_empty() {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
         let (answer, requests) = connection.send_request(request.body(()).unwrap(), false).unwrap();
         let answer = answer.await.unwrap();
         assert_eq!(answer.status(), 200);
@@ -54,6 +61,29 @@ impl Call {
     pub fn say(&mut self, bytes: &[u8]) {
         // An agent that has heard enough may have ended the call already.
         drop(self.requests.send_data(message(bytes), false));
+    }
+
+    /// Sends bytes as they are; with `end`, no more.
+    pub fn write(&mut self, bytes: &[u8], end: bool) {
+        // An agent that has heard enough may have ended the call already.
+        drop(self.requests.send_data(Bytes::copy_from_slice(bytes), end));
+    }
+
+    /// What the call ends with: gRPC's status, or HTTP/2's reset.
+    pub async fn status(mut self) -> String {
+        let ended = async {
+            while let Some(data) = self.answers.data().await {
+                match data {
+                    Ok(data) => drop(self.answers.flow_control().release_capacity(data.len())),
+                    Err(error) => return error.to_string(),
+                }
+            }
+            match self.answers.trailers().await {
+                Ok(Some(trailers)) => trailers["grpc-status"].to_str().unwrap().to_owned(),
+                other => format!("{other:?}"),
+            }
+        };
+        super::soon("the end of the call", ended).await
     }
 
     /// Says no more.

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::Agent;
+pub use super::calls::Call as RawCall;
 use super::calls::Call;
 use super::process::soon;
 use super::streams::{ORDER, Streams};
@@ -60,7 +61,7 @@ impl Raw {
             Dial::Quic => Self::Quic(Box::new(soon("a handshake", Streams::open(&agent.url)).await)),
             Dial::Grpc => {
                 let token = str::from_utf8(agent.transport.token()).unwrap();
-                Self::Grpc(Box::new(soon("a call", Call::open(&agent.url, token)).await))
+                Self::Grpc(Box::new(soon("a call", Call::session(&agent.url, token)).await))
             }
             Dial::Memory => {
                 let every = Limits { head: usize::MAX, payloads: usize::MAX };
