@@ -2,13 +2,15 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::net::RecvFlags;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_rustls::TlsAcceptor;
@@ -22,8 +24,8 @@ use super::super::unix::{self, AcceptError};
 /// Connections at a time. A further one waits in the system's queue.
 const CONNECTIONS: usize = 256;
 
-/// TLS handshakes at a time, and how long one may take.
-const HANDSHAKES: usize = 32;
+/// Connections at a time that have not said anything or not proven themselves yet, and how long they may take: all of them, lest silent ones keep others out.
+const HANDSHAKES: usize = CONNECTIONS;
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
 /// Pause when the process or the machine is out of descriptors or memory.
@@ -55,14 +57,38 @@ enum Either {
 pub(super) struct Who(pub(super) Option<Credential>);
 
 impl Connection {
-    /// Goes on by TLS, for a Unix socket.
-    async fn prove(self, tls: TlsAcceptor) -> io::Result<Self> {
-        let stream = match self.stream {
-            Either::Unix(stream) => Either::Tls(Box::new(tls.accept(stream).await?)),
-            other => other,
+    /// Waits until the other end says something, and goes on by TLS where it has to.
+    async fn begin(self, tls: Option<TlsAcceptor>) -> io::Result<Self> {
+        let stream = match (self.stream, tls) {
+            (Either::Unix(stream), Some(tls)) => Either::Tls(Box::new(tls.accept(stream).await?)),
+            (stream, _) => {
+                match &stream {
+                    Either::Tcp(stream) => while !said(stream.readable().await, || stream.try_io(Interest::READABLE, || peek(stream)))? {},
+                    Either::Unix(stream) => while !said(stream.readable().await, || stream.try_io(Interest::READABLE, || peek(stream)))? {},
+                    Either::Tls(_) => {}
+                }
+                stream
+            }
         };
         Ok(Self { stream, ..self })
     }
+}
+
+/// Whether there is something to read, or the end.
+fn said(ready: io::Result<()>, look: impl FnOnce() -> io::Result<()>) -> io::Result<bool> {
+    match ready.and_then(|()| look()) {
+        Ok(()) => Ok(true),
+        // A readiness may be none.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks at the first byte and leaves it there.
+fn peek(socket: impl AsFd) -> io::Result<()> {
+    let mut byte = [0_u8];
+    rustix::net::recv(socket, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT)?;
+    Ok(())
 }
 
 impl Connected for Connection {
@@ -101,7 +127,7 @@ impl Socket {
         }
     }
 
-    /// Connections until `stopped`, when the socket is closed. With `tls`, those whose other end has proven what it has to.
+    /// Connections until `stopped`, when the socket is closed: those whose other end says something, and with `tls` has proven what it has to.
     pub(super) fn connections(
         self: Arc<Self>,
         tls: Option<Arc<ServerConfig>>,
@@ -111,19 +137,20 @@ impl Socket {
         let proven = self.accepted(stopped).map(move |accepted| {
             let tls = tls.clone();
             async move {
-                match (accepted, tls) {
-                    (Ok(connection), Some(tls)) => match tokio::time::timeout(HANDSHAKE, connection.prove(tls)).await {
-                        Ok(Ok(connection)) => Some(Ok(connection)),
-                        Ok(Err(error)) => {
-                            tracing::warn!(%error, "a connection over gRPC has not proven who is there");
-                            None
-                        }
-                        Err(_) => {
-                            tracing::debug!("a TLS handshake took longer than {HANDSHAKE:?}");
-                            None
-                        }
-                    },
-                    (accepted, _) => Some(accepted),
+                let connection = match accepted {
+                    Ok(connection) => connection,
+                    Err(error) => return Some(Err(error)),
+                };
+                match tokio::time::timeout(HANDSHAKE, connection.begin(tls)).await {
+                    Ok(Ok(connection)) => Some(Ok(connection)),
+                    Ok(Err(error)) => {
+                        tracing::warn!(%error, "a connection over gRPC has not proven who is there");
+                        None
+                    }
+                    Err(_) => {
+                        tracing::debug!("a connection over gRPC was silent for {HANDSHAKE:?}");
+                        None
+                    }
                 }
             }
         });

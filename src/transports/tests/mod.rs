@@ -2,6 +2,8 @@
 
 //! One suite for every transport, and what is particular to each.
 
+#[cfg(feature = "agent")]
+mod grpc;
 mod place;
 #[cfg(feature = "client-quic")]
 mod quic;
