@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use pmq::pipeline::{Header, MAX_ORIGIN};
-use pmq::stages::decode::{Codec, CodecSettings, Endian, FixedSettings, Integer, PmqSettings, Range, RawSettings, TagRange};
+use pmq::stages::decode::{
+    Codec, CodecSettings, Endian, FixedSettings, Integer, JsonSettings, PmqSettings, ProtobufSettings, Range, RawSettings, TagRange,
+};
 use pmq::wire::{HeaderOrigin, PmqHeader};
 
 use super::input::Input;
@@ -17,6 +19,27 @@ fn read(codec: &dyn Codec, payload: &[u8]) -> Option<Header> {
     let first = codec.read("topic", payload);
     assert_eq!(first, codec.read("another", payload), "two headers for one payload");
     first.ok().flatten()
+}
+
+/// What is read does not depend on the field that is no content.
+pub fn codec_protobuf(data: &[u8]) -> bool {
+    let settings = "origin = \"1.2\"\nsequence = \"3\"\nepoch = \"4\"\nunsigned = [15]\n";
+    let codec = codec(toml::from_str::<ProtobufSettings>(settings).expect("sound settings"));
+    let Some(header) = read(&*codec, data) else { return false };
+    // Field 15, three bytes.
+    let signed = [data, &[0x7a, 3, 1, 2, 3]].concat();
+    assert!(signed.len() > 64 * 1024 || read(&*codec, &signed) == Some(header), "a signature changes the header");
+    true
+}
+
+/// What is read does not depend on white space.
+pub fn codec_json(data: &[u8]) -> bool {
+    let settings = "origin = \"/from\"\nsequence = \"/seq\"\nepoch = \"/epoch\"\nform = \"text\"\nunsigned = [\"signature\"]\n";
+    let codec = codec(toml::from_str::<JsonSettings>(settings).expect("sound settings"));
+    let Some(header) = read(&*codec, data) else { return false };
+    let spaced = [b" \n", data, b"\t "].concat();
+    assert!(spaced.len() > 64 * 1024 || read(&*codec, &spaced) == Some(header), "white space changes the header");
+    true
 }
 
 /// Nothing is read, nothing is refused.

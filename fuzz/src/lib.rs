@@ -11,7 +11,7 @@ mod proto;
 mod seeds;
 mod session;
 
-pub use codecs::{codec_fixed, codec_pmq, codec_raw};
+pub use codecs::{codec_fixed, codec_json, codec_pmq, codec_protobuf, codec_raw};
 pub use config::config;
 pub use frame::frame;
 pub use proto::proto;
@@ -22,9 +22,11 @@ pub use session::{session_agent, session_parent};
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 10] = [
     ("codec_fixed", codec_fixed),
+    ("codec_json", codec_json),
     ("codec_pmq", codec_pmq),
+    ("codec_protobuf", codec_protobuf),
     ("codec_raw", codec_raw),
     ("config", config),
     ("frame", frame),

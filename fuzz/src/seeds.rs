@@ -52,6 +52,11 @@ pub fn seeds(config: impl Fn(&str) -> String) -> Vec<Seed> {
         seeds.push(("codec_pmq", name.to_owned(), payload));
     }
     seeds.push(("codec_pmq", "made".to_owned(), [&[1, 1], &[9; 32][..], &[7, 44, 3], b"reportsignature"].concat()));
+    // Field 1 is a message with field 2 of three bytes; then a sequence, a fixed epoch, a text, a signature.
+    let report = [&[0x0a, 5, 0x12, 3, 7, 8, 9, 0x18, 0xac, 2, 0x25, 5, 0, 0, 0][..], &[0x2a, 2, b'o', b'k', 0x7a, 1, 1]].concat();
+    seeds.push(("codec_protobuf", "report".to_owned(), report));
+    let report = br#"{"from": "node-1", "seq": 300, "epoch": "5", "list": [1.5, null, true, {"a": "\u00e9"}], "signature": "x"}"#;
+    seeds.push(("codec_json", "report".to_owned(), report.to_vec()));
     seeds.push(("codec_raw", "any".to_owned(), b"anything".to_vec()));
     // origin 0..20; sequence at 20, 8 bytes, big; epoch at 28, 4 bytes, little; tag from 20, without the last 2.
     let fixed = [&[0, 20, 1, 20, 8, 1, 0, 28, 4, 0, 20, 2], &[5; 40][..]].concat();

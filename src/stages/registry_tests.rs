@@ -69,9 +69,9 @@ fn a_value_without_sense_has_its_span() {
 
 #[test]
 fn a_codec_complains_about_its_own_keys() {
-    let (message, at) = refused("use = \"decode\"\ncodec = \"json\"");
-    assert_eq!(at, "\"json\"");
-    assert!(message.contains("known are \"fixed\", \"pmq\", \"raw\""), "{message}");
+    let (message, at) = refused("use = \"decode\"\ncodec = \"xml\"");
+    assert_eq!(at, "\"xml\"");
+    assert!(message.contains("known are \"fixed\", \"json\", \"pmq\", \"protobuf\", \"raw\""), "{message}");
     assert!(refused("use = \"decode\"").0.contains("decode needs a codec"));
     assert_eq!(refused("use = \"decode\"\ncodec = \"raw\"\nsequence = 1").1, "sequence");
     let fixed = "use = \"decode\"\ncodec = \"fixed\"\nsequence = { offset = 0, length = 8 }\n";

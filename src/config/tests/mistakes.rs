@@ -223,12 +223,12 @@ fn mistakes() -> Vec<Mistake> {
             "did you mean sequence-window?",
         ),
         network(
-            "HEAD\n[[stage]]\nuse = \"decode\"\ncodec = \"protobuf\"\n",
+            "HEAD\n[[stage]]\nuse = \"decode\"\ncodec = \"xml\"\n",
             (6, 9),
             "stage[0].codec",
-            "\"protobuf\"",
+            "\"xml\"",
             "unknown codec",
-            "fixed, pmq, raw",
+            "fixed, json, pmq, protobuf, raw",
         ),
         network(
             "HEAD\n[[stage]]\nuse = \"validation-queue\"\ndeadlin = \"4s\"\n",

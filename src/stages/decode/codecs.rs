@@ -6,7 +6,7 @@ use std::fmt;
 use toml::Spanned;
 use toml::de::{DeValue, Error};
 
-use super::{CodecSettings, FixedSettings, PmqSettings, RawSettings};
+use super::{CodecSettings, FixedSettings, JsonSettings, PmqSettings, ProtobufSettings, RawSettings};
 use crate::stages::registry::{SharedCodec, complaint, settle, unknown};
 
 type Parser = Box<dyn Fn(Spanned<DeValue<'_>>) -> Result<SharedCodec, Error> + Send + Sync>;
@@ -29,7 +29,12 @@ impl Codecs {
     /// The codecs of this library.
     #[must_use]
     pub fn standard() -> Self {
-        Self::empty().with::<RawSettings>("raw").with::<FixedSettings>("fixed").with::<PmqSettings>("pmq")
+        Self::empty()
+            .with::<RawSettings>("raw")
+            .with::<FixedSettings>("fixed")
+            .with::<PmqSettings>("pmq")
+            .with::<ProtobufSettings>("protobuf")
+            .with::<JsonSettings>("json")
     }
 
     /// Adds a codec. A name that is taken is replaced.

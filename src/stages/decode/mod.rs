@@ -15,7 +15,9 @@
 mod codec;
 mod codecs;
 mod fixed;
+mod json;
 mod pmq;
+mod protobuf;
 mod raw;
 mod tag;
 
@@ -25,7 +27,9 @@ use std::time::Instant;
 pub use self::codec::{Codec, CodecSettings, Malformed};
 pub use self::codecs::Codecs;
 pub use self::fixed::{Endian, FixedSettings, Integer, Range, TagRange};
+pub use self::json::{Form, JsonSettings, Pointer};
 pub use self::pmq::PmqSettings;
+pub use self::protobuf::{Path, ProtobufSettings};
 pub use self::raw::RawSettings;
 pub use self::tag::ContentTag;
 use crate::pipeline::{Batch, Blueprint, Envelope, Header, Outcome, Stage};

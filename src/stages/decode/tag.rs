@@ -22,8 +22,14 @@ impl ContentTag {
     /// The tag of some content.
     #[must_use]
     pub fn of(&self, content: &[u8]) -> u64 {
+        self.of_parts([content])
+    }
+
+    /// The tag of content that lies in pieces: where it is cut makes no difference.
+    #[must_use]
+    pub fn of_parts<'a>(&self, parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
         let mut hasher = self.key.build_hasher();
-        hasher.write(content);
+        parts.into_iter().for_each(|part| hasher.write(part));
         hasher.finish()
     }
 }

@@ -4,8 +4,8 @@
 //!  agent    Link <- Reader <- protobuf <----- requests ------ parent
 //!           Link -> pipe -> Feed -> protobuf -- answers ---->
 //! ```
-//! - **Bounds going out.** What waits to be sent is in a [pipe](super::memory), from which HTTP/2 takes as much as its windows allow.
-//! - **Bounds coming in.** HTTP/2's windows, a longest message, and a most of entries ([`codec`]).
+//! - **Bounds going out.** What waits to be sent is in a pipe, from which HTTP/2 takes as much as its windows allow.
+//! - **Bounds coming in.** HTTP/2's windows, a longest message, and a most of entries (`codec.rs`).
 //! - **Who is there.** The kernel says it on a Unix socket, a token in the metadata on TCP.
 
 mod client;

@@ -8,7 +8,7 @@
 //!           <------ unidirectional -------  records    accepted messages, gaps
 //! ```
 //! A lane is one stream for the link's life: a payload on its way holds up its own lane alone. What waits for what across lanes is in front of every frame
-//! ([`Order`](order)). `docs/wire.md`, "Over QUIC", has the bytes.
+//! (`order.rs`). `docs/wire.md`, "Over QUIC", has the bytes.
 
 mod identity;
 mod listener;
