@@ -234,7 +234,12 @@ impl Running {
             listeners.push(bound.map_err(|source| RunError::Attach { key: "attach.quic.bind".to_owned(), source })?);
         }
         let inside: Arc<str> = format!("p2pmq-{:x}", rand::random::<u64>()).into();
-        let predecessor = Inside { url: format!("memory:{inside}").into(), directory: directory.clone(), admission: admission.clone() };
+        let predecessor = Inside {
+            url: format!("memory:{inside}").into(),
+            directory: directory.clone(),
+            admission: admission.clone(),
+            parting: parting.clone(),
+        };
         for address in &config.attach.grpc.bind {
             let bound = Listener::bind_grpc(address, &config.attach.grpc, limits, |routes, caller| predecessor.serve(routes, caller)).await;
             listeners.push(bound.map_err(|source| {

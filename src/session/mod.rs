@@ -30,7 +30,7 @@ pub use terms::{AgentTerms, Grant, NetworkTerms, ParentTerms, Timing, Want};
 
 use std::collections::VecDeque;
 
-use crate::wire::{Frame, Lane, Lanes};
+use crate::wire::{Frame, Lanes};
 
 /// Longest text of a refusal, in bytes; what is longer is cut.
 const MAX_TEXT: usize = 512;
@@ -44,10 +44,10 @@ fn cut(text: &str) -> &str {
 fn next_on(outbox: &mut VecDeque<Frame>, lanes: Lanes) -> Option<Frame> {
     let mut passed = Lanes::NONE;
     let at = outbox.iter().position(|frame| {
-        let kind = frame.prefix.kind;
-        let may = lanes.contains(Lane::of(kind)) && !Lane::waits(kind).meets(passed);
+        // Whatever passes nobody may pass.
+        let may = lanes.contains(frame.lane()) && (passed == Lanes::NONE || !frame.waits().meets(passed));
         if !may {
-            passed |= Lane::of(kind).into();
+            passed |= frame.lane().into();
         }
         may
     })?;

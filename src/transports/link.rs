@@ -126,6 +126,8 @@ pub(super) enum Outgoing {
     Memory(memory::Sender),
     #[cfg(feature = "client-quic")]
     Quic(quic::Writer),
+    #[cfg(feature = "client-grpc")]
+    Grpc(memory::Sender),
 }
 
 impl FrameSink {
@@ -135,6 +137,8 @@ impl FrameSink {
         match &self.0 {
             #[cfg(feature = "client-quic")]
             Outgoing::Quic(_) => true,
+            #[cfg(feature = "client-grpc")]
+            Outgoing::Grpc(_) => false,
             Outgoing::Unix(_) | Outgoing::ZmqLane(_) | Outgoing::ZmqDealer(_) | Outgoing::Memory(_) => false,
         }
     }
@@ -147,6 +151,8 @@ impl FrameSink {
         match &mut self.0 {
             #[cfg(feature = "client-quic")]
             Outgoing::Quic(writer) => writer.poll_lanes(cx),
+            #[cfg(feature = "client-grpc")]
+            Outgoing::Grpc(sender) => sender.poll_ready(cx).map_ok(|()| Lanes::ALL),
             Outgoing::Unix(_) | Outgoing::ZmqLane(_) | Outgoing::ZmqDealer(_) | Outgoing::Memory(_) => {
                 Pin::new(self).poll_ready(cx).map_ok(|()| Lanes::ALL)
             }
@@ -165,6 +171,8 @@ impl Sink<Frame> for FrameSink {
             Outgoing::Memory(sender) => sender.poll_ready(cx),
             #[cfg(feature = "client-quic")]
             Outgoing::Quic(writer) => writer.poll_ready(cx),
+            #[cfg(feature = "client-grpc")]
+            Outgoing::Grpc(sender) => sender.poll_ready(cx),
         }
     }
 
@@ -177,6 +185,8 @@ impl Sink<Frame> for FrameSink {
             Outgoing::Memory(sender) => sender.queue(frame),
             #[cfg(feature = "client-quic")]
             Outgoing::Quic(writer) => writer.queue(frame),
+            #[cfg(feature = "client-grpc")]
+            Outgoing::Grpc(sender) => sender.queue(frame),
         }
     }
 
@@ -188,6 +198,8 @@ impl Sink<Frame> for FrameSink {
             Outgoing::Memory(sender) => sender.poll_flush(cx),
             #[cfg(feature = "client-quic")]
             Outgoing::Quic(writer) => writer.poll_flush(cx),
+            #[cfg(feature = "client-grpc")]
+            Outgoing::Grpc(sender) => sender.poll_flush(cx),
         }
     }
 
@@ -199,6 +211,8 @@ impl Sink<Frame> for FrameSink {
             Outgoing::Memory(sender) => sender.poll_close(cx),
             #[cfg(feature = "client-quic")]
             Outgoing::Quic(writer) => writer.poll_close(cx),
+            #[cfg(feature = "client-grpc")]
+            Outgoing::Grpc(sender) => sender.poll_close_taken(cx),
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::ops::{BitOr, BitOrAssign};
 
-use super::Kind;
+use super::message::Refuse;
+use super::{Frame, Kind};
 
-/// A run of frames that keep their order among themselves. Frames of different lanes may overtake each other, within the bounds that [`Lane::waits`] sets.
+/// A run of frames that keep their order among themselves. Frames of different lanes may overtake each other, within the bounds that [`Frame::waits`] sets.
 ///
 /// A transport of one stream knows no lanes: whatever is written there keeps its order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -53,18 +54,29 @@ impl Lane {
     pub fn index(self) -> usize {
         self as usize
     }
+}
 
-    /// The lanes of which a frame of `kind` overtakes nothing that was sent before it, its own included.
+impl Frame {
+    /// Its lane.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        Lane::of(self.prefix.kind)
+    }
+
+    /// The lanes of which it overtakes nothing that was sent before it, its own included.
     ///
     /// - A message or a record never overtakes what was said before it: no record comes ahead of its welcome.
-    /// - A refusal may end the session, so it is the last to be heard.
-    /// - Everything else on the control lane overtakes messages and records: a verdict, an ack, a heartbeat wait for no payload.
+    /// - A fatal refusal ends the session, so it is the last to be heard.
+    /// - Everything else on the control lane overtakes messages and records: a verdict, an ack, a heartbeat, a refusal in passing wait for no payload.
     #[must_use]
-    pub fn waits(kind: Kind) -> Lanes {
-        match (kind, Self::of(kind)) {
-            (Kind::Refuse, _) => Lanes::ALL,
-            (_, Self::Control) => Self::Control.into(),
-            (_, own) => Lanes::from(own) | Self::Control.into(),
+    pub fn waits(&self) -> Lanes {
+        let last = || {
+            self.prefix.kind == Kind::Refuse && self.items::<Refuse<'_>>().is_ok_and(|mut refusals| refusals.any(|refusal| refusal.fatal))
+        };
+        match self.lane() {
+            Lane::Control if last() => Lanes::ALL,
+            Lane::Control => Lane::Control.into(),
+            own => Lanes::from(own) | Lane::Control.into(),
         }
     }
 }

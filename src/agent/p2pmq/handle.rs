@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
+use std::time::{Duration, Instant};
 
 use futures::stream::select_all;
 use futures::{Stream, StreamExt};
@@ -17,6 +18,9 @@ use crate::wire::Roles;
 
 /// Messages between a session and its call.
 const AHEAD: usize = 16;
+
+/// How often messages are looked for that have waited in vain.
+const SWEEP: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Handle(pub(super) Service);
@@ -36,7 +40,7 @@ impl ValidationRouter for Handle {
         let verifiers: Result<Vec<Verifier>, _> = networks.iter().map(|network| client.verifier(network)).collect();
         let verifiers = verifiers.map_err(|error| status(&error))?;
         let (sender, receiver) = mpsc::channel(AHEAD);
-        tokio::spawn(judge(client, verifiers, request.into_inner(), sender));
+        tokio::spawn(judge(client, verifiers, request.into_inner(), sender, self.0.shutdown()));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 }
@@ -48,6 +52,14 @@ struct Open(HashMap<String, Vec<Incoming>>);
 impl Open {
     fn insert(&mut self, id: String, message: Incoming) {
         self.0.entry(id).or_default().push(message);
+    }
+
+    /// Forgets what has had its fallback: its credit is free again, and a verdict for it changes nothing.
+    fn expire(&mut self, now: Instant) {
+        self.0.retain(|_, waiting| {
+            waiting.retain(|message| message.deadline > now);
+            !waiting.is_empty()
+        });
     }
 
     /// The message that a verdict is for; without a topic, the one that has waited longest.
@@ -68,11 +80,14 @@ async fn judge(
     verifiers: Vec<Verifier>,
     mut verdicts: Streaming<ValidatedMessage>,
     sender: mpsc::Sender<Result<Message, Status>>,
+    leaving: impl Future<Output = ()>,
 ) {
     let mut offers = select_all(verifiers);
     let mut open = Open::default();
     // Taken, and not yet given to the parent.
     let mut next: Option<Message> = None;
+    let mut sweep = tokio::time::interval(SWEEP);
+    let mut leaving = std::pin::pin!(leaving);
     loop {
         tokio::select! {
             verdict = verdicts.next() => match verdict {
@@ -90,6 +105,11 @@ async fn judge(
                 let id = id_text(&offer.id);
                 next = Some(Message { message_id: id.clone(), topic: offer.topic.to_string(), data: offer.payload.clone() });
                 open.insert(id, offer);
+            }
+            _ = sweep.tick() => open.expire(Instant::now()),
+            () = &mut leaving => {
+                let _ = sender.try_send(Err(super::leaving()));
+                break;
             }
             place = sender.reserve(), if next.is_some() => match (place, next.take()) {
                 (Ok(place), Some(message)) => place.send(Ok(message)),

@@ -21,6 +21,9 @@ use crate::wire::Roles;
 /// Messages between a session and its call; HTTP/2's window and the session's credit are the others of the road.
 const AHEAD: usize = 16;
 
+/// Messages a second beyond which a rate is no limit.
+const FASTEST: u32 = 100_000;
+
 /// Topics that a listener may name.
 const TOPICS: usize = 1024;
 
@@ -50,12 +53,14 @@ impl MsgRouter for Listen {
         let consumers: Result<Vec<Consumer>, _> = networks.iter().map(|network| client.consumer(network)).collect();
         let consumers = consumers.map_err(|error| status(&error))?;
         let (sender, receiver) = mpsc::channel(AHEAD);
+        let leaving = self.0.shutdown();
         let topics: HashSet<String> = topics.into_iter().collect();
         tokio::spawn(async move {
             // Cut off where the caller is gone: it hears nothing more, so nothing more is acked.
             tokio::select! {
                 () = pass(consumers, &topics, NonZeroU64::new(max_rate), &sender) => {}
                 () = sender.closed() => {}
+                () = leaving => drop(sender.try_send(Err(super::leaving()))),
             }
             client.close().await;
         });
@@ -71,8 +76,9 @@ async fn pass(
     sender: &mpsc::Sender<Result<Message, Status>>,
 ) {
     let mut consumers: StreamMap<usize, Consumer> = consumers.into_iter().enumerate().collect();
-    let mut pace = max_rate.map(|rate| {
-        let mut pace = tokio::time::interval(Duration::from_secs(1) / u32::try_from(rate.get()).unwrap_or(u32::MAX));
+    // A faster pace than the timer's is none.
+    let mut pace = max_rate.and_then(|rate| u32::try_from(rate.get()).ok().filter(|rate| *rate <= FASTEST)).map(|rate| {
+        let mut pace = tokio::time::interval(Duration::from_secs(1) / rate);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pace
     });

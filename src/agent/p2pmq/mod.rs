@@ -14,7 +14,9 @@ mod listen;
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tonic::service::Routes;
+use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Status};
 
 use super::directory::{Directory, Network};
@@ -34,6 +36,8 @@ pub(super) struct Inside {
     pub(super) url: Arc<str>,
     pub(super) directory: Arc<Directory>,
     pub(super) admission: Arc<Admission>,
+    /// Turns true when the agent says goodbye to its parents.
+    pub(super) parting: watch::Receiver<bool>,
 }
 
 impl Inside {
@@ -44,10 +48,18 @@ impl Inside {
         let control = ControlServiceServer::new(control::Control::new(service.clone())).max_decoding_message_size(longest);
         let listen = MsgRouterServer::new(listen::Listen(service.clone()));
         let handle = ValidationRouterServer::new(handle::Handle(service)).max_decoding_message_size(longest);
+        let (listen, handle) = (listen.max_encoding_message_size(usize::MAX), handle.max_encoding_message_size(usize::MAX));
+        // Asked by the headers alone: of a stranger no message is read, let alone kept.
+        let known = |caller: Caller| {
+            move |request: Request<()>| {
+                caller.of(request.metadata(), request.extensions())?;
+                Ok::<_, Status>(request)
+            }
+        };
         routes
-            .add_service(control)
-            .add_service(listen.max_encoding_message_size(usize::MAX))
-            .add_service(handle.max_encoding_message_size(usize::MAX))
+            .add_service(InterceptedService::new(control, known(caller.clone())))
+            .add_service(InterceptedService::new(listen, known(caller.clone())))
+            .add_service(InterceptedService::new(handle, known(caller.clone())))
     }
 }
 
@@ -61,6 +73,15 @@ impl Service {
     /// Who makes that call.
     fn caller<T>(&self, request: &Request<T>) -> Result<Credential, Status> {
         self.caller.of(request.metadata(), request.extensions())
+    }
+
+    /// Ready when the agent says goodbye.
+    fn shutdown(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut parting = self.inside.parting.clone();
+        async move {
+            // The sender goes with the agent.
+            let _ = parting.wait_for(|parting| *parting).await;
+        }
     }
 
     /// The networks on which `who` may be `role`.
@@ -89,6 +110,11 @@ impl Service {
         })?;
         Ok(Client::builder(&*self.inside.url).on_behalf(who.clone()).software(software))
     }
+}
+
+/// What a call is told whose agent leaves.
+fn leaving() -> Status {
+    Status::unavailable("the agent is shutting down")
 }
 
 /// What a client's error is called in gRPC.

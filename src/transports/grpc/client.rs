@@ -40,7 +40,7 @@ pub(in super::super) async fn connect(address: &Address, token: Option<&Token>, 
         Err(_) => return Err(LinkError::NobodyListens(address.clone())),
     };
     let incoming = FrameStream(Incoming::Grpc(Box::new(Reader::of_parent(answer.into_inner(), limits, other_half))));
-    Ok(Link { peer, incoming, outgoing: FrameSink(Outgoing::Memory(outgoing)) })
+    Ok(Link { peer, incoming, outgoing: FrameSink(Outgoing::Grpc(outgoing)) })
 }
 
 /// A connection, and who is at its other end as far as the system says.

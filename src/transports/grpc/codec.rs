@@ -11,6 +11,9 @@ use tonic::{Code, Status};
 /// Entries of one message: as many as a frame's count can say. An entry of two bytes on the wire is some hundred in memory.
 const MAX_ENTRIES: usize = u16::MAX as usize;
 
+/// Fields whose messages are lists of packed numbers: pause and resume.
+const PACKED: [u32; 2] = [18, 19];
+
 /// Refuses a message of too many entries before it is decoded.
 #[derive(Debug, Clone, Copy)]
 pub struct Codec<E, D>(PhantomData<fn(E) -> D>);
@@ -91,7 +94,9 @@ fn entries(mut bytes: Bytes) -> Result<usize, prost::DecodeError> {
             // The decoder says so in its own words.
             return Ok(count);
         }
-        count += within(bytes.split_to(length));
+        let inner = bytes.split_to(length);
+        // Packed numbers are entries without a key each: as many as there are bytes that end one.
+        count += if PACKED.contains(&tag) { inner.iter().filter(|byte| **byte < 0x80).count() } else { within(inner) };
     }
     Ok(count)
 }

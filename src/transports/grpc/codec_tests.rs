@@ -17,6 +17,9 @@ fn entries_are_counted_before_they_are_made() {
         let counted = entries(acks(count).encode_to_vec().into()).unwrap();
         assert_eq!(counted, count + 2, "the entries, the session and the body");
     }
+    let networks = vec![1; MAX_ENTRIES + 1];
+    let packed = Frame { session: 0, body: Some(Body::Pause(super::super::proto::Networks { networks })) };
+    assert!(super::decode::<Frame>(packed.encode_to_vec().into()).is_err(), "packed numbers are entries, too");
     // Two bytes each on the wire.
     let empty = Frame { session: 0, body: Some(Body::Acks(Acks { acks: vec![Ack::default(); 100_000] })) };
     assert!(entries(empty.encode_to_vec().into()).unwrap() > MAX_ENTRIES);

@@ -172,7 +172,11 @@ fn unverified(it: &proto::Unverified) -> Result<Unjudged<'_>, Bad> {
 }
 
 fn credit(it: &proto::Credit) -> Result<Credit, Bad> {
-    Ok(Credit { network: index(it.network)?, role: roles(it.role)?, window: window(it.window) })
+    let role = roles(it.role)?;
+    if role != Roles::VERIFY && role != Roles::CONSUME {
+        return Err("credit is for verify (1) or consume (2)");
+    }
+    Ok(Credit { network: index(it.network)?, role, window: window(it.window) })
 }
 
 fn publish(it: &proto::Publish) -> Result<Publish<'_>, Bad> {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -29,6 +30,9 @@ const BACKLOG: usize = 128;
 /// Calls at a time on one connection.
 const CALLS: u32 = 256;
 
+/// Longest question about health or services, in bytes: anybody may ask.
+const QUESTION: usize = 4 * 1024;
+
 /// Bytes of a call's metadata.
 const METADATA: u32 = 16 * 1024;
 
@@ -42,6 +46,8 @@ const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors
 pub(in super::super) struct Listener {
     opened: mpsc::Receiver<Link>,
     socket: Arc<Socket>,
+    /// What ended the socket; `None` once that was told.
+    broken: Option<oneshot::Receiver<std::io::Error>>,
     /// Dropped with this: no further connection is taken. Sessions go on.
     _stop: oneshot::Sender<()>,
 }
@@ -64,15 +70,22 @@ impl Caller {
     /// `UNAUTHENTICATED`, with the mend, for one that has proven nothing.
     pub fn of(&self, metadata: &tonic::metadata::MetadataMap, extensions: &Extensions) -> Result<Credential, Status> {
         let Gate { at, tokens, trust_loopback } = &*self.0;
-        if let Some(Who(Some(who))) = extensions.get::<Who>() {
+        let who = extensions.get::<Who>();
+        if let Some(Who { who: Some(who), .. }) = who {
             return Ok(who.clone());
         }
+        let let_in = |name: Arc<str>| {
+            if let Some(who) = who {
+                who.proven.store(true, Ordering::Relaxed);
+            }
+            Ok(Credential::Token(name))
+        };
         let shown = metadata.get("authorization").map(MetadataValue::as_bytes);
         let secret = shown.and_then(|shown| shown.strip_prefix(b"Bearer ").or_else(|| shown.strip_prefix(b"bearer ")));
         let loopback = matches!(at, Address::Grpc(socket) if socket.ip().is_loopback());
         match (secret.and_then(|secret| tokens.name(secret)), shown) {
-            (Some(name), _) => Ok(Credential::Token(name.clone())),
-            (None, None) if *trust_loopback && loopback => Ok(Credential::Token(Credential::OWN.into())),
+            (Some(name), _) => let_in(name.clone()),
+            (None, None) if *trust_loopback && loopback => let_in(Credential::OWN.into()),
             (None, None) => Err(Status::unauthenticated(
                 "a token is needed: send \"authorization: Bearer TOKEN\" with the content of a file of [[attach.grpc.token]]",
             )),
@@ -111,6 +124,7 @@ impl Listener {
         let caller = Caller(Arc::new(gate));
         let (accepted, opened) = mpsc::channel(BACKLOG);
         let (stop, stopped) = oneshot::channel();
+        let (tell, broken) = oneshot::channel();
         let sessions = AttachServer::new(Sessions { accepted, caller: caller.clone(), limits })
             .max_decoding_message_size(longest(limits))
             .max_encoding_message_size(usize::MAX);
@@ -125,18 +139,26 @@ impl Listener {
             .http2_keepalive_timeout(Some(PING.1))
             .add_routes(routes);
         let (at, socket) = (address.clone(), Arc::new(socket));
-        let connections = socket.clone().connections(tls, stopped);
+        let connections = socket.clone().connections(tls, stopped, tell);
         tokio::spawn(async move {
             // The connections end with the stream of them, so this goes on until the last session has ended.
             if let Err(error) = server.serve_with_incoming(connections).await {
                 tracing::error!(address = %at, %error, "the gRPC server has failed");
             }
         });
-        Ok((Self { opened, socket, _stop: stop }, address))
+        Ok((Self { opened, socket, broken: Some(broken), _stop: stop }, address))
     }
 
     pub(in super::super) async fn accept(&mut self) -> Result<Link, AcceptError> {
-        self.opened.recv().await.ok_or_else(|| AcceptError::Broken(std::io::ErrorKind::NotConnected.into()))
+        let gone = || AcceptError::Broken(std::io::ErrorKind::NotConnected.into());
+        let Some(broken) = &mut self.broken else { return Err(gone()) };
+        tokio::select! {
+            link = self.opened.recv() => link.ok_or_else(gone),
+            error = broken => {
+                self.broken = None;
+                Err(error.map_or_else(|_| gone(), AcceptError::Broken))
+            }
+        }
     }
 }
 
@@ -173,6 +195,8 @@ async fn well_known(routes: Routes) -> Result<Routes, LinkError> {
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let (new, old) = (describe().build_v1().map_err(failed)?, describe().build_v1alpha().map_err(failed)?);
+    let health = health.max_decoding_message_size(QUESTION);
+    let (new, old) = (new.max_decoding_message_size(QUESTION), old.max_decoding_message_size(QUESTION));
     Ok(routes.add_service(health).add_service(new).add_service(old))
 }
 
@@ -193,7 +217,7 @@ impl Attach for Sessions {
         let (outgoing, answers) = memory::pipe();
         let incoming =
             FrameStream(Incoming::Grpc(Box::new(Reader::of_agent(request.into_inner(), self.limits, memory::Closer::of(&outgoing)))));
-        let link = Link { peer, incoming, outgoing: FrameSink(Outgoing::Memory(outgoing)) };
+        let link = Link { peer, incoming, outgoing: FrameSink(Outgoing::Grpc(outgoing)) };
         self.accepted.send(link).await.map_err(|_| Status::unavailable("the agent is shutting down"))?;
         Ok(Response::new(Answers(Feed(answers.limited(Limits { head: usize::MAX, payloads: usize::MAX })))))
     }

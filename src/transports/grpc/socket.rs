@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use rustix::net::RecvFlags;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
@@ -28,6 +30,9 @@ const CONNECTIONS: usize = 256;
 const HANDSHAKES: usize = CONNECTIONS;
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
+/// How long a connection over TCP may go without a call of somebody known.
+const UNPROVEN: Duration = Duration::from_secs(10);
+
 /// Pause when the process or the machine is out of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -41,7 +46,9 @@ pub(super) enum Socket {
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: Either,
-    who: Option<Credential>,
+    who: Who,
+    /// When one that has made no call as somebody known is closed; `None` once it has, or where the system says who is there.
+    until: Option<Pin<Box<Sleep>>>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -52,11 +59,33 @@ enum Either {
     Tls(Box<TlsStream<UnixStream>>),
 }
 
-/// Who the system says is there: nobody, on TCP.
+/// Who is there.
 #[derive(Debug, Clone)]
-pub(super) struct Who(pub(super) Option<Credential>);
+pub(super) struct Who {
+    /// As the system says: nobody, on TCP.
+    pub(super) who: Option<Credential>,
+    /// Whether a call has shown it.
+    pub(super) proven: Arc<AtomicBool>,
+}
 
 impl Connection {
+    fn new(stream: Either, who: Option<Credential>, place: OwnedSemaphorePermit) -> Self {
+        let until = who.is_none().then(|| Box::pin(tokio::time::sleep(UNPROVEN)));
+        Self { stream, who: Who { who, proven: Arc::default() }, until, _place: place }
+    }
+
+    /// Fails when nobody known has called in time: a place is not for those who only hold it.
+    fn poll_proven(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if let Some(until) = &mut self.until {
+            if self.who.proven.load(Ordering::Relaxed) {
+                self.until = None;
+            } else if until.as_mut().poll(cx).is_ready() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+        }
+        Ok(())
+    }
+
     /// Waits until the other end says something, and goes on by TLS where it has to.
     async fn begin(self, tls: Option<TlsAcceptor>) -> io::Result<Self> {
         let stream = match (self.stream, tls) {
@@ -95,7 +124,7 @@ impl Connected for Connection {
     type ConnectInfo = Who;
 
     fn connect_info(&self) -> Who {
-        Who(self.who.clone())
+        self.who.clone()
     }
 }
 
@@ -132,9 +161,10 @@ impl Socket {
         self: Arc<Self>,
         tls: Option<Arc<ServerConfig>>,
         stopped: oneshot::Receiver<()>,
+        broken: oneshot::Sender<io::Error>,
     ) -> impl Stream<Item = io::Result<Connection>> {
         let tls = tls.map(TlsAcceptor::from);
-        let proven = self.accepted(stopped).map(move |accepted| {
+        let proven = self.accepted(stopped, broken).map(move |accepted| {
             let tls = tls.clone();
             async move {
                 let connection = match accepted {
@@ -158,15 +188,19 @@ impl Socket {
         proven.buffer_unordered(HANDSHAKES).filter_map(std::future::ready)
     }
 
-    fn accepted(self: Arc<Self>, stopped: oneshot::Receiver<()>) -> impl Stream<Item = io::Result<Connection>> {
+    fn accepted(
+        self: Arc<Self>,
+        stopped: oneshot::Receiver<()>,
+        broken: oneshot::Sender<io::Error>,
+    ) -> impl Stream<Item = io::Result<Connection>> {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
-        futures::stream::unfold((self, stopped, places), |(socket, mut stopped, places)| async move {
+        futures::stream::unfold((self, stopped, broken, places), |(socket, mut stopped, broken, places)| async move {
             let next = async {
                 loop {
                     // Never closed: it is held here.
                     let place = places.clone().acquire_owned().await.ok()?;
                     match socket.next().await {
-                        Ok((stream, who)) => return Some(Ok(Connection { stream, who, _place: place })),
+                        Ok((stream, who)) => return Some(Ok(Connection::new(stream, who, place))),
                         Err(AcceptError::Peer(error)) => tracing::debug!(%error, "a parent went away while it was accepted"),
                         Err(AcceptError::Exhausted(error)) => {
                             tracing::warn!(%error, "cannot accept parents over gRPC, trying again until resources are free");
@@ -177,7 +211,15 @@ impl Socket {
                 }
             };
             tokio::select! {
-                connection = next => connection.map(|connection| (connection, (socket, stopped, places))),
+                connection = next => match connection {
+                    Some(Ok(connection)) => Some((Ok(connection), (socket, stopped, broken, places))),
+                    Some(Err(error)) => {
+                        // The listener says so to whoever accepts; it may have gone.
+                        let _ = broken.send(error);
+                        None
+                    }
+                    None => None,
+                },
                 _ = &mut stopped => None,
             }
         })
@@ -186,6 +228,7 @@ impl Socket {
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.poll_proven(cx)?;
         match &mut self.stream {
             Either::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
             Either::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),

@@ -15,6 +15,8 @@ struct State {
     bytes: usize,
     /// Set when either end is gone.
     closed: bool,
+    /// Set when the receiving end is gone.
+    taken: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -107,6 +109,20 @@ impl Sender {
     }
 }
 
+#[cfg(feature = "client-grpc")]
+impl Sender {
+    /// Closes it, and is ready when the receiving end is gone: where that hands over what it takes, it has done so.
+    pub(in super::super) fn poll_close_taken(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        close(&self.shared);
+        let mut state = lock(&self.shared);
+        if state.taken {
+            return Poll::Ready(Ok(()));
+        }
+        state.writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
 impl Drop for Sender {
     fn drop(&mut self) {
         close(&self.shared);
@@ -165,6 +181,7 @@ impl Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
+        lock(&self.shared).taken = true;
         close(&self.shared);
     }
 }

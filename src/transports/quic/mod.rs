@@ -37,6 +37,10 @@ use crate::wire::{Lane, Limits};
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
+/// Addresses of a host that are tried, and how long after each other.
+const ADDRESSES: usize = 8;
+const STAGGER: Duration = Duration::from_millis(250);
+
 /// Code of a close that says: this peer is not let in. The reason has the words.
 const TURNED_AWAY: VarInt = VarInt::from_u32(1);
 
@@ -54,28 +58,45 @@ pub(super) async fn connect(host: &str, port: u16, agent: &str, identity: Option
     let wanted: libp2p_identity::PeerId =
         agent.parse().map_err(|_| LinkError::Address { url: at.to_string(), what: "what follows the port is no peer id" })?;
     let config = tls::client(identity, wanted)?;
-    let mut last = None;
-    for socket in resolve(host, port, &at).await? {
-        let local: SocketAddr = if socket.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
-        let endpoint = Endpoint::client(local).map_err(LinkError::io(format!("make a socket for {at}")))?;
-        let connecting = endpoint
-            .connect_with(config.clone(), socket, NAME)
-            .map_err(|error| LinkError::Io { what: format!("connect to {at}"), source: std::io::Error::other(error) })?;
-        let opened = async { open(connecting.await?, limits).await };
-        match tokio::time::timeout(HANDSHAKE, opened).await {
-            Ok(Ok((incoming, outgoing))) => {
-                return Ok(Link { peer: Credential::Peer(wanted.to_base58().into()), incoming, outgoing });
-            }
-            Ok(Err(error)) => last = Some(refused(error, &at, agent)),
-            Err(_) => last = Some(LinkError::NobodyListens(at.clone())),
-        }
+    let sockets = resolve(host, port, &at).await?;
+    if sockets.is_empty() {
+        return Err(LinkError::NobodyListens(at));
     }
-    Err(last.unwrap_or(LinkError::NobodyListens(at)))
+    // An address that does not answer costs the others no more than a moment (RFC 8305, section 5).
+    let attempts = sockets.into_iter().zip(0_u32..).map(|(socket, number)| {
+        let (config, at) = (config.clone(), &at);
+        Box::pin(async move {
+            tokio::time::sleep(STAGGER * number).await;
+            dial(socket, config, at, agent, limits).await
+        })
+    });
+    let ((incoming, outgoing), _) = futures::future::select_ok(attempts).await?;
+    Ok(Link { peer: Credential::Peer(wanted.to_base58().into()), incoming, outgoing })
+}
+
+/// One address.
+async fn dial(
+    socket: SocketAddr,
+    config: quinn::ClientConfig,
+    at: &Address,
+    agent: &str,
+    limits: Limits,
+) -> Result<(FrameStream, FrameSink), LinkError> {
+    let local: SocketAddr = if socket.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
+    let endpoint = Endpoint::client(local).map_err(LinkError::io(format!("make a socket for {at}")))?;
+    let connecting = endpoint
+        .connect_with(config, socket, NAME)
+        .map_err(|error| LinkError::Io { what: format!("connect to {at}"), source: std::io::Error::other(error) })?;
+    let opened = async { open(connecting.await?, limits).await };
+    match tokio::time::timeout(HANDSHAKE, opened).await {
+        Ok(opened) => opened.map_err(|error| refused(error, at, agent)),
+        Err(_) => Err(LinkError::NobodyListens(at.clone())),
+    }
 }
 
 async fn resolve(host: &str, port: u16, at: &Address) -> Result<Vec<SocketAddr>, LinkError> {
     let found = tokio::net::lookup_host((host, port)).await.map_err(LinkError::io(format!("find the host of {at}")))?;
-    Ok(found.collect())
+    Ok(found.take(ADDRESSES).collect())
 }
 
 /// What a handshake that failed means to a parent.

@@ -1,6 +1,6 @@
 //! What a frame waits for: frames of other lanes that were sent before it.
 
-use crate::wire::{Kind, Lane};
+use crate::wire::{Lane, Lanes};
 
 /// Bytes of the order in front of every frame.
 pub(super) const ORDER: usize = 16;
@@ -38,9 +38,8 @@ fn others(lane: Lane) -> [Lane; 2] {
 }
 
 impl Counts {
-    /// A frame of that kind is sent: what it has to wait for.
-    pub(super) fn send(&mut self, kind: Kind) -> Order {
-        let (lane, waits) = (Lane::of(kind), Lane::waits(kind));
+    /// A frame of that lane is sent: what it has to wait for.
+    pub(super) fn send(&mut self, lane: Lane, waits: Lanes) -> Order {
         let order = Order(others(lane).map(|other| if waits.contains(other) { self.0[other.index()] } else { 0 }));
         self.take(lane);
         order

@@ -31,13 +31,15 @@ pub(in super::super) struct Reader {
     taken: Counts,
     /// Where to look first: behind the lane that was served last, so that none waits for the others' flood.
     first: usize,
+    /// What one lane ended with, told when nothing whole is left on the others.
+    failed: Option<LinkError>,
     over: bool,
 }
 
 impl Reader {
     pub(super) fn new(streams: impl IntoIterator<Item = (Lane, RecvStream)>, limits: Limits) -> Self {
         let inlet = |(lane, stream)| Inlet { lane, stream, buffer: FrameBuffer::new(limits), order: None, frame: None, ended: false };
-        Self { inlets: streams.into_iter().map(inlet).collect(), taken: Counts::default(), first: 0, over: false }
+        Self { inlets: streams.into_iter().map(inlet).collect(), taken: Counts::default(), first: 0, failed: None, over: false }
     }
 
     pub(in super::super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, LinkError>>> {
@@ -46,13 +48,15 @@ impl Reader {
         }
         let count = self.inlets.len();
         let mut open = false;
+        let mut failed = None;
         for at in (self.first..self.first + count).map(|at| at % count) {
             let Some(inlet) = self.inlets.get_mut(at) else { continue };
             match inlet.poll_fill(cx) {
                 Poll::Ready(Ok(())) => {}
+                // What has come whole on the other lanes still counts.
                 Poll::Ready(Err(error)) => {
-                    self.over = true;
-                    return Poll::Ready(Some(Err(error)));
+                    inlet.ended = true;
+                    failed = Some(error);
                 }
                 Poll::Pending => open = true,
             }
@@ -63,8 +67,15 @@ impl Reader {
                 inlet.order = None;
                 self.taken.take(inlet.lane);
                 self.first = at + 1;
+                self.failed = self.failed.take().or(failed);
                 return Poll::Ready(Some(Ok(frame)));
             }
+        }
+        let failed = self.failed.take().or(failed);
+        if let Some(error) = failed {
+            // Of the others nothing is there to be taken now, and nothing behind this is.
+            self.over = true;
+            return Poll::Ready(Some(Err(error)));
         }
         if open {
             return Poll::Pending;

@@ -67,9 +67,9 @@ impl Writer {
     }
 
     pub(in super::super) fn queue(&mut self, frame: Frame) -> Result<(), LinkError> {
-        let kind = frame.prefix.kind;
-        let outlet = self.outlets.get_mut(Lane::of(kind).index()).ok_or(LinkError::Lane { kind })?;
-        let order = self.sent.send(kind);
+        let (lane, waits) = (frame.lane(), frame.waits());
+        let outlet = self.outlets.get_mut(lane.index()).ok_or(LinkError::Lane { kind: frame.prefix.kind })?;
+        let order = self.sent.send(lane, waits);
         let bytes = ORDER + frame_len(&frame.prefix);
         outlet.tail.extend_from_slice(&order.write());
         outlet.tail.extend_from_slice(&frame.prefix.write());

@@ -72,6 +72,9 @@ async fn a_silent_connection_is_closed_and_one_that_speaks_is_not() {
     assert_eq!(soon("the end of the silent one", silent.read(&mut answer)).await.unwrap(), 0);
     speaks.write_all(b"\0\0\x08\x06\0\0\0\0\0abcdefgh").await.unwrap();
     soon("an answer to a ping", speaks.read_exact(&mut answer)).await.unwrap();
+    // But one that never calls as somebody known goes, too.
+    let mut rest = Vec::new();
+    drop(soon("the end of the one that only speaks", speaks.read_to_end(&mut rest)).await);
 }
 
 #[tokio::test]

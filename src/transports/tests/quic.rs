@@ -12,7 +12,8 @@ use quinn::{ClientConfig, ConnectionError, Endpoint};
 use super::super::quic::Identity;
 use super::super::{Address, Credential, Link, LinkError, Proof, connect, connect_with};
 use super::{Place, frame, linked, quic, soon, unix};
-use crate::wire::{Frame, Kind, Lane, Lanes, Limits};
+use crate::wire::message::Refuse;
+use crate::wire::{Encoder, Frame, Kind, Lane, Lanes, Limits, RefuseCode, SessionId};
 
 fn socket(place: &Place) -> SocketAddr {
     let Address::Quic { host, port, .. } = &place.address else { panic!("{}", place.address) };
@@ -178,13 +179,39 @@ async fn without_lanes_records_hold_up_everything() {
     assert_eq!(lanes(&mut agent).await, None);
 }
 
+fn refusal(session: u64, fatal: bool) -> Frame {
+    let refuse = Refuse { network: 0, code: RefuseCode::LateVerdict, fatal, about: 0, text: "" };
+    Encoder::new(Limits::default()).frame(SessionId(session), [refuse]).unwrap()
+}
+
+/// One in passing keeps nothing behind it from its way.
 #[tokio::test]
-async fn a_refusal_is_the_last_to_be_heard() {
+async fn a_refusal_in_passing_waits_for_no_record() {
+    let (_listener, mut agent, mut parent) = linked(&quic(), Limits::default()).await;
+    let records = fill(&mut agent).await;
+    agent.outgoing.start_send_unpin(refusal(7, false)).unwrap();
+    agent.outgoing.start_send_unpin(of_kind(Kind::Validate, 8, 100)).unwrap();
+    let reading = async {
+        let mut before = 0;
+        loop {
+            match parent.incoming.next().await.unwrap().unwrap().prefix.kind {
+                Kind::Deliver => before += 1,
+                Kind::Validate => return before,
+                _ => {}
+            }
+        }
+    };
+    let (_, before) = soon("the message for a verdict", async { tokio::join!(agent.outgoing.flush(), reading) }).await;
+    assert!(before + 10 < records, "behind {before} of {records}");
+}
+
+#[tokio::test]
+async fn the_last_refusal_is_the_last_to_be_heard() {
     let (_listener, mut agent, mut parent) = linked(&quic(), Limits::default()).await;
     for number in 0..20 {
         agent.outgoing.feed(of_kind(Kind::Deliver, number, 50_000)).await.unwrap();
     }
-    agent.outgoing.feed(of_kind(Kind::Refuse, 99, 0)).await.unwrap();
+    agent.outgoing.feed(refusal(99, true)).await.unwrap();
     let reading = async {
         let mut kinds = Vec::new();
         while let Some(frame) = parent.incoming.next().await {
