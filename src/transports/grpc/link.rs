@@ -34,6 +34,7 @@ pub(in super::super) struct Reader {
 
 impl Reader {
     /// An agent's: what a parent sends.
+    #[cfg(feature = "agent")]
     pub(super) fn of_agent(stream: Streaming<proto::Frame>, limits: Limits, other_half: Closer) -> Self {
         Self::new(stream, limits, other_half, false)
     }
@@ -116,9 +117,11 @@ impl Feed {
 }
 
 /// The agent's answers.
+#[cfg(feature = "agent")]
 #[derive(Debug)]
 pub(super) struct Answers(pub(super) Feed);
 
+#[cfg(feature = "agent")]
 impl Stream for Answers {
     type Item = Result<proto::Frame, Status>;
 
