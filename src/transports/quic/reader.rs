@@ -95,12 +95,12 @@ impl Inlet {
                 self.order = self.buffer.lead::<ORDER>().map(Order::read);
             }
             if self.order.is_some() {
-                self.frame = self.buffer.next_frame()?;
-                if let Some(frame) = &self.frame {
+                if let Some(frame) = self.buffer.next_frame()? {
                     let kind = frame.prefix.kind;
-                    if Lane::of(kind) != self.lane {
+                    if frame.lane() != self.lane {
                         return Poll::Ready(Err(FrameError::Content { kind, what: format!("it came on the lane {:?}", self.lane) }.into()));
                     }
+                    self.frame = Some(frame);
                     break;
                 }
             }

@@ -10,8 +10,8 @@ use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ClientConfig, ConnectionError, Endpoint};
 
 use super::super::quic::Identity;
-use super::super::{Address, Credential, Link, LinkError, Proof, connect, connect_with};
-use super::{Place, frame, linked, quic, soon, unix};
+use super::super::{Address, Credential, Link, LinkError, Listener, Proof, connect, connect_with};
+use super::{Place, assert_same, frame, linked, quic, soon, unix};
 use crate::wire::message::Refuse;
 use crate::wire::{Encoder, Frame, Kind, Lane, Lanes, Limits, RefuseCode, SessionId};
 
@@ -225,6 +225,43 @@ async fn the_last_refusal_is_the_last_to_be_heard() {
     };
     let (kinds, ()) = soon("the end", async { tokio::join!(reading, closing) }).await;
     assert_eq!((kinds.len(), kinds.last()), (21, Some(&Kind::Refuse)));
+}
+
+/// Streams by hand: a frame on another lane than its own is never handed over, and what came whole on a lane beside one that breaks off is.
+#[tokio::test]
+async fn a_frame_on_another_lane_is_an_error_and_costs_no_other_frame() {
+    let pair = libp2p_identity::Keypair::generate_ed25519();
+    let parent = Identity::from_protobuf(&pair.to_protobuf_encoding().unwrap()).unwrap();
+    let place = quic();
+    let keys = place.keys.as_ref().unwrap();
+    let mut listener = Listener::bind_quic(socket(&place), 100, &keys.agent, [parent.peer_id()], Limits::default()).unwrap();
+    let mut tls = libp2p_tls::make_client_config(&pair, Some(keys.agent.peer_id().parse().unwrap())).unwrap();
+    tls.alpn_protocols = vec![b"pmq/1".to_vec()];
+    let config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+    let bytes = |frame: &Frame| [&[0; 16][..], &super::bytes_of(frame)].concat();
+    let publish = of_kind(Kind::Publish, 1, 10);
+    let verdict = of_kind(Kind::Verdict, 2, 0);
+    // On the control lane a publish; on the other one half of a frame.
+    let misplaced = ([bytes(&verdict), bytes(&publish)].concat(), Vec::new());
+    let broken_off = (bytes(&verdict), bytes(&publish)[..60].to_vec());
+    for (control, messages) in [misplaced, broken_off] {
+        let endpoint = Endpoint::client("0.0.0.0:0".parse().unwrap()).unwrap();
+        let connection = endpoint.connect_with(config.clone(), socket(&place), "pmq").unwrap().await.unwrap();
+        let (mut first, _answers) = connection.open_bi().await.unwrap();
+        first.write_all(&[&[0], &control[..]].concat()).await.unwrap();
+        let mut second = connection.open_uni().await.unwrap();
+        second.write_all(&[&[1], &messages[..]].concat()).await.unwrap();
+        second.finish().unwrap();
+        let mut link = soon("a link", listener.accept()).await.unwrap();
+        assert_same(&soon("the verdict", link.incoming.next()).await.unwrap().unwrap(), &verdict);
+        match soon("the error", link.incoming.next()).await {
+            Some(Err(LinkError::Frame(error))) => {
+                assert!(error.to_string().contains(if messages.is_empty() { "lane" } else { "ends after" }), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(link.incoming.next().await.is_none(), "an error is the last item");
+    }
 }
 
 #[tokio::test]
