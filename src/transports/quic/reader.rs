@@ -94,15 +94,15 @@ impl Inlet {
             if self.order.is_none() {
                 self.order = self.buffer.lead::<ORDER>().map(Order::read);
             }
-            if self.order.is_some() {
-                if let Some(frame) = self.buffer.next_frame()? {
-                    let kind = frame.prefix.kind;
-                    if frame.lane() != self.lane {
-                        return Poll::Ready(Err(FrameError::Content { kind, what: format!("it came on the lane {:?}", self.lane) }.into()));
-                    }
-                    self.frame = Some(frame);
-                    break;
+            if self.order.is_some()
+                && let Some(frame) = self.buffer.next_frame()?
+            {
+                let kind = frame.prefix.kind;
+                if frame.lane() != self.lane {
+                    return Poll::Ready(Err(FrameError::Content { kind, what: format!("it came on the lane {:?}", self.lane) }.into()));
                 }
+                self.frame = Some(frame);
+                break;
             }
             // `ReadBuf` has no state of its own: dropped while pending, nothing was read.
             match ready!(pin!(self.stream.read_buf(self.buffer.room())).poll(cx)) {
