@@ -243,7 +243,11 @@ impl Running {
         for address in &config.attach.grpc.bind {
             let bound = Listener::bind_grpc(address, &config.attach.grpc, limits, |routes, caller| predecessor.serve(routes, caller)).await;
             listeners.push(bound.map_err(|source| {
-                let key = if matches!(source, LinkError::Token { .. }) { "attach.grpc.token" } else { "attach.grpc.bind" };
+                let key = match &source {
+                    LinkError::Token { .. } => "attach.grpc.token",
+                    LinkError::Certificate { .. } => "attach.grpc.tls, attach.grpc.client",
+                    _ => "attach.grpc.bind",
+                };
                 RunError::Attach { key: key.to_owned(), source }
             })?);
         }

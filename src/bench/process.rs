@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context;
+use rustix::io::Errno;
 use tokio::process::Command;
 
 /// This program with other arguments: pipes to it and from it, no settings but those of the run's own files, and no longer life than ours.
@@ -33,8 +34,8 @@ pub(crate) fn cpu_time(pid: u32) -> io::Result<Duration> {
         let book = thread?.path().join("schedstat");
         match fs::read_to_string(&book) {
             Ok(text) => cpu += Duration::from_nanos(first(&text).ok_or_else(|| unreadable(&book))?),
-            // A thread that ended between the two looks.
-            Err(gone) if gone.kind() == io::ErrorKind::NotFound => {}
+            // A thread that ended between the two looks, or between opening and reading.
+            Err(gone) if gone.kind() == io::ErrorKind::NotFound || Errno::from_io_error(&gone) == Some(Errno::SRCH) => {}
             Err(wrong) => return Err(wrong),
         }
     }

@@ -11,6 +11,8 @@ use super::outbox::Outbox;
 use super::slot::Slot;
 use super::{Client, ClientError, ConsumeOptions, Status, VerifyOptions};
 use crate::session::{ParentTerms, Timing, Want};
+#[cfg(feature = "client-grpc")]
+use crate::transports::grpc::Certificate;
 #[cfg(feature = "client-quic")]
 use crate::transports::quic::Identity;
 use crate::transports::{Address, Proof, Token};
@@ -85,7 +87,7 @@ impl Builder {
         self
     }
 
-    /// What it shows where the agent asks for a token: ZeroMQ over TCP.
+    /// What it shows where the agent asks for a token: ZeroMQ over TCP, and gRPC over TCP without TLS.
     pub fn token(mut self, token: Token) -> Self {
         self.proof.token = Some(token);
         self
@@ -95,6 +97,13 @@ impl Builder {
     #[cfg(feature = "client-quic")]
     pub fn identity(mut self, identity: Identity) -> Self {
         self.proof.identity = Some(identity);
+        self
+    }
+
+    /// What it shows over gRPC with TLS, and how it knows its agent.
+    #[cfg(feature = "client-grpc")]
+    pub fn certificate(mut self, certificate: Certificate) -> Self {
+        self.proof.certificate = Some(certificate);
         self
     }
 

@@ -87,6 +87,8 @@ pub use status::Status;
 pub use verify::{Incoming, Offers, Verdicts, Verifier};
 
 pub use crate::transports::Token;
+#[cfg(feature = "client-grpc")]
+pub use crate::transports::grpc::Certificate;
 #[cfg(feature = "client-quic")]
 pub use crate::transports::quic::Identity;
 pub use crate::wire::{AllowOp, Cursor, GapReason, MarkOp, MessageId, Overflow, PublishStatus, Reason, RefuseCode, Verdict, Window};

@@ -75,6 +75,9 @@ pub(super) fn load(path: &Path, source: &Source, all: &[Override], registry: &Re
     for token in file.attach.zeromq.token.iter_mut().chain(&mut file.attach.grpc.token) {
         token.file = directory.join(&token.file);
     }
+    for path in file.attach.grpc.paths() {
+        *path = directory.join(&*path);
+    }
     let unclaimed = file.network.default.take.clone();
     let context = network_file::Context {
         registry,

@@ -59,6 +59,16 @@ pub(super) fn cross(file: &AgentFile, read: &[Read], complain: &Complaints<'_>) 
             };
             return Err(complain.at(&format!("attach.grant.{index}.token"), &format!("there is no token {name:?}"), &mend));
         }
+        let certificates: Vec<_> = file.attach.grpc.client.iter().map(|client| client.name.as_str()).collect();
+        if let Some(name) = grant.certificate.as_deref().filter(|name| !certificates.contains(name)) {
+            let mend =
+                if certificates.is_empty() { "add [[attach.grpc.client]] with that name".to_owned() } else { choose(name, &certificates) };
+            return Err(complain.at(
+                &format!("attach.grant.{index}.certificate"),
+                &format!("no [[attach.grpc.client]] is {name:?}"),
+                &mend,
+            ));
+        }
         if let Some((at, name)) = grant.networks.iter().enumerate().find(|(_, name)| *name != "*" && !names.contains(&name.as_str())) {
             let key = format!("attach.grant.{index}.networks.{at}");
             return Err(complain.at(&key, &format!("there is no network {name:?}"), &choose(name, &[names.as_slice(), &["*"]].concat())));
@@ -86,6 +96,13 @@ pub(super) fn cross(file: &AgentFile, read: &[Read], complain: &Complaints<'_>) 
     if !file.attach.quic.bind.is_empty() && !peers {
         let what = "no grant names a peer id, so every parent over QUIC is turned away";
         warnings.push(complain.at("attach.quic.bind", what, "add [[attach.grant]] with peer = \"PEERID\""));
+    }
+    for (index, client) in file.attach.grpc.client.iter().enumerate() {
+        if !file.attach.grant.iter().any(|grant| grant.certificate.as_ref() == Some(&client.name)) {
+            let what = format!("no grant names {:?}, so whoever shows this certificate is refused", client.name);
+            let mend = format!("add [[attach.grant]] with certificate = {:?}", client.name);
+            warnings.push(complain.at(&format!("attach.grpc.client.{index}"), &what, &mend));
+        }
     }
     let exposed = file.ops.enabled && !file.ops.listen.ip().is_loopback();
     let open = "metrics and health can be read from other machines, without authentication";
@@ -118,7 +135,7 @@ fn over_tcp(file: &AgentFile, complain: &Complaints<'_>, over: &OverTcp<'_>) -> 
     let mut warnings = Vec::new();
     for (index, _) in sockets().filter(|(_, at)| !at.ip().is_loopback()) {
         let what = "parents attach over a network without encryption: whoever can listen there has the token and every message";
-        warnings.push(complain.at(&format!("{key}.bind.{index}"), what, "take a loopback address, or a tunnel"));
+        warnings.push(complain.at(&format!("{key}.bind.{index}"), what, "take a loopback address, QUIC, or gRPC over TLS"));
     }
     if *trust_loopback && sockets().any(|(_, at)| at.ip().is_loopback()) {
         let what = "every user of this machine is taken for the agent's own user over TCP on loopback";
@@ -128,7 +145,7 @@ fn over_tcp(file: &AgentFile, complain: &Complaints<'_>, over: &OverTcp<'_>) -> 
         file.attach.grant.iter().any(|grant| match grant.who() {
             Who::OwnUser => name == Credential::OWN,
             Who::Token(granted) => granted == name,
-            Who::Uid(_) | Who::Peer(_) => false,
+            Who::Uid(_) | Who::Peer(_) | Who::Certificate(_) => false,
         })
     };
     for (index, token) in tokens.iter().enumerate().filter(|(_, token)| !granted(&token.name)) {

@@ -42,6 +42,13 @@ pub enum Address {
     },
     /// gRPC over TCP, `grpc://127.0.0.1:8001`; without a port, 8001.
     Grpc(SocketAddr),
+    /// gRPC over TCP with TLS, `grpcs://HOST:PORT`; without a port, 8001.
+    Grpcs {
+        /// The name that the agent's certificate bears, an IPv4 address, or an IPv6 address in brackets in the URL and without them here.
+        host: Arc<str>,
+        /// TCP.
+        port: u16,
+    },
     /// gRPC over a Unix socket, `grpc+unix:///absolute/path`.
     GrpcUnix(PathBuf),
     /// A name in this process, `memory:NAME`.
@@ -80,6 +87,9 @@ impl FromStr for Address {
             let socket = socket.parse().or_else(|_| plain()).map_err(|_| bad("an IP address is needed: write grpc://127.0.0.1:8001"))?;
             return Ok(Self::Grpc(socket));
         }
+        if let Some(rest) = url.strip_prefix("grpcs://") {
+            return grpcs(rest).ok_or_else(|| bad("a host is needed: write grpcs://HOST:PORT"));
+        }
         if let Some(rest) = url.strip_prefix("quic://") {
             return quic(rest).map_err(bad);
         }
@@ -90,9 +100,22 @@ impl FromStr for Address {
             return Ok(Self::Memory(name.into()));
         }
         Err(bad(
-            "unknown scheme: write unix:///path, zmq+ipc:///path, zmq+tcp://ip:port, quic://host:port/peer-id, grpc+unix:///path, grpc://ip:port or memory:NAME",
+            "unknown scheme: write unix:///path, zmq+ipc:///path, zmq+tcp://ip:port, quic://host:port/peer-id, grpc+unix:///path, grpc://ip:port, grpcs://host:port or memory:NAME",
         ))
     }
+}
+
+/// What follows `grpcs://`.
+fn grpcs(place: &str) -> Option<Address> {
+    let (host, port) = match place.rsplit_once(':') {
+        // An IPv6 address without a port ends with its bracket.
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+        _ => (place, GRPC_PORT),
+    };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let host = bare.unwrap_or(host);
+    let sound = !host.is_empty() && !host.contains(['[', ']', '/', '@']) && (bare.is_some() || !host.contains(':'));
+    sound.then(|| Address::Grpcs { host: host.into(), port })
 }
 
 /// What follows `quic://`.
@@ -117,6 +140,8 @@ impl fmt::Display for Address {
             Self::ZmqIpc(path) => write!(f, "zmq+ipc://{}", path.display()),
             Self::ZmqTcp(socket) => write!(f, "zmq+tcp://{socket}"),
             Self::Grpc(socket) => write!(f, "grpc://{socket}"),
+            Self::Grpcs { host, port } if host.contains(':') => write!(f, "grpcs://[{host}]:{port}"),
+            Self::Grpcs { host, port } => write!(f, "grpcs://{host}:{port}"),
             Self::GrpcUnix(path) => write!(f, "grpc+unix://{}", path.display()),
             Self::Quic { host, port, peer } if host.contains(':') => write!(f, "quic://[{host}]:{port}/{peer}"),
             Self::Quic { host, port, peer } => write!(f, "quic://{host}:{port}/{peer}"),
@@ -133,3 +158,7 @@ impl<'de> serde::Deserialize<'de> for Address {
         url.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+#[path = "address_tests.rs"]
+mod tests;

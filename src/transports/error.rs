@@ -91,6 +91,12 @@ pub enum LinkError {
         /// Which, why, and the mend.
         what: String,
     },
+    /// A certificate, or its key, that cannot be used.
+    #[error("no certificate: {what}")]
+    Certificate {
+        /// Which, why, and the mend.
+        what: String,
+    },
     /// The peer sent more than this end had read. The link is over.
     #[error(
         "the peer sent {frames} frames of {bytes} bytes that this end has not read yet, which is more than attach.zeromq.inbox_frames and inbox_bytes let wait"

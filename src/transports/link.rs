@@ -42,6 +42,8 @@ pub enum Credential {
     Peer(Arc<str>),
     /// Whoever holds the token of that name. [`Credential::OWN`] counts as the user that runs the agent.
     Token(Arc<str>),
+    /// Whoever holds the key of a certificate of that name.
+    Certificate(Arc<str>),
     /// Nobody has proven anything: what answers at that address, or a parent there that has no valid token.
     Unproven(SocketAddr),
     /// This very process, over the address of that name.
@@ -60,6 +62,7 @@ impl Credential {
             Self::Token(name) if &**name == Self::OWN => rustix::process::geteuid().as_raw().to_string().into(),
             Self::Token(name) => format!("token:{name}").into(),
             Self::Peer(id) => format!("peer:{id}").into(),
+            Self::Certificate(name) => format!("certificate:{name}").into(),
             Self::Unproven(_) => "unproven".into(),
             Self::Memory(_) => "memory".into(),
         }
@@ -73,6 +76,7 @@ impl fmt::Display for Credential {
             Self::Uid { uid, .. } => write!(f, "uid {uid}"),
             Self::Token(name) => write!(f, "token {name:?}"),
             Self::Peer(id) => write!(f, "peer {id}"),
+            Self::Certificate(name) => write!(f, "certificate {name:?}"),
             Self::Unproven(at) => write!(f, "somebody at {at}"),
             Self::Memory(name) => write!(f, "memory:{name}"),
         }

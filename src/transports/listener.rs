@@ -50,12 +50,12 @@ impl Listener {
                 Err(LinkError::Address { url: address.to_string(), what: "a listener needs a key there: see bind_quic" })
             }
             #[cfg(feature = "agent")]
-            Address::Grpc(_) | Address::GrpcUnix(_) => {
+            Address::Grpc(_) | Address::Grpcs { .. } | Address::GrpcUnix(_) => {
                 let settings = grpc::GrpcSettings { accept_rate, ..grpc::GrpcSettings::default() };
                 Self::bind_grpc(address, &settings, limits, |routes, _| routes).await
             }
             #[cfg(not(feature = "agent"))]
-            Address::Grpc(_) | Address::GrpcUnix(_) => Err(LinkError::Address {
+            Address::Grpc(_) | Address::Grpcs { .. } | Address::GrpcUnix(_) => Err(LinkError::Address {
                 url: address.to_string(),
                 what: "only an agent listens there, and this program was built without the feature agent",
             }),
@@ -89,7 +89,7 @@ impl Listener {
     /// Binds a gRPC server at `address` as `settings` say (`settings.bind` is not looked at). Port 0 takes a free one. `services` adds further services to it.
     ///
     /// # Errors
-    /// As [`Self::bind`]; [`LinkError::Token`] for a token file that cannot be trusted.
+    /// As [`Self::bind`]; [`LinkError::Token`] for a token file that cannot be trusted, [`LinkError::Certificate`] for a certificate or a key.
     #[cfg(feature = "agent")]
     pub async fn bind_grpc(
         address: &Address,
@@ -106,9 +106,9 @@ impl Listener {
     /// # Errors
     /// As [`Self::bind`].
     #[cfg(feature = "agent")]
-    pub async fn bind_grpc_tls(
+    pub(crate) async fn bind_grpc_tls(
         path: &std::path::Path,
-        tls: Option<std::sync::Arc<tokio_rustls::rustls::ServerConfig>>,
+        tls: Option<grpc::Guard>,
         limits: Limits,
         services: impl FnOnce(tonic::service::Routes, &grpc::Caller) -> tonic::service::Routes,
     ) -> Result<Self, LinkError> {
@@ -194,11 +194,11 @@ pub async fn connect(address: &Address, limits: Limits) -> Result<Link, LinkErro
     connect_with(address, limits, &Proof::default()).await
 }
 
-/// As [`connect`], and shows what the agent asks for: a token (ZeroMQ over TCP), a key (QUIC).
+/// As [`connect`], and shows what the agent asks for: a token (TCP), a key (QUIC), a certificate (gRPC over TLS).
 ///
 /// # Errors
 /// As [`connect`]. That the agent does not take the token is said by the agent on the link; [`LinkError::TurnedAway`] and [`LinkError::Stranger`] where keys
-/// do not fit, [`LinkError::Identity`] where one is missing.
+/// do not fit, [`LinkError::Identity`] and [`LinkError::Certificate`] where one is missing.
 pub async fn connect_with(address: &Address, limits: Limits, proof: &Proof) -> Result<Link, LinkError> {
     match address {
         Address::Unix(path) => unix::connect(path, limits).await,
@@ -210,9 +210,9 @@ pub async fn connect_with(address: &Address, limits: Limits, proof: &Proof) -> R
             Err(LinkError::Address { url: address.to_string(), what: "this program was built without the feature client-quic" })
         }
         #[cfg(feature = "client-grpc")]
-        Address::Grpc(_) | Address::GrpcUnix(_) => grpc::connect(address, proof.token.as_ref(), limits).await,
+        Address::Grpc(_) | Address::Grpcs { .. } | Address::GrpcUnix(_) => grpc::connect(address, proof, limits).await,
         #[cfg(not(feature = "client-grpc"))]
-        Address::Grpc(_) | Address::GrpcUnix(_) => {
+        Address::Grpc(_) | Address::Grpcs { .. } | Address::GrpcUnix(_) => {
             Err(LinkError::Address { url: address.to_string(), what: "this program was built without the feature client-grpc" })
         }
         #[cfg(feature = "agent")]

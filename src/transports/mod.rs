@@ -26,6 +26,7 @@ mod place;
 mod proof;
 #[cfg(feature = "client-quic")]
 pub mod quic;
+mod secret;
 mod settings;
 mod throttle;
 mod token;

@@ -1,17 +1,22 @@
 //! What a parent shows of itself.
 
 use super::Token;
+#[cfg(feature = "client-grpc")]
+use super::grpc::Certificate;
 #[cfg(feature = "client-quic")]
 use super::quic::Identity;
 
 /// What a parent shows where an agent asks for it. Nothing, by default: over a Unix socket the system says who it is.
 #[derive(Clone, Debug, Default)]
 pub struct Proof {
-    /// For TCP: ZeroMQ.
+    /// For TCP: ZeroMQ, and gRPC without TLS.
     pub token: Option<Token>,
     /// For QUIC.
     #[cfg(feature = "client-quic")]
     pub identity: Option<Identity>,
+    /// For gRPC over TLS.
+    #[cfg(feature = "client-grpc")]
+    pub certificate: Option<Certificate>,
     /// Within one process: whose parent it is, where the agent itself has been shown that.
     #[cfg(feature = "agent")]
     pub(crate) on_behalf: Option<super::Credential>,
@@ -27,5 +32,12 @@ impl From<Token> for Proof {
 impl From<Identity> for Proof {
     fn from(identity: Identity) -> Self {
         Self { identity: Some(identity), ..Self::default() }
+    }
+}
+
+#[cfg(feature = "client-grpc")]
+impl From<Certificate> for Proof {
+    fn from(certificate: Certificate) -> Self {
+        Self { certificate: Some(certificate), ..Self::default() }
     }
 }

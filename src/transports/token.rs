@@ -2,15 +2,10 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{Mode, OFlags};
-
-use super::LinkError;
+use super::{LinkError, secret};
 
 /// Bytes of a token: too short ones can be guessed, and a message has a bound.
 const LENGTHS: std::ops::RangeInclusive<usize> = 16..=255;
@@ -40,28 +35,10 @@ impl Token {
     /// [`LinkError::Io`] for one that cannot be read.
     pub fn from_file(path: &Path) -> Result<Self, LinkError> {
         let shown = path.display();
-        let what = || LinkError::io(format!("read the token file {shown}"));
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| what()(error.into()))?;
-        // What is verified is what was opened.
-        let file = File::from(opened);
-        let meta = file.metadata().map_err(what())?;
-        let distrust = |what: String| LinkError::Token { what: format!("{shown} {what}") };
-        let us = rustix::process::geteuid().as_raw();
-        if !meta.is_file() {
-            return Err(distrust("is no file".to_owned()));
-        }
-        if meta.uid() != us {
-            return Err(distrust(format!("belongs to uid {}, not to {us}: give it to the user that runs this process", meta.uid())));
-        }
-        if meta.mode() & 0o077 != 0 {
-            return Err(distrust(format!("can be read by others (mode {:04o}): chmod 0600 {shown}", meta.mode() & 0o7777)));
-        }
-        let mut secret = Vec::new();
         // White space included; whatever is longer is no token.
-        file.take(1024).read_to_end(&mut secret).map_err(what())?;
+        let secret = secret::read(path, "token file", 1024, |what| LinkError::Token { what })?;
         Self::new(secret.trim_ascii()).map_err(|error| match error {
-            LinkError::Token { what } => distrust(format!("holds no token: {what}")),
+            LinkError::Token { what } => LinkError::Token { what: format!("{shown} holds no token: {what}") },
             other => other,
         })
     }

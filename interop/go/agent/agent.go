@@ -28,7 +28,7 @@ use = "delivery"
 
 // An Agent is a running `pmq run`. It ends with the test.
 type Agent struct {
-	// Address of its gRPC services, over TCP on loopback, without a token.
+	// Address of its gRPC services, over TCP on loopback.
 	GRPC string
 	// Listen is its address in the overlay.
 	Listen string
@@ -88,13 +88,34 @@ func Config(t *testing.T, peers ...string) string {
 	return filepath.Join(dir, "pmq.toml")
 }
 
-// Start starts an agent that dials peers, and waits until parents may attach.
+// Start starts an agent that dials peers and takes everybody over TCP on loopback, and waits until parents may attach.
 func Start(t *testing.T, peers ...string) *Agent {
 	t.Helper()
-	dir := t.TempDir()
-	grpc, ops := freePort(t), freePort(t)
-	more := fmt.Sprintf("[attach.grpc]\nbind = [\"grpc://127.0.0.1:%d\"]\ntrust_loopback = true\n[ops]\nlisten = \"127.0.0.1:%d\"\n", grpc, ops)
-	write(t, dir, "/ip4/127.0.0.1/tcp/0", more, peers)
+	port := freePort(t)
+	return start(t, port, fmt.Sprintf("[attach.grpc]\nbind = [\"grpc://127.0.0.1:%d\"]\ntrust_loopback = true\n", port), peers)
+}
+
+// StartTLS starts an agent that shows the certificate of the PEM files own.crt and own.key in dir, and takes whoever holds that of client.crt.
+func StartTLS(t *testing.T, dir string, peers ...string) *Agent {
+	t.Helper()
+	port := freePort(t)
+	return start(t, port, fmt.Sprintf(`[attach.grpc]
+bind = ["grpcs://127.0.0.1:%d"]
+[attach.grpc.tls]
+certificate_file = "%[2]s/own.crt"
+key_file = "%[2]s/own.key"
+[[attach.grpc.client]]
+name = "client"
+certificate_file = "%[2]s/client.crt"
+[[attach.grant]]
+certificate = "client"
+`, port, dir), peers)
+}
+
+func start(t *testing.T, grpc int, attach string, peers []string) *Agent {
+	t.Helper()
+	dir, ops := t.TempDir(), freePort(t)
+	write(t, dir, "/ip4/127.0.0.1/tcp/0", fmt.Sprintf("%s[ops]\nlisten = \"127.0.0.1:%d\"\n", attach, ops), peers)
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		t.Fatal(err)

@@ -61,7 +61,7 @@ impl Place {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No grant names it.
-    #[error("{0} is granted nothing: add an [[attach.grant]] with its uid, token or peer id")]
+    #[error("{0} is granted nothing: add an [[attach.grant]] with its uid, token, peer id or certificate")]
     Stranger(String),
     /// No valid token.
     #[error("{0} has not proven who it is: give the parent the content of a token file that [[attach.zeromq.token]] names")]
@@ -138,7 +138,9 @@ impl Admission {
             (Who::OwnUser, Credential::Token(name)) => **name == *Credential::OWN,
             (Who::Token(name), Credential::Token(theirs)) => **name == **theirs,
             (Who::Peer(id), Credential::Peer(theirs)) => **id == **theirs,
-            (Who::Uid(_) | Who::Token(_) | Who::Peer(_), _) | (Who::OwnUser, Credential::Unproven(_) | Credential::Peer(_)) => false,
+            (Who::Certificate(name), Credential::Certificate(theirs)) => **name == **theirs,
+            (Who::Uid(_) | Who::Token(_) | Who::Peer(_) | Who::Certificate(_), _)
+            | (Who::OwnUser, Credential::Unproven(_) | Credential::Peer(_) | Credential::Certificate(_)) => false,
         }
     }
 }

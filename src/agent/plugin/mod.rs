@@ -17,17 +17,16 @@ mod tls;
 use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use tokio::sync::watch;
-use tokio_rustls::rustls::ServerConfig;
 use tonic::service::Routes;
 
 use self::host::Host;
 use self::tls::Proof;
+use crate::transports::grpc::Guard;
 
 /// The variable that says that a host has started this process.
 const COOKIE_KEY: &str = "PMQ_PLUGIN";
@@ -112,8 +111,8 @@ impl Plugin {
     }
 
     /// What the host has to prove, where it wants both ends to.
-    pub(super) fn tls(&self) -> Option<Arc<ServerConfig>> {
-        self.proof.as_ref().map(|proof| proof.config.clone())
+    pub(super) fn tls(&self) -> Option<Guard> {
+        self.proof.as_ref().map(|proof| proof.guard.clone())
     }
 
     /// Adds what go-plugin expects.

@@ -106,6 +106,8 @@ pub enum Who {
     Token(String),
     /// Whoever holds a key, by its peer id in base58.
     Peer(String),
+    /// Whoever holds a certificate, by the certificate's name.
+    Certificate(String),
 }
 
 impl<'de> Deserialize<'de> for Who {
@@ -130,7 +132,7 @@ impl<'de> Deserialize<'de> for Who {
     }
 }
 
-/// What the parents of one user, or of the holders of one token or one key, may do. Whatever no grant names is refused by name.
+/// What the parents of one user, or of the holders of one token, key or certificate, may do. Whatever no grant names is refused by name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Grant {
@@ -140,11 +142,13 @@ pub struct Grant {
     pub token: Option<String>,
     /// In place of `uid`: the peer id of a parent's key, as `pmq key inspect` shows it (QUIC).
     pub peer: Option<String>,
+    /// In place of `uid`: the name of a certificate (gRPC over TLS).
+    pub certificate: Option<String>,
     /// Roles that they may claim.
     pub roles: Vec<Role>,
     /// Networks that they may claim, by name; "*" = all.
     pub networks: Vec<String>,
-    /// Sessions of that user, or with that token or key, at a time.
+    /// Sessions of that user, or with that token, key or certificate, at a time.
     pub max_sessions: u32,
 }
 
@@ -154,6 +158,7 @@ impl Default for Grant {
             uid: Who::OwnUser,
             token: None,
             peer: None,
+            certificate: None,
             roles: vec![Role::Verify, Role::Consume, Role::Produce, Role::Shadow],
             networks: vec!["*".to_owned()],
             max_sessions: 16,
@@ -186,7 +191,8 @@ impl Grant {
     pub fn who(&self) -> Who {
         // One that is no peer id is refused by `check` and matches nobody.
         let peer = self.peer.as_ref().map(|peer| Who::Peer(quic::peer_id(peer).unwrap_or_else(|| peer.clone())));
-        self.token.clone().map(Who::Token).or(peer).unwrap_or_else(|| self.uid.clone())
+        let certificate = self.certificate.clone().map(Who::Certificate);
+        self.token.clone().map(Who::Token).or(peer).or(certificate).unwrap_or_else(|| self.uid.clone())
     }
 
     /// Whether it covers that network.
@@ -200,7 +206,12 @@ impl Grant {
     /// # Errors
     /// [`GrantError`], whose text names the key in backticks.
     pub fn check(&self) -> Result<(), GrantError> {
-        let named = [("token", self.token.is_some()), ("peer", self.peer.is_some()), ("uid", self.uid != Who::OwnUser)];
+        let named = [
+            ("token", self.token.is_some()),
+            ("peer", self.peer.is_some()),
+            ("certificate", self.certificate.is_some()),
+            ("uid", self.uid != Who::OwnUser),
+        ];
         let mut named = named.into_iter().filter_map(|(key, is)| is.then_some(key));
         if let (Some(first), Some(second)) = (named.next(), named.next()) {
             return Err(GrantError::Two(first, second));

@@ -147,6 +147,55 @@ fn mistakes() -> Vec<Mistake> {
             "there is no token",
             "[[attach.zeromq.token]]",
         ),
+        agent(
+            "[attach.grpc]\nbind = [\"grpc://0.0.0.0:8001\"]\n",
+            (4, 9),
+            "attach.grpc.bind[0]",
+            "\"grpc://0.0.0.0:8001\"",
+            "other machines",
+            "grpcs://",
+        ),
+        agent(
+            "[attach.grpc]\nbind = [\"grpcs://0.0.0.0:8001\"]\n",
+            (4, 9),
+            "attach.grpc.bind[0]",
+            "\"grpcs://0.0.0.0:8001\"",
+            "nothing to show",
+            "tls.certificate_file",
+        ),
+        agent(
+            "[attach.grpc]\nbind = [\"grpcs://here:8001\"]\n",
+            (4, 9),
+            "attach.grpc.bind[0]",
+            "\"grpcs://here:8001\"",
+            "names a host",
+            "grpcs://0.0.0.0:8001",
+        ),
+        agent("[attach.grpc.tls]\ncertificate_file = \"agent.crt\"\n", (3, 1), "attach.grpc.tls.key_file", "", "not set", "name both"),
+        agent(
+            "[[attach.grpc.client]]\nname = \"signer\"\ncertificate_file = \"signer.crt\"\ndns = \"signer\"\n",
+            (6, 7),
+            "attach.grpc.client[0].dns",
+            "\"signer\"",
+            "beside an authority_file",
+            "delete it",
+        ),
+        agent(
+            "[[attach.grant]]\ncertificate = \"signer\"\n",
+            (4, 15),
+            "attach.grant[0].certificate",
+            "\"signer\"",
+            "no [[attach.grpc.client]]",
+            "add [[attach.grpc.client]]",
+        ),
+        agent(
+            "[attach.quic]\nbind = [\"127.0.0.1:5580\", \"127.0.0.1:5580\"]\n",
+            (4, 27),
+            "attach.quic.bind[1]",
+            "\"127.0.0.1:5580\"",
+            "twice",
+            "delete",
+        ),
         agent("[[attach.grant]]\nuid = \"root\"\n", (4, 7), "attach.grant[0].uid", "\"root\"", "invalid value", "a user's number"),
         // The format itself.
         agent("[ops]\nlisten = 127.0.0.1:9464\n", (4, 15), "ops.listen", "127.0.0.1:9464", "", "TOML wants"),
@@ -332,58 +381,12 @@ fn a_network_file_that_is_not_there_is_named_where_it_is_listed() {
 }
 
 #[test]
-fn what_works_but_is_hardly_meant_is_a_warning() {
-    let warnings = |network: &str| Files::new(AGENT, &[("weather.toml", network)]).load(&[], &[]).unwrap().warnings;
-    assert_eq!(warnings(NETWORK), []);
-    let [content] =
-        warnings(&NETWORK.replace(
-            "\n[[stage]]\nuse = \"validation",
-            "[gossip]\nmessage_id = { function = \"content\" }\n\n[[stage]]\nuse = \"validation",
-        ))
-        .try_into()
-        .unwrap();
-    assert_eq!(content.key.as_deref(), Some("gossip.message_id"), "{content}");
-    let [unverified] =
-        warnings(&NETWORK.replace("validation-queue\"", "validation-queue\"\nfallback = { timeout = \"accept-unverified\" }"))
-            .try_into()
-            .unwrap();
-    assert_eq!(unverified.key.as_deref(), Some("stage[0].fallback.timeout"), "{unverified}");
-    let window = "[[stage]]\nuse = \"decode\"\ncodec = \"pmq\"\n\n[[stage]]\nuse = \"sequence-window\"\nskip = 100\nvalidity = 300\n\n[[stage]]\nuse = \"validation";
-    let slow = NETWORK.replace("[[stage]]\nuse = \"validation", window);
-    let [skip] = warnings(&slow).try_into().unwrap();
-    assert_eq!((skip.key.as_deref(), skip.value.as_deref()), (Some("stage[1].skip"), Some("100")), "{skip}");
-    assert!(skip.mend.contains("at least 200"), "{skip}");
-    let fast = slow.replace("topics =", "expected_rate = 100.0\ntopics =");
-    assert_eq!(
-        warnings(&fast).iter().map(|warning| warning.key.as_deref().unwrap()).collect::<Vec<_>>(),
-        ["stage[1].skip", "stage[1].validity"]
-    );
-}
-
-#[test]
-fn a_fallback_accepts_in_so_many_words_alone_and_rejects_nothing() {
-    for cause in ["no_verifier", "queue_full", "timeout", "paused", "verifier_lost"] {
-        let with = |fallback: &str| {
-            let queue = format!("validation-queue\"\nfallback = {{ {cause} = \"{fallback}\" }}");
-            Files::new(AGENT, &[("weather.toml", &NETWORK.replace("validation-queue\"", &queue))]).load(&[], &[])
-        };
-        for refused in ["accept", "reject"] {
-            let error = with(refused).unwrap_err();
-            let key = format!("stage[0].fallback.{cause}");
-            assert_eq!((error.key.as_deref(), error.value.as_deref()), (Some(&*key), Some(&*format!("\"{refused}\""))), "{error}");
-            let text = error.to_string();
-            assert!(text.contains("accept-unverified") && text.contains("ignore"), "{text}");
-        }
-        let config = with("accept-unverified").unwrap();
-        let causes = config.networks[0].plan.store.accepts_unverified();
-        assert_eq!(causes.iter().map(|cause| cause.as_str().replace('-', "_")).collect::<Vec<_>>(), [cause]);
-    }
-}
-
-#[test]
 fn only_keys_of_the_same_section_are_offered() {
     let told = |agent: &str| Files::new(&format!("{AGENT}{agent}"), &[("weather.toml", NETWORK)]).load(&[], &[]).unwrap_err().mend;
     assert_eq!(told("[gossip.redial]\nmist = \"1s\"\n"), "allowed: min, max");
-    assert_eq!(told("[[attach.grant]]\nrules = []\n"), "did you mean roles? Allowed: uid, token, peer, roles, networks, max_sessions");
+    assert_eq!(
+        told("[[attach.grant]]\nrules = []\n"),
+        "did you mean roles? Allowed: uid, token, peer, certificate, roles, networks, max_sessions"
+    );
     assert_eq!(told("[opps]\n"), "did you mean ops? Allowed: networks, agent, gossip, attach, control, ops, log, network, version");
 }

@@ -12,10 +12,10 @@ use tonic::{Request, Status};
 use tower::service_fn;
 
 use super::super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
-use super::super::{Address, LinkError, Token, memory};
+use super::super::{Address, LinkError, Proof, Token, memory};
 use super::link::{Feed, Reader, Requests};
 use super::proto::attach_client::AttachClient;
-use super::{CONNECTION_WINDOW, STREAM_WINDOW, longest};
+use super::{CONNECTION_WINDOW, STREAM_WINDOW, longest, tls};
 use crate::wire::Limits;
 
 /// How long the agent may take to open the call.
@@ -24,13 +24,13 @@ const OPEN: Duration = Duration::from_secs(5);
 /// A URL that nothing is looked up by.
 const ANY: &str = "http://agent.invalid";
 
-pub(in super::super) async fn connect(address: &Address, token: Option<&Token>, limits: Limits) -> Result<Link, LinkError> {
-    let (channel, peer) = channel(address).await?;
+pub(in super::super) async fn connect(address: &Address, proof: &Proof, limits: Limits) -> Result<Link, LinkError> {
+    let (channel, peer) = channel(address, proof).await?;
     let mut client = AttachClient::new(channel).max_decoding_message_size(longest(limits)).max_encoding_message_size(usize::MAX);
     let (outgoing, answers) = memory::pipe();
     let other_half = memory::Closer::of(&outgoing);
     let mut request = Request::new(Requests(Feed(answers.limited(Limits { head: usize::MAX, payloads: usize::MAX }))));
-    if let Some(token) = token {
+    if let Some(token) = &proof.token {
         request.metadata_mut().insert("authorization", bearer(token)?);
     }
     let opened = tokio::time::timeout(OPEN, client.session(request)).await;
@@ -44,7 +44,7 @@ pub(in super::super) async fn connect(address: &Address, token: Option<&Token>, 
 }
 
 /// A connection, and who is at its other end as far as the system says.
-async fn channel(address: &Address) -> Result<(Channel, Credential), LinkError> {
+async fn channel(address: &Address, proof: &Proof) -> Result<(Channel, Credential), LinkError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => LinkError::NobodyListens(address.clone()),
         _ => LinkError::Io { what: format!("connect to {address}"), source },
@@ -60,6 +60,17 @@ async fn channel(address: &Address) -> Result<(Channel, Credential), LinkError> 
             let stream = TcpStream::connect(socket).await.map_err(failed)?;
             stream.set_nodelay(true).map_err(failed)?;
             Ok((once(&endpoint, stream).await.map_err(broken)?, Credential::Unproven(*socket)))
+        }
+        Address::Grpcs { host, port } => {
+            let certificate = proof.certificate.as_ref().ok_or_else(|| LinkError::Certificate {
+                what: "a parent shows one over TLS: give the client's builder a Certificate".to_owned(),
+            })?;
+            let connected = tokio::time::timeout(OPEN, TcpStream::connect((&**host, *port))).await;
+            let stream = connected.map_err(|_| LinkError::NobodyListens(address.clone()))?.map_err(failed)?;
+            stream.set_nodelay(true).map_err(failed)?;
+            let proven = tokio::time::timeout(OPEN, tls::connect(stream, address, host, certificate)).await;
+            let stream = proven.map_err(|_| LinkError::NobodyListens(address.clone()))??;
+            Ok((once(&endpoint, stream).await.map_err(broken)?, Credential::Certificate(host.clone())))
         }
         Address::GrpcUnix(path) => {
             let stream = unix(path.clone()).await.map_err(failed)?;

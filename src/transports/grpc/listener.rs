@@ -1,13 +1,12 @@
 //! The agent's end: a gRPC server whose sessions are links.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
-use tokio_rustls::rustls::ServerConfig;
 use tonic::metadata::MetadataValue;
 use tonic::service::Routes;
 use tonic::transport::Server;
@@ -21,7 +20,7 @@ use super::super::{Address, LinkError, SocketMode, memory};
 use super::link::{Answers, Feed, Reader};
 use super::proto::attach_server::{Attach, AttachServer};
 use super::socket::{Socket, Who};
-use super::{CONNECTION_WINDOW, GrpcSettings, STREAM_WINDOW, longest, proto};
+use super::{CONNECTION_WINDOW, GrpcSettings, Guard, STREAM_WINDOW, longest, proto};
 use crate::wire::Limits;
 
 /// Sessions that are open and not accepted yet.
@@ -52,7 +51,7 @@ pub(in super::super) struct Listener {
     _stop: oneshot::Sender<()>,
 }
 
-/// Who calls: what the system says, or a token.
+/// Who calls: what the system or a certificate says, or a token.
 #[derive(Debug, Clone)]
 pub struct Caller(Arc<Gate>);
 
@@ -97,25 +96,34 @@ impl Caller {
 }
 
 impl Listener {
-    /// Binds; answers the address with its port. `services` makes further services, which ask who calls. `tls`: over a Unix socket, what the other end has to prove.
+    /// Binds; answers the address with its port. `services` makes further services, which ask who calls. `tls`: at a Unix socket, what the other end has to prove beside what the system says.
     pub(in super::super) async fn bind(
         address: &Address,
         settings: &GrpcSettings,
         limits: Limits,
-        tls: Option<Arc<ServerConfig>>,
+        tls: Option<Guard>,
         services: impl FnOnce(Routes, &Caller) -> Routes,
     ) -> Result<(Self, Address), LinkError> {
-        let (socket, address) = match address {
+        let (socket, address, tls) = match address {
             Address::GrpcUnix(path) => {
                 let bound = unix::Listener::bind(path, SocketMode::Owner).await.map_err(|error| match error {
                     LinkError::AddressInUse(_) => LinkError::AddressInUse(address.clone()),
                     other => other,
                 });
-                (Socket::Unix(bound?), address.clone())
+                (Socket::Unix(bound?), address.clone(), tls)
             }
             Address::Grpc(socket) => {
-                let (listener, socket) = tcp(*socket).await?;
-                (Socket::Tcp(listener), Address::Grpc(socket))
+                let (listener, socket) = tcp(*socket, address).await?;
+                (Socket::Tcp(listener), Address::Grpc(socket), None)
+            }
+            Address::Grpcs { host, port } => {
+                let ip: IpAddr = host.parse().map_err(|_| LinkError::Address {
+                    url: address.to_string(),
+                    what: "a listener needs an IP address: write grpcs://0.0.0.0:8001",
+                })?;
+                let guard = Guard::read(&settings.tls, &settings.client)?;
+                let (listener, socket) = tcp((ip, *port).into(), address).await?;
+                (Socket::Tcp(listener), Address::Grpcs { host: host.clone(), port: socket.port() }, Some(guard))
             }
             _ => return Err(LinkError::Address { url: address.to_string(), what: "it is no address of gRPC" }),
         };
@@ -169,10 +177,10 @@ impl Drop for Listener {
     }
 }
 
-async fn tcp(socket: SocketAddr) -> Result<(TcpListener, SocketAddr), LinkError> {
+async fn tcp(socket: SocketAddr, address: &Address) -> Result<(TcpListener, SocketAddr), LinkError> {
     let what = |source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::AddrInUse => LinkError::AddressInUse(Address::Grpc(socket)),
-        _ => LinkError::Io { what: format!("bind {}", Address::Grpc(socket)), source },
+        std::io::ErrorKind::AddrInUse => LinkError::AddressInUse(address.clone()),
+        _ => LinkError::Io { what: format!("bind {address}"), source },
     };
     let listener = TcpListener::bind(socket).await.map_err(what)?;
     let socket = listener.local_addr().map_err(what)?;

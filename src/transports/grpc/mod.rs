@@ -6,7 +6,7 @@
 //! ```
 //! - **Bounds going out.** What waits to be sent is in a pipe, from which HTTP/2 takes as much as its windows allow.
 //! - **Bounds coming in.** HTTP/2's windows, a longest message, and a most of entries (`codec.rs`).
-//! - **Who is there.** The kernel says it on a Unix socket, a token in the metadata on TCP.
+//! - **Who is there.** The kernel says it on a Unix socket, a certificate over TLS, a token in the metadata on TCP without it.
 
 mod client;
 mod codec;
@@ -22,6 +22,7 @@ mod socket;
 #[cfg(test)]
 #[path = "proto_tests.rs"]
 mod tests;
+mod tls;
 
 pub(super) use client::connect;
 pub use codec::{Codec, decode};
@@ -34,6 +35,11 @@ pub use listener::Caller;
 pub(super) use listener::Listener;
 #[cfg(feature = "agent")]
 pub use settings::{GrpcError, GrpcSettings};
+pub use tls::Certificate;
+#[cfg(feature = "agent")]
+pub use tls::{ClientCertificate, GrpcTls, TlsError};
+#[cfg(feature = "agent")]
+pub(crate) use tls::{Guard, Own, Parents};
 
 /// The attach protocol's messages and service, as `proto/pmq/v1/attach.proto` says.
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, unused_qualifications)]

@@ -1,17 +1,21 @@
 //! Settings of the gRPC listeners.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
+use std::path::PathBuf;
 
 use super::super::token::{self, TokenError};
 use super::super::{Address, TokenFile, place};
+use super::tls::{self, ClientCertificate, GrpcTls, TlsError};
 
 /// Settings of the gRPC listeners.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GrpcSettings {
-    /// Where to listen: `grpc+unix:///path` (in a directory that only the agent's user can write to), `grpc://127.0.0.1:8001`. None = no gRPC.
+    /// Where to listen: `grpc+unix:///path` (in a directory that only the agent's user can write to), `grpc://127.0.0.1:8001`, `grpcs://0.0.0.0:8001`.
+    /// None = no gRPC.
     pub bind: Vec<Address>,
-    /// Allows TCP beyond loopback. The token crosses the network in the clear and so does everything else.
+    /// Allows TCP without TLS beyond loopback. The token crosses the network in the clear and so does everything else.
     pub insecure: bool,
     /// Takes parents without a token, over TCP on loopback, for the agent's own user: any user of the machine.
     pub trust_loopback: bool,
@@ -19,11 +23,23 @@ pub struct GrpcSettings {
     pub accept_rate: u32,
     /// What parents have to show over TCP, as `authorization: Bearer TOKEN`.
     pub token: Vec<TokenFile>,
+    /// What the agent shows over TLS.
+    pub tls: GrpcTls,
+    /// What parents have to show over TLS.
+    pub client: Vec<ClientCertificate>,
 }
 
 impl Default for GrpcSettings {
     fn default() -> Self {
-        Self { bind: Vec::new(), insecure: false, trust_loopback: false, accept_rate: 50, token: Vec::new() }
+        Self {
+            bind: Vec::new(),
+            insecure: false,
+            trust_loopback: false,
+            accept_rate: 50,
+            token: Vec::new(),
+            tls: GrpcTls::default(),
+            client: Vec::new(),
+        }
     }
 }
 
@@ -31,7 +47,7 @@ impl Default for GrpcSettings {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GrpcError {
     /// Another transport's address.
-    #[error("`bind.{0}` is no address of gRPC; write grpc+unix:///path or grpc://127.0.0.1:8001")]
+    #[error("`bind.{0}` is no address of gRPC; write grpc+unix:///path, grpc://127.0.0.1:8001 or grpcs://0.0.0.0:8001")]
     Scheme(usize),
     /// Twice the same.
     #[error("`bind.{0}` is there twice; delete one of them")]
@@ -41,7 +57,7 @@ pub enum GrpcError {
     Path(usize),
     /// Reachable from other machines.
     #[error(
-        "`bind.{0}` can be reached from other machines, and there is no encryption here; take 127.0.0.1, or set insecure = true if that is what is meant"
+        "`bind.{0}` can be reached from other machines, and there is no encryption here; take grpcs:// or 127.0.0.1, or set insecure = true if that is what is meant"
     )]
     Exposed(usize),
     /// Nobody could attach.
@@ -53,9 +69,18 @@ pub enum GrpcError {
     /// A token that is none.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// A setting of TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 impl GrpcSettings {
+    /// The files of TLS that it names, in no order.
+    pub(crate) fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let own = [&mut self.tls.certificate_file, &mut self.tls.key_file].into_iter().filter(|file| !file.as_os_str().is_empty());
+        own.chain(self.client.iter_mut().flat_map(|client| client.certificate_file.iter_mut().chain(&mut client.authority_file)))
+    }
+
     /// Checks what can be checked without touching the disk.
     ///
     /// # Errors
@@ -77,6 +102,11 @@ impl GrpcSettings {
                         return Err(GrpcError::NoToken(index));
                     }
                 }
+                Address::Grpcs { host, .. } => {
+                    if host.parse::<IpAddr>().is_err() {
+                        return Err(TlsError::Host(index).into());
+                    }
+                }
                 _ => return Err(GrpcError::Scheme(index)),
             }
             if !seen.insert(address) {
@@ -86,6 +116,8 @@ impl GrpcSettings {
         if !(1..=10_000).contains(&self.accept_rate) {
             return Err(GrpcError::AcceptRate(self.accept_rate));
         }
+        let tls_at = self.bind.iter().position(|address| matches!(address, Address::Grpcs { .. }));
+        tls::check(&self.tls, &self.client, tls_at)?;
         Ok(token::check(&self.token)?)
     }
 }

@@ -15,13 +15,13 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Sleep;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tonic::transport::server::Connected;
 
 use super::super::link::Credential;
 use super::super::unix::{self, AcceptError};
+use super::Guard;
 
 /// Connections at a time. A further one waits in the system's queue.
 const CONNECTIONS: usize = 256;
@@ -45,33 +45,28 @@ pub(super) enum Socket {
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: Either,
+    stream: Either<Plain, Box<TlsStream<Plain>>>,
     who: Who,
     /// When one that has made no call as somebody known is closed; `None` once it has, or where the system says who is there.
     until: Option<Pin<Box<Sleep>>>,
     _place: OwnedSemaphorePermit,
 }
 
-#[derive(Debug)]
-enum Either {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-    Tls(Box<TlsStream<UnixStream>>),
-}
+type Plain = Either<TcpStream, UnixStream>;
 
 /// Who is there.
 #[derive(Debug, Clone)]
 pub(super) struct Who {
-    /// As the system says: nobody, on TCP.
+    /// As the system or a certificate says: nobody, on TCP without TLS.
     pub(super) who: Option<Credential>,
     /// Whether a call has shown it.
     pub(super) proven: Arc<AtomicBool>,
 }
 
 impl Connection {
-    fn new(stream: Either, who: Option<Credential>, place: OwnedSemaphorePermit) -> Self {
+    fn new(stream: Plain, who: Option<Credential>, place: OwnedSemaphorePermit) -> Self {
         let until = who.is_none().then(|| Box::pin(tokio::time::sleep(UNPROVEN)));
-        Self { stream, who: Who { who, proven: Arc::default() }, until, _place: place }
+        Self { stream: Either::Left(stream), who: Who { who, proven: Arc::default() }, until, _place: place }
     }
 
     /// Fails when nobody known has called in time: a place is not for those who only hold it.
@@ -87,19 +82,19 @@ impl Connection {
     }
 
     /// Waits until the other end says something, and goes on by TLS where it has to.
-    async fn begin(self, tls: Option<TlsAcceptor>) -> io::Result<Self> {
-        let stream = match (self.stream, tls) {
-            (Either::Unix(stream), Some(tls)) => Either::Tls(Box::new(tls.accept(stream).await?)),
-            (stream, _) => {
-                match &stream {
-                    Either::Tcp(stream) => while !said(stream.readable().await, || stream.try_io(Interest::READABLE, || peek(stream)))? {},
-                    Either::Unix(stream) => while !said(stream.readable().await, || stream.try_io(Interest::READABLE, || peek(stream)))? {},
-                    Either::Tls(_) => {}
-                }
-                stream
+    async fn begin(self, tls: Option<Guard>) -> io::Result<Self> {
+        let Either::Left(stream) = self.stream else { return Ok(self) };
+        let Some(tls) = tls else {
+            match &stream {
+                Either::Left(stream) => while !said(stream.readable().await, || stream.try_io(Interest::READABLE, || peek(stream)))? {},
+                Either::Right(stream) => while !said(stream.readable().await, || stream.try_io(Interest::READABLE, || peek(stream)))? {},
             }
+            return Ok(Self { stream: Either::Left(stream), ..self });
         };
-        Ok(Self { stream, ..self })
+        let (stream, name) = tls.accept(stream).await?;
+        // What the system says goes before what a certificate says.
+        let who = self.who.who.or(Some(Credential::Certificate(name)));
+        Ok(Self { stream: Either::Right(Box::new(stream)), who: Who { who, ..self.who }, until: None, ..self })
     }
 }
 
@@ -129,17 +124,17 @@ impl Connected for Connection {
 }
 
 impl Socket {
-    async fn next(&self) -> Result<(Either, Option<Credential>), AcceptError> {
+    async fn next(&self) -> Result<(Plain, Option<Credential>), AcceptError> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, _): (_, SocketAddr) = listener.accept().await.map_err(unix::classify)?;
                 stream.set_nodelay(true).map_err(AcceptError::Peer)?;
-                Ok((Either::Tcp(stream), None))
+                Ok((Either::Left(stream), None))
             }
             Self::Unix(listener) => {
                 let stream = listener.stream().await?;
                 let who = stream.peer_cred().map_err(AcceptError::Peer)?;
-                Ok((Either::Unix(stream), Some(Credential::Uid { uid: who.uid(), gid: who.gid(), pid: who.pid() })))
+                Ok((Either::Right(stream), Some(Credential::Uid { uid: who.uid(), gid: who.gid(), pid: who.pid() })))
             }
         }
     }
@@ -159,11 +154,10 @@ impl Socket {
     /// Connections until `stopped`, when the socket is closed: those whose other end says something, and with `tls` has proven what it has to.
     pub(super) fn connections(
         self: Arc<Self>,
-        tls: Option<Arc<ServerConfig>>,
+        tls: Option<Guard>,
         stopped: oneshot::Receiver<()>,
         broken: oneshot::Sender<io::Error>,
     ) -> impl Stream<Item = io::Result<Connection>> {
-        let tls = tls.map(TlsAcceptor::from);
         let proven = self.accepted(stopped, broken).map(move |accepted| {
             let tls = tls.clone();
             async move {
@@ -229,48 +223,28 @@ impl Socket {
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.poll_proven(cx)?;
-        match &mut self.stream {
-            Either::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Either::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Either::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.stream {
-            Either::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Either::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Either::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        match &mut self.stream {
-            Either::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Either::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Either::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-        }
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        true
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.stream {
-            Either::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Either::Unix(stream) => Pin::new(stream).poll_flush(cx),
-            Either::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.stream {
-            Either::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Either::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
-            Either::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -1,17 +1,13 @@
 //! The key with which an end proves who it is.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use libp2p_identity::{Keypair, PeerId};
-use rustix::fs::{Mode, OFlags};
 
-use super::super::LinkError;
+use super::super::{LinkError, secret};
 
 /// No key that libp2p knows comes near this size.
 const MAX_FILE: u64 = 8 * 1024;
@@ -36,27 +32,14 @@ impl Identity {
         Keypair::from_protobuf_encoding(bytes).map(Self).map_err(|_| LinkError::Identity { what: what() })
     }
 
-    /// Reads a file as `pmq key generate` writes it: the key's protobuf encoding in base64. It must be a regular file that nobody else can read.
+    /// Reads a file as `pmq key generate` writes it: the key's protobuf encoding in base64. It must be a regular file of this process's user that nobody else can read.
     ///
     /// # Errors
-    /// [`LinkError::Identity`] for a file that others can read, a symlink, or one that holds no key; [`LinkError::Io`] for one that cannot be read.
+    /// [`LinkError::Identity`] for a file of others, one that others can read, or one that holds no key; [`LinkError::Io`] for one that cannot be read.
     pub fn from_file(path: &Path) -> Result<Self, LinkError> {
         let shown = path.display();
-        let io = || LinkError::io(format!("read the identity file {shown}"));
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| io()(error.into()))?;
-        // What is verified is what was opened.
-        let file = File::from(opened);
-        let meta = file.metadata().map_err(io())?;
+        let text = secret::read(path, "identity file", MAX_FILE, |what| LinkError::Identity { what })?;
         let distrust = |what: &str| LinkError::Identity { what: format!("{shown} {what}") };
-        if !meta.is_file() {
-            return Err(distrust("is no file"));
-        }
-        if meta.mode() & 0o077 != 0 {
-            return Err(distrust(&format!("can be read by others (mode {:04o}): chmod 0600 {shown}", meta.mode() & 0o7777)));
-        }
-        let mut text = Vec::new();
-        file.take(MAX_FILE).read_to_end(&mut text).map_err(io())?;
         let text = text.trim_ascii();
         let bytes = STANDARD_NO_PAD.decode(text).or_else(|_| STANDARD.decode(text)).map_err(|_| distrust("holds no base64 text"))?;
         Self::from_protobuf(&bytes).map_err(|_| distrust("holds no libp2p private key: make one with `pmq key generate`"))

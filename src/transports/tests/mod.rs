@@ -11,115 +11,106 @@ mod raw;
 mod settings;
 mod suite;
 mod throttle;
+#[cfg(feature = "agent")]
+mod tls;
 mod zeromq;
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use super::{Address, Link, LinkError, Listener, ZeromqSettings, connect};
+use super::{Address, Link, LinkError, Listener, Proof, ZeromqSettings, connect_with};
 use crate::wire::message::Publish;
 use crate::wire::{Encoder, Frame, Limits, SessionId};
 
 /// Longest that any awaited event may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A transport under test: a fresh address, and what keeps it alive.
+/// A transport under test: a fresh address, what a parent shows there, and what keeps it alive.
 struct Place {
     address: Address,
-    #[cfg(feature = "client-quic")]
-    keys: Option<Keys>,
+    proof: Proof,
+    ear: Ear,
     _dir: Option<TempDir>,
 }
 
-#[cfg(feature = "client-quic")]
-struct Keys {
-    agent: super::quic::Identity,
-    parent: super::quic::Identity,
+/// What a listener needs beside its address.
+enum Ear {
+    Plain,
+    /// As whom, and for whom.
+    #[cfg(feature = "client-quic")]
+    Quic(super::quic::Identity, String),
+    #[cfg(feature = "agent")]
+    Grpc(super::grpc::GrpcSettings),
+}
+
+impl Place {
+    /// Where nobody has to show anything.
+    fn plain(address: Address, dir: Option<TempDir>) -> Self {
+        Self { address, proof: Proof::default(), ear: Ear::Plain, _dir: dir }
+    }
 }
 
 fn unix() -> Place {
     let dir = tempfile::tempdir().unwrap();
-    Place {
-        address: Address::Unix(dir.path().join("pmq/agent.sock")),
-        #[cfg(feature = "client-quic")]
-        keys: None,
-        _dir: Some(dir),
-    }
+    Place::plain(Address::Unix(dir.path().join("pmq/agent.sock")), Some(dir))
 }
 
 fn memory() -> Place {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("suite-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    Place {
-        address: Address::Memory(name.into()),
-        #[cfg(feature = "client-quic")]
-        keys: None,
-        _dir: None,
-    }
+    Place::plain(Address::Memory(format!("suite-{}", NEXT.fetch_add(1, Ordering::Relaxed)).into()), None)
 }
 
 fn zmq_ipc() -> Place {
     let dir = tempfile::tempdir().unwrap();
-    Place {
-        address: Address::ZmqIpc(dir.path().join("pmq/zmq.ipc")),
-        #[cfg(feature = "client-quic")]
-        keys: None,
-        _dir: Some(dir),
-    }
+    Place::plain(Address::ZmqIpc(dir.path().join("pmq/zmq.ipc")), Some(dir))
 }
 
 /// A loopback address of its own, so that no other test's port is in the way.
-fn zmq_tcp() -> Place {
+fn own_socket() -> SocketAddr {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let [_, _, high, low] = std::process::id().to_be_bytes();
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let ip = [127, 1 + (high % 100), low, 1 + (number % 250) as u8];
-    Place {
-        address: Address::ZmqTcp((ip, 5570 + (number / 250) as u16).into()),
-        #[cfg(feature = "client-quic")]
-        keys: None,
-        _dir: None,
-    }
+    let ip = [127, 1 + (high % 200), low, 1 + (number % 250) as u8];
+    (ip, 5570 + (number / 250) as u16).into()
 }
 
-/// A loopback address of its own, and two keys: the agent's, and its only parent's.
+fn zmq_tcp() -> Place {
+    Place::plain(Address::ZmqTcp(own_socket()), None)
+}
+
+/// With two keys: the agent's, and its only parent's.
 #[cfg(feature = "client-quic")]
 fn quic() -> Place {
     use super::quic::Identity;
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let [_, _, high, low] = std::process::id().to_be_bytes();
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let host = format!("127.{}.{low}.{}", 101 + high % 100, 1 + number % 250);
-    let keys = Keys { agent: Identity::generate(), parent: Identity::generate() };
-    let address = Address::Quic { host: host.into(), port: 5580 + (number / 250) as u16, peer: keys.agent.peer_id().into() };
-    Place { address, keys: Some(keys), _dir: None }
+    let (agent, parent, socket) = (Identity::generate(), Identity::generate(), own_socket());
+    let address = Address::Quic { host: socket.ip().to_string().into(), port: socket.port(), peer: agent.peer_id().into() };
+    let ear = Ear::Quic(agent, parent.peer_id());
+    Place { address, proof: parent.into(), ear, _dir: None }
 }
 
 #[cfg(feature = "agent")]
 fn grpc_unix() -> Place {
     let dir = tempfile::tempdir().unwrap();
-    Place {
-        address: Address::GrpcUnix(dir.path().join("pmq/grpc.sock")),
-        #[cfg(feature = "client-quic")]
-        keys: None,
-        _dir: Some(dir),
-    }
+    Place::plain(Address::GrpcUnix(dir.path().join("pmq/grpc.sock")), Some(dir))
 }
 
-/// At a loopback address of its own.
 #[cfg(feature = "agent")]
 fn grpc_tcp() -> Place {
-    let Place { address, .. } = zmq_tcp();
-    let Address::ZmqTcp(socket) = address else { unreachable!("made so") };
-    Place {
-        address: Address::Grpc(socket),
-        #[cfg(feature = "client-quic")]
-        keys: None,
-        _dir: None,
-    }
+    let settings = super::grpc::GrpcSettings { trust_loopback: true, ..super::grpc::GrpcSettings::default() };
+    Place { ear: Ear::Grpc(settings), ..Place::plain(Address::Grpc(own_socket()), None) }
+}
+
+/// With a certificate for each end, which the other knows.
+#[cfg(feature = "agent")]
+fn grpc_tls() -> Place {
+    let pki = tls::Pki::new();
+    let settings = pki.settings(vec![pki.pinned("parent")]);
+    let (proof, address) = (pki.certificate("parent", "agent").into(), tls::address(own_socket()));
+    Place { address, proof, ear: Ear::Grpc(settings), _dir: Some(pki.dir) }
 }
 
 /// What TCP asks of nobody here.
@@ -129,28 +120,23 @@ fn open_to_all(accept_rate: u32) -> ZeromqSettings {
 
 impl Place {
     async fn connect(&self, limits: Limits) -> Result<Link, LinkError> {
-        #[cfg(feature = "client-quic")]
-        if let Some(keys) = &self.keys {
-            return super::connect_with(&self.address, limits, &keys.parent.clone().into()).await;
-        }
-        connect(&self.address, limits).await
+        connect_with(&self.address, limits, &self.proof).await
     }
 
     async fn listen(&self, accept_rate: u32, limits: Limits) -> Result<Listener, LinkError> {
-        match &self.address {
+        match (&self.address, &self.ear) {
             #[cfg(feature = "client-quic")]
-            Address::Quic { host, port, .. } => {
-                let keys = self.keys.as_ref().unwrap();
+            (Address::Quic { host, port, .. }, Ear::Quic(agent, parent)) => {
                 let socket = (host.parse::<std::net::IpAddr>().unwrap(), *port).into();
-                Listener::bind_quic(socket, accept_rate, &keys.agent, [keys.parent.peer_id()], limits)
+                Listener::bind_quic(socket, accept_rate, agent, [parent.clone()], limits)
             }
             #[cfg(feature = "agent")]
-            Address::Grpc(_) => {
-                let settings = super::grpc::GrpcSettings { accept_rate, trust_loopback: true, ..super::grpc::GrpcSettings::default() };
+            (_, Ear::Grpc(settings)) => {
+                let settings = super::grpc::GrpcSettings { accept_rate, ..settings.clone() };
                 Listener::bind_grpc(&self.address, &settings, limits, |routes, _| routes).await
             }
-            Address::ZmqTcp(_) => Listener::bind_zeromq(&self.address, &open_to_all(accept_rate), limits).await,
-            address => Listener::bind(address, accept_rate, limits).await,
+            (Address::ZmqTcp(_), _) => Listener::bind_zeromq(&self.address, &open_to_all(accept_rate), limits).await,
+            (address, _) => Listener::bind(address, accept_rate, limits).await,
         }
     }
 }

@@ -11,13 +11,19 @@ use quinn::{ClientConfig, ConnectionError, Endpoint};
 
 use super::super::quic::Identity;
 use super::super::{Address, Credential, Link, LinkError, Listener, Proof, connect, connect_with};
-use super::{Place, assert_same, frame, linked, quic, soon, unix};
+use super::{Ear, Place, assert_same, frame, linked, quic, soon, unix};
 use crate::wire::message::Refuse;
 use crate::wire::{Encoder, Frame, Kind, Lane, Lanes, Limits, RefuseCode, SessionId};
 
 fn socket(place: &Place) -> SocketAddr {
     let Address::Quic { host, port, .. } = &place.address else { panic!("{}", place.address) };
     SocketAddr::new(host.parse().unwrap(), *port)
+}
+
+/// The agent's key, and the peer id of its only parent.
+fn ends(place: &Place) -> (&Identity, &str) {
+    let Ear::Quic(agent, parent) = &place.ear else { panic!("{}", place.address) };
+    (agent, parent)
 }
 
 fn of_kind(kind: Kind, number: u64, payload: usize) -> Frame {
@@ -29,11 +35,11 @@ fn of_kind(kind: Kind, number: u64, payload: usize) -> Frame {
 #[tokio::test]
 async fn both_ends_know_who_is_there() {
     let place = quic();
-    let keys = place.keys.as_ref().unwrap();
+    let (agents, parents) = ends(&place);
     let (listener, agent, parent) = linked(&place, Limits::default()).await;
     assert_eq!(*listener.address(), place.address);
-    assert_eq!(agent.peer, Credential::Peer(keys.parent.peer_id().into()));
-    assert_eq!(parent.peer, Credential::Peer(keys.agent.peer_id().into()));
+    assert_eq!(agent.peer, Credential::Peer(parents.into()));
+    assert_eq!(parent.peer, Credential::Peer(agents.peer_id().into()));
 }
 
 #[tokio::test]
@@ -53,12 +59,11 @@ async fn whoever_is_not_granted_is_turned_away_by_name() {
 #[tokio::test]
 async fn an_agent_with_another_key_is_not_talked_to() {
     let place = quic();
-    let keys = place.keys.as_ref().unwrap();
     let _listener = place.listen(1000, Limits::default()).await.unwrap();
     let other = Identity::generate().peer_id();
     let Address::Quic { host, port, .. } = place.address.clone() else { unreachable!("made so") };
     let wrong = Address::Quic { host, port, peer: other.as_str().into() };
-    match connect_with(&wrong, Limits::default(), &keys.parent.clone().into()).await {
+    match connect_with(&wrong, Limits::default(), &place.proof).await {
         Err(error @ LinkError::Stranger { .. }) => assert!(error.to_string().contains(&other), "{error}"),
         other => panic!("{other:?}"),
     }
@@ -77,10 +82,10 @@ async fn a_parent_without_a_key_is_told_how_to_make_one() {
 #[tokio::test]
 async fn a_handshake_that_proves_nothing_is_no_link() {
     let place = quic();
-    let keys = place.keys.as_ref().unwrap();
+    let (agents, _) = ends(&place);
     let mut listener = place.listen(1000, Limits::default()).await.unwrap();
     let pair = libp2p_identity::Keypair::generate_ed25519();
-    let agent = keys.agent.peer_id().parse().unwrap();
+    let agent = agents.peer_id().parse().unwrap();
     let tls = |protocol: &[u8]| {
         let mut tls = libp2p_tls::make_client_config(&pair, Some(agent)).unwrap();
         tls.alpn_protocols = vec![protocol.to_vec()];
@@ -233,9 +238,9 @@ async fn a_frame_on_another_lane_is_an_error_and_costs_no_other_frame() {
     let pair = libp2p_identity::Keypair::generate_ed25519();
     let parent = Identity::from_protobuf(&pair.to_protobuf_encoding().unwrap()).unwrap();
     let place = quic();
-    let keys = place.keys.as_ref().unwrap();
-    let mut listener = Listener::bind_quic(socket(&place), 100, &keys.agent, [parent.peer_id()], Limits::default()).unwrap();
-    let mut tls = libp2p_tls::make_client_config(&pair, Some(keys.agent.peer_id().parse().unwrap())).unwrap();
+    let (agents, _) = ends(&place);
+    let mut listener = Listener::bind_quic(socket(&place), 100, agents, [parent.peer_id()], Limits::default()).unwrap();
+    let mut tls = libp2p_tls::make_client_config(&pair, Some(agents.peer_id().parse().unwrap())).unwrap();
     tls.alpn_protocols = vec![b"pmq/1".to_vec()];
     let config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
     let bytes = |frame: &Frame| [&[0; 16][..], &super::bytes_of(frame)].concat();

@@ -19,6 +19,8 @@ macro_rules! suite {
         suite!(@ on_grpc_unix grpc_unix: $($name)*);
         #[cfg(feature = "agent")]
         suite!(@ on_grpc_tcp grpc_tcp: $($name)*);
+        #[cfg(feature = "agent")]
+        suite!(@ on_grpc_tls grpc_tls: $($name)*);
     };
     (@ $module:ident $place:ident: $($name:ident)*) => {
         mod $module {

@@ -66,7 +66,7 @@ async fn probe(address: &Address) -> Result<(String, Credential), LinkError> {
             TcpStream::connect(socket).await.map_err(refused)?;
             Ok((format!("tcp://{socket}"), Credential::Unproven(*socket)))
         }
-        Address::Unix(_) | Address::Quic { .. } | Address::Grpc(_) | Address::GrpcUnix(_) | Address::Memory(_) => {
+        Address::Unix(_) | Address::Quic { .. } | Address::Grpc(_) | Address::Grpcs { .. } | Address::GrpcUnix(_) | Address::Memory(_) => {
             Err(LinkError::Address { url: address.to_string(), what: "it is no address of ZeroMQ" })
         }
     }

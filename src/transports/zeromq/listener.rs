@@ -52,7 +52,12 @@ impl Listener {
                 let (listener, socket) = tcp(*socket)?;
                 (Bound::Tcp(listener), None, Address::ZmqTcp(socket))
             }
-            Address::Unix(_) | Address::Quic { .. } | Address::Grpc(_) | Address::GrpcUnix(_) | Address::Memory(_) => {
+            Address::Unix(_)
+            | Address::Quic { .. }
+            | Address::Grpc(_)
+            | Address::Grpcs { .. }
+            | Address::GrpcUnix(_)
+            | Address::Memory(_) => {
                 return Err(LinkError::Address { url: address.to_string(), what: "it is no address of ZeroMQ" });
             }
         };

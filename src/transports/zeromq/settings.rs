@@ -105,7 +105,12 @@ impl ZeromqSettings {
                         return Err(ZeromqError::NoToken(index));
                     }
                 }
-                Address::Unix(_) | Address::Quic { .. } | Address::Grpc(_) | Address::GrpcUnix(_) | Address::Memory(_) => {
+                Address::Unix(_)
+                | Address::Quic { .. }
+                | Address::Grpc(_)
+                | Address::Grpcs { .. }
+                | Address::GrpcUnix(_)
+                | Address::Memory(_) => {
                     return Err(ZeromqError::Scheme(index));
                 }
             }

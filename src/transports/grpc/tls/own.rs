@@ -1,0 +1,77 @@
+//! What an end shows of itself.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::super::super::{LinkError, secret};
+
+/// No chain or key comes near this size, in bytes.
+const MAX_FILE: u64 = 256 * 1024;
+
+/// What a parent needs for gRPC over TLS: its certificate and key, and how it knows its agent.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    pub(super) own: Own,
+    /// The agent's own certificate, or those of authorities.
+    pub(super) agent: Arc<[CertificateDer<'static>]>,
+}
+
+impl Certificate {
+    /// Reads PEM files: `certificate`, with those that lead to its authority behind it; its `key`, which nobody else can read; and `agent`, with the agent's own
+    /// certificate, which is taken as it is, or its authority's, where the agent's has to bear the name that the URL has.
+    ///
+    /// # Errors
+    /// [`LinkError::Certificate`] for a file that holds none, and a key that others can read; [`LinkError::Io`] for one that cannot be read.
+    pub fn from_files(certificate: &Path, key: &Path, agent: &Path) -> Result<Self, LinkError> {
+        Ok(Self { own: Own::from_files(certificate, key)?, agent: certificates(agent)?.into() })
+    }
+}
+
+/// A certificate, those that lead to its authority, and its key. Its `Debug` form shows no key.
+#[derive(Clone)]
+pub(crate) struct Own {
+    pub(super) chain: Vec<CertificateDer<'static>>,
+    key: Arc<PrivateKeyDer<'static>>,
+}
+
+impl Own {
+    /// Takes what the caller has made.
+    #[cfg(feature = "agent")]
+    pub(crate) fn new(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> Self {
+        Self { chain: vec![certificate], key: Arc::new(key) }
+    }
+
+    pub(super) fn from_files(certificate: &Path, key: &Path) -> Result<Self, LinkError> {
+        let chain = certificates(certificate)?;
+        let pem = secret::read(key, "key file", MAX_FILE, |what| LinkError::Certificate { what })?;
+        let key = PrivateKeyDer::from_pem_slice(&pem)
+            .map_err(|error| LinkError::Certificate { what: format!("{} holds no private key in PEM: {error}", key.display()) })?;
+        Ok(Self { chain, key: Arc::new(key) })
+    }
+
+    pub(super) fn key(&self) -> PrivateKeyDer<'static> {
+        self.key.clone_key()
+    }
+}
+
+impl fmt::Debug for Own {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Own({} certificates)", self.chain.len())
+    }
+}
+
+/// Certificates of a PEM file, at least one.
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, LinkError> {
+    let shown = path.display();
+    let pem = std::fs::read(path).map_err(LinkError::io(format!("read the certificate file {shown}")))?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let found = found.map_err(|error| LinkError::Certificate { what: format!("{shown} holds no certificates in PEM: {error}") })?;
+    if found.is_empty() {
+        return Err(LinkError::Certificate { what: format!("{shown} holds no certificate: PEM has -----BEGIN CERTIFICATE-----") });
+    }
+    Ok(found)
+}

@@ -1,0 +1,91 @@
+//! Settings of TLS at the gRPC listeners.
+
+use std::path::PathBuf;
+
+use tokio_rustls::rustls::pki_types::ServerName;
+
+/// What the agent shows at `grpcs://` addresses.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GrpcTls {
+    /// PEM: its certificate, with those that lead to its authority behind it.
+    pub certificate_file: PathBuf,
+    /// PEM: the certificate's key; mode 0600, of the agent's own user.
+    pub key_file: PathBuf,
+}
+
+/// Certificates that make whoever holds the key of one a parent of that name.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClientCertificate {
+    /// What grants call it. Several may have one name.
+    pub name: String,
+    /// PEM: the parent's own certificates, taken as they are: their dates do not count.
+    pub certificate_file: Option<PathBuf>,
+    /// PEM, in place of `certificate_file`: authorities; what they have issued to clients is taken while it is valid.
+    pub authority_file: Option<PathBuf>,
+    /// With `authority_file`: the DNS name that the parent's certificate has to bear.
+    pub dns: Option<String>,
+}
+
+impl ClientCertificate {
+    /// The name to be borne.
+    pub(super) fn dns_name(&self) -> Option<ServerName<'static>> {
+        // One that is no name is refused by `check`.
+        self.dns.as_ref().and_then(|dns| ServerName::try_from(dns.clone()).ok())
+    }
+}
+
+/// A setting of TLS that cannot work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TlsError {
+    /// Nothing to show.
+    #[error("`bind.{0}` is TLS, and the agent has nothing to show there; set attach.grpc.tls.certificate_file and key_file")]
+    NoCertificate(usize),
+    /// Nobody could attach.
+    #[error("`bind.{0}` is TLS, where a parent shows a certificate, and none is known; add [[attach.grpc.client]]")]
+    NoClient(usize),
+    /// A name in place of an address of this machine.
+    #[error("`bind.{0}` names a host, and a listener needs an IP address; write grpcs://0.0.0.0:8001")]
+    Host(usize),
+    /// One without the other.
+    #[error("`tls.{0}` is not set beside the other file; name both")]
+    Half(&'static str),
+    /// No name.
+    #[error("`client.{0}.name` is empty; grants have to call it something")]
+    NoName(usize),
+    /// No file, or both.
+    #[error(
+        "`client.{0}.certificate_file` or `authority_file`: one of them, and not both; write two [[attach.grpc.client]] of one name for both"
+    )]
+    OneFile(usize),
+    /// No DNS name, or nothing that it could be on.
+    #[error("`client.{0}.dns` is no DNS name beside an authority_file; write dns = \"signer.example.org\" there, or delete it")]
+    Dns(usize),
+}
+
+/// Checks what can be checked without touching the disk; `tls_at` is where TLS is to be served.
+pub(in super::super) fn check(tls: &GrpcTls, clients: &[ClientCertificate], tls_at: Option<usize>) -> Result<(), TlsError> {
+    let empty = |file: &PathBuf| file.as_os_str().is_empty();
+    match (empty(&tls.certificate_file), empty(&tls.key_file), tls_at) {
+        (true, true, Some(index)) => return Err(TlsError::NoCertificate(index)),
+        (true, false, _) => return Err(TlsError::Half("certificate_file")),
+        (false, true, _) => return Err(TlsError::Half("key_file")),
+        _ => {}
+    }
+    if let (Some(index), true) = (tls_at, clients.is_empty()) {
+        return Err(TlsError::NoClient(index));
+    }
+    for (index, client) in clients.iter().enumerate() {
+        if client.name.is_empty() {
+            return Err(TlsError::NoName(index));
+        }
+        if client.certificate_file.is_some() == client.authority_file.is_some() {
+            return Err(TlsError::OneFile(index));
+        }
+        if client.dns.is_some() && (client.authority_file.is_none() || !matches!(client.dns_name(), Some(ServerName::DnsName(_)))) {
+            return Err(TlsError::Dns(index));
+        }
+    }
+    Ok(())
+}

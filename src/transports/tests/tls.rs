@@ -1,0 +1,231 @@
+//! What is particular to gRPC over TLS: whose certificates count.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use super::super::grpc::{Certificate, ClientCertificate, GrpcSettings, GrpcTls};
+use super::super::{Address, Credential, Link, LinkError, Listener, connect_with};
+use super::{own_socket, soon};
+use crate::wire::Limits;
+
+/// Where an agent is found over TLS.
+pub(super) fn address(socket: SocketAddr) -> Address {
+    Address::Grpcs { host: socket.ip().to_string().into(), port: socket.port() }
+}
+
+/// A directory of certificates: "agent" and "parent", who sign themselves, and what an authority issues.
+pub(super) struct Pki {
+    pub(super) dir: TempDir,
+    authority: (rcgen::Certificate, KeyPair),
+}
+
+impl Pki {
+    pub(super) fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = params.self_signed(&key).unwrap();
+        let pki = Self { dir: tempfile::tempdir().unwrap(), authority: (authority, key) };
+        pki.write("authority.crt", &pki.authority.0.pem());
+        for name in ["agent", "parent"] {
+            let key = KeyPair::generate().unwrap();
+            // As openssl makes them: an authority of itself.
+            let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            pki.keep(name, &params.self_signed(&key).unwrap(), &key);
+        }
+        pki
+    }
+
+    /// Has the authority issue a certificate that bears `dns`.
+    fn issue(&self, name: &str, dns: &str, usage: ExtendedKeyUsagePurpose, change: impl FnOnce(&mut CertificateParams)) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![dns.to_owned()]).unwrap();
+        params.extended_key_usages = vec![usage];
+        change(&mut params);
+        self.keep(name, &params.signed_by(&key, &self.authority.0, &self.authority.1).unwrap(), &key);
+    }
+
+    fn keep(&self, name: &str, certificate: &rcgen::Certificate, key: &KeyPair) {
+        self.write(&format!("{name}.crt"), &certificate.pem());
+        self.write(&format!("{name}.key"), &key.serialize_pem());
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.file(name), text).unwrap();
+        std::fs::set_permissions(self.file(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(super) fn pinned(&self, name: &str) -> ClientCertificate {
+        ClientCertificate {
+            name: name.to_owned(),
+            certificate_file: Some(self.file(&format!("{name}.crt"))),
+            ..ClientCertificate::default()
+        }
+    }
+
+    fn issued(&self, name: &str, dns: Option<&str>) -> ClientCertificate {
+        let authority_file = Some(self.file("authority.crt"));
+        ClientCertificate { name: name.to_owned(), authority_file, dns: dns.map(str::to_owned), ..ClientCertificate::default() }
+    }
+
+    pub(super) fn settings(&self, client: Vec<ClientCertificate>) -> GrpcSettings {
+        GrpcSettings { tls: self.shown("agent"), client, ..GrpcSettings::default() }
+    }
+
+    /// What an agent shows.
+    fn shown(&self, name: &str) -> GrpcTls {
+        GrpcTls { certificate_file: self.file(&format!("{name}.crt")), key_file: self.file(&format!("{name}.key")) }
+    }
+
+    /// What `name` shows to an agent that it knows by `agent`.
+    pub(super) fn certificate(&self, name: &str, agent: &str) -> Certificate {
+        let [certificate, key, agent] = [format!("{name}.crt"), format!("{name}.key"), format!("{agent}.crt")].map(|name| self.file(&name));
+        Certificate::from_files(&certificate, &key, &agent).unwrap()
+    }
+}
+
+async fn listen(settings: &GrpcSettings) -> (Listener, Address) {
+    let address = address(own_socket());
+    let listener = Listener::bind_grpc(&address, settings, Limits::default(), |routes, _| routes).await.unwrap();
+    (listener, address)
+}
+
+/// The name as which the agent takes the parent; what the parent is told if it does not.
+async fn taken(listener: &mut Listener, address: &Address, certificate: Certificate) -> Result<String, String> {
+    let proof = certificate.into();
+    let link = soon("an answer", connect_with(address, Limits::default(), &proof)).await;
+    if let Err(error) = link {
+        assert!(listener.accept().now_or_never().is_none(), "it became a link: {error}");
+        return Err(error.to_string());
+    }
+    match soon("the link", listener.accept()).await.unwrap() {
+        Link { peer: Credential::Certificate(name), .. } => Ok(name.to_string()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_names_its_holder_and_nobody_else_gets_in() {
+    let (pki, strangers) = (Pki::new(), Pki::new());
+    let (mut listener, address) = listen(&pki.settings(vec![pki.pinned("agent"), pki.pinned("parent")])).await;
+    assert_eq!(taken(&mut listener, &address, pki.certificate("parent", "agent")).await.as_deref(), Ok("parent"));
+    // The agent's own is in the list, too: names follow the certificate, not the order.
+    assert_eq!(taken(&mut listener, &address, pki.certificate("agent", "agent")).await.as_deref(), Ok("agent"));
+    // Of the same name, and of another key.
+    strangers.write("agent.crt", &std::fs::read_to_string(pki.file("agent.crt")).unwrap());
+    let told = taken(&mut listener, &address, strangers.certificate("parent", "agent")).await.unwrap_err();
+    assert!(told.contains("does not let this parent in"), "{told}");
+}
+
+#[tokio::test]
+async fn without_a_certificate_nobody_gets_in() {
+    let pki = Pki::new();
+    pki.issue("there", "localhost", ExtendedKeyUsagePurpose::ServerAuth, |_| {});
+    let (mut listener, address) = listen(&GrpcSettings { tls: pki.shown("there"), ..pki.settings(vec![pki.pinned("parent")]) }).await;
+    match connect_with(&address, Limits::default(), &super::Proof::default()).await {
+        Err(LinkError::Certificate { what }) => assert!(what.contains("give the client's builder a Certificate"), "{what}"),
+        other => panic!("{other:?}"),
+    }
+    // One that keeps no such rule.
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(pki.file("authority.crt")).unwrap()).unwrap();
+    let Address::Grpcs { host, port } = &address else { panic!("{address}") };
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let config = config.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots).with_no_client_auth();
+    let stream = TcpStream::connect((&**host, *port)).await.unwrap();
+    let mut stream = TlsConnector::from(Arc::new(config)).connect("localhost".try_into().unwrap(), stream).await.unwrap();
+    // The agent's refusal may come before or behind this.
+    drop(stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await);
+    let mut answer = Vec::new();
+    let end = soon("the end", stream.read_to_end(&mut answer)).await;
+    assert!(answer.is_empty(), "something was answered");
+    assert!(end.unwrap_err().to_string().contains("CertificateRequired"));
+    // And one that speaks no TLS at all.
+    let mut plain = TcpStream::connect((&**host, *port)).await.unwrap();
+    plain.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    drop(soon("the end", plain.read_to_end(&mut answer)).await);
+    assert!(!answer.windows(4).any(|part| part == [0, 0, 0, 4]), "HTTP was answered");
+    assert!(listener.accept().now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn an_authority_vouches_for_what_it_has_issued_while_that_is_valid() {
+    let pki = Pki::new();
+    let client = || ExtendedKeyUsagePurpose::ClientAuth;
+    pki.issue("signer", "signer.example.org", client(), |_| {});
+    pki.issue("other", "other.example.org", client(), |_| {});
+    pki.issue("old", "signer.example.org", client(), |params| params.not_after = rcgen::date_time_ymd(2001, 1, 1));
+    pki.issue("server", "signer.example.org", ExtendedKeyUsagePurpose::ServerAuth, |_| {});
+    let named = pki.settings(vec![pki.issued("signers", Some("signer.example.org"))]);
+    let (mut listener, address) = listen(&named).await;
+    assert_eq!(taken(&mut listener, &address, pki.certificate("signer", "agent")).await.as_deref(), Ok("signers"));
+    for name in ["other", "old", "server", "parent"] {
+        assert!(taken(&mut listener, &address, pki.certificate(name, "agent")).await.is_err(), "{name}");
+    }
+    // Without a name to be borne, and by its own certificate in spite of its dates.
+    let (mut listener, address) = listen(&pki.settings(vec![pki.issued("anybody", None), pki.pinned("old")])).await;
+    for (name, as_whom) in [("other", "anybody"), ("signer", "anybody"), ("old", "old")] {
+        assert_eq!(taken(&mut listener, &address, pki.certificate(name, "agent")).await.as_deref(), Ok(as_whom));
+    }
+}
+
+#[tokio::test]
+async fn a_parent_speaks_to_no_agent_but_its_own() {
+    let pki = Pki::new();
+    pki.issue("there", "127.0.0.1", ExtendedKeyUsagePurpose::ServerAuth, |_| {});
+    let settings = |name: &str| GrpcSettings { tls: pki.shown(name), ..pki.settings(vec![pki.pinned("parent")]) };
+    // Whom it knows by the certificate itself need not bear the name.
+    let (mut listener, address) = listen(&settings("agent")).await;
+    assert_eq!(taken(&mut listener, &address, pki.certificate("parent", "agent")).await.as_deref(), Ok("parent"));
+    let told = taken(&mut listener, &address, pki.certificate("parent", "authority")).await.unwrap_err();
+    assert!(told.contains("has not proven to be the agent"), "{told}");
+    // Of an authority, it has to.
+    let (mut listener, address) = listen(&settings("there")).await;
+    let told = taken(&mut listener, &address, pki.certificate("parent", "authority")).await.unwrap_err();
+    assert!(told.contains("NotValidForName") || told.contains("not valid for name"), "{told}");
+    let here = Address::Grpcs { host: "127.0.0.1".into(), port: own_socket().port() + 100 };
+    let mut listener = Listener::bind_grpc(&here, &settings("there"), Limits::default(), |routes, _| routes).await.unwrap();
+    assert_eq!(taken(&mut listener, &here, pki.certificate("parent", "authority")).await.as_deref(), Ok("parent"));
+}
+
+#[tokio::test]
+async fn a_file_that_does_not_fit_is_told_by_name() {
+    let pki = Pki::new();
+    let wrong = async |settings: GrpcSettings| {
+        let bound = Listener::bind_grpc(&address(own_socket()), &settings, Limits::default(), |routes, _| routes).await;
+        bound.unwrap_err().to_string()
+    };
+    let sound = || pki.settings(vec![pki.pinned("parent")]);
+    std::fs::set_permissions(pki.file("parent.key"), std::fs::Permissions::from_mode(0o640)).unwrap();
+    let mut open = sound();
+    open.tls.key_file = pki.file("parent.key");
+    assert!(wrong(open).await.contains("parent.key can be read by others (mode 0640): chmod 0600"));
+    pki.write("empty.crt", "nothing");
+    let mut empty = sound();
+    empty.tls.certificate_file = pki.file("empty.crt");
+    assert!(wrong(empty).await.contains("empty.crt holds no certificate"));
+    pki.write("parent.key", &KeyPair::generate().unwrap().serialize_pem());
+    let mut strange = sound();
+    strange.tls.key_file = pki.file("parent.key");
+    assert!(wrong(strange).await.contains("do not fit"));
+    let missing = pki.settings(vec![ClientCertificate { certificate_file: Some(pki.file("none.crt")), ..pki.pinned("parent") }]);
+    assert!(wrong(missing).await.contains("none.crt"));
+}
