@@ -99,6 +99,22 @@ fn the_transport_makes_no_difference() {
     }
 }
 
+#[test]
+fn parents_in_go_that_cannot_be_are_told_with_the_mend() {
+    let told = |arguments: &[&str], path: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pmq"));
+        let output = command.arg("demo").args(arguments).env("PATH", path).stdin(Stdio::null()).output().unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let text = told(&["--go-parents", "2"], "/nonexistent");
+    assert!(text.contains("no Go toolchain") && text.contains("leave --go-parents out"), "{text}");
+    let text = told(&["--go-parents", "4", "--networks", "1"], "/nonexistent");
+    assert!(text.contains("at most 3 parents"), "{text}");
+    let text = told(&["--go-parents", "1", "--go-source", "docs"], "/nonexistent");
+    assert!(text.contains("docs holds no don-parent") && text.contains("--go-source"), "{text}");
+}
+
 /// How often an agent had a neighbour over TCP, and over QUIC.
 fn neighbours(errors: &str) -> [u64; 2] {
     let line = errors.lines().find(|line| line.contains("neighbours over TCP")).unwrap_or_else(|| panic!("{errors}"));

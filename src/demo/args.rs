@@ -108,6 +108,12 @@ pub struct Args {
     /// How many networks, or which: 1 to 3, or names such as weather,quakes
     #[arg(long, default_value = "3", value_parser = networks)]
     pub networks: Networks,
+    /// How many honest parents are in Go, over gRPC alone, as users of p2pmq write them; the Go toolchain is needed
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub go_parents: usize,
+    /// Where the source of those is
+    #[arg(long, value_name = "DIR", default_value = "interop/go")]
+    pub go_source: PathBuf,
     /// A directory with weather.csv, quakes.csv and flights.csv; else those in the program
     #[arg(long, value_name = "DIR")]
     pub input: Option<PathBuf>,

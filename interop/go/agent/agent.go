@@ -32,6 +32,10 @@ type Agent struct {
 	GRPC string
 	// Listen is its address in the overlay.
 	Listen string
+
+	dir     string
+	ops     int
+	command *exec.Cmd
 }
 
 // Program is the agent's: $PMQ, or the debug build.
@@ -95,6 +99,18 @@ func Start(t *testing.T, peers ...string) *Agent {
 	return start(t, port, fmt.Sprintf("[attach.grpc]\nbind = [\"grpc://127.0.0.1:%d\"]\ntrust_loopback = true\n", port), peers)
 }
 
+// StartToken starts an agent that takes whoever shows the content of the file token, which it makes in dir.
+func StartToken(t *testing.T, dir string) *Agent {
+	t.Helper()
+	path := filepath.Join(dir, "token")
+	if err := os.WriteFile(path, []byte("0123456789abcdef"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	port := freePort(t)
+	attach := "[attach.grpc]\nbind = [\"grpc://127.0.0.1:%d\"]\n[[attach.grpc.token]]\nname = \"self\"\nfile = \"%s\"\n"
+	return start(t, port, fmt.Sprintf(attach, port, path), nil)
+}
+
 // StartTLS starts an agent that shows the certificate of the PEM files own.crt and own.key in dir, and takes whoever holds that of client.crt.
 func StartTLS(t *testing.T, dir string, peers ...string) *Agent {
 	t.Helper()
@@ -116,22 +132,34 @@ func start(t *testing.T, grpc int, attach string, peers []string) *Agent {
 	t.Helper()
 	dir, ops := t.TempDir(), freePort(t)
 	write(t, dir, "/ip4/127.0.0.1/tcp/0", fmt.Sprintf("%s[ops]\nlisten = \"127.0.0.1:%d\"\n", attach, ops), peers)
-	log, err := os.Create(filepath.Join(dir, "log"))
+	agent := &Agent{GRPC: fmt.Sprintf("127.0.0.1:%d", grpc), dir: dir, ops: ops}
+	t.Cleanup(agent.Kill)
+	agent.Run(t)
+	return agent
+}
+
+// Run starts it, or starts it again, and waits until parents may attach.
+func (a *Agent) Run(t *testing.T) {
+	t.Helper()
+	log, err := os.OpenFile(filepath.Join(a.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(Program(t), "run", "-c", "pmq.toml")
-	command.Dir, command.Stderr = dir, log
-	if err := command.Start(); err != nil {
+	defer log.Close()
+	a.command = exec.Command(Program(t), "run", "-c", "pmq.toml")
+	a.command.Dir, a.command.Stderr = a.dir, log
+	if err := a.command.Start(); err != nil {
 		t.Fatalf("%v: build the agent first, with cargo build", err)
 	}
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-		log.Close()
-	})
-	listen := whenReady(t, ops, log.Name())
-	return &Agent{GRPC: fmt.Sprintf("127.0.0.1:%d", grpc), Listen: listen}
+	a.Listen = whenReady(t, a.ops, log.Name())
+}
+
+// Kill ends it by SIGKILL. It may have ended already.
+func (a *Agent) Kill() {
+	if a.command != nil && a.command.Process != nil {
+		_ = a.command.Process.Kill()
+		_ = a.command.Wait()
+	}
 }
 
 // whenReady asks the agent's health until parents may attach, and answers where it listens in the overlay.

@@ -9,6 +9,9 @@ mod verify;
 
 #[cfg(test)]
 mod test_support;
+#[cfg(test)]
+#[path = "vectors_tests.rs"]
+mod vectors;
 
 pub(crate) use assembly::{Assembly, Identity, Output};
 pub(crate) use dishonest::{Ages, Kind, Liar, Lie};

@@ -109,6 +109,12 @@ impl Network {
         }
     }
 
+    /// Name and text of the file with the observations that the program carries.
+    pub(crate) fn embedded(self) -> (&'static str, &'static str) {
+        let source = self.source();
+        (source.file, source.embedded)
+    }
+
     /// The observed values in thousandths of the unit, one a row: from the network's file in `input`, or from the binary itself.
     ///
     /// # Errors

@@ -54,6 +54,7 @@ impl Run {
             ok: false,
             seconds: round(self.args.seconds as f64),
             attach: self.args.attach.as_str(),
+            go_parents: self.args.go_parents,
             neighbours: [Transport::Tcp, Transport::Quic].map(|transport| self.observer.neighbours_over(transport)),
             processes: self.topology.spots.len() as u64 * 2,
             networks: networks.collect(),

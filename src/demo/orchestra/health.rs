@@ -36,6 +36,10 @@ pub(crate) struct NetworkHealth {
     pub(crate) forwarded: u64,
     /// Messages handed to consumers.
     pub(crate) delivered: u64,
+    /// Parents that verify.
+    pub(crate) verifiers: u64,
+    /// Parents that consume.
+    pub(crate) consumers: u64,
     /// Microseconds from arrival to report: p50, p99, p999.
     pub(crate) hop: [u64; 3],
 }
@@ -79,6 +83,8 @@ fn read(answer: &Value) -> Health {
             reject: number("/verdicts/reject"),
             forwarded: number("/forwarded"),
             delivered: number("/delivered"),
+            verifiers: number("/verifiers"),
+            consumers: number("/consumers"),
             hop: [number("/hop_us/p50"), number("/hop_us/p99"), number("/hop_us/p999")],
         };
         Some((network.get("name")?.as_str()?.to_owned(), health))

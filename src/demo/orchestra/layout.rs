@@ -81,6 +81,8 @@ pub(crate) struct Place {
     transports: &'static [Transport],
     /// Port of `/health`.
     pub(crate) ops: u16,
+    /// The parent's program, where it is another one than this.
+    pub(crate) program: Option<PathBuf>,
     via: Via,
     /// Port for a parent over TCP or QUIC.
     attach: u16,
@@ -152,6 +154,7 @@ impl Place {
 /// When something cannot be written, or there are no free ports.
 pub(crate) fn prepare(args: &Args, topology: &Topology) -> anyhow::Result<(WorkDir, Vec<Place>)> {
     let work = WorkDir::new()?;
+    let gopher = gopher(args, topology, &work.path)?;
     let mut ports = free_ports(topology.spots.len() * 3)?.into_iter();
     let mut places = Vec::new();
     let mut publics: BTreeMap<Network, Vec<Vec<u8>>> = BTreeMap::new();
@@ -166,8 +169,10 @@ pub(crate) fn prepare(args: &Args, topology: &Topology) -> anyhow::Result<(WorkD
             publics.entry(network).or_default().push(key.public());
         }
         let mut port = || ports.next().context("too few ports");
-        let (via, transports) = (args.attach.via(index), args.overlay.transports(index));
-        let place = Place { dir, peer_id, gossip: port()?, transports, ops: port()?, via, attach: port()? };
+        let program = gopher.as_ref().filter(|_| spot.go).map(|gopher| gopher.program.clone());
+        let via = if spot.go { Via::Grpc } else { args.attach.via(index) };
+        let transports = args.overlay.transports(index);
+        let place = Place { dir, peer_id, gossip: port()?, transports, ops: port()?, program, via, attach: port()? };
         if let Some(token) = place.token() {
             secret(&token, &hex::encode(rand::rng().random::<[u8; 32]>()))?;
         }
@@ -198,7 +203,7 @@ pub(crate) fn prepare(args: &Args, topology: &Topology) -> anyhow::Result<(WorkD
             key: (spot.role == Role::Honest).then(|| place.dir.join("oracle.key")),
             roster: roster.clone(),
             facts: place.facts(),
-            input: args.input.clone(),
+            input: args.input.clone().or_else(|| Some(gopher.as_ref().filter(|_| spot.go)?.observations.clone())),
             seed: args.seed,
             rate: args.rate,
             seconds: args.seconds as f64,
@@ -208,6 +213,26 @@ pub(crate) fn prepare(args: &Args, topology: &Topology) -> anyhow::Result<(WorkD
         write(&place.setup(), &serde_json::to_string_pretty(&setup)?)?;
     }
     Ok((work, places))
+}
+
+/// What parents in Go need and do not carry with them.
+struct Gopher {
+    program: PathBuf,
+    /// A directory with the observations that this program carries.
+    observations: PathBuf,
+}
+
+fn gopher(args: &Args, topology: &Topology, work: &Path) -> anyhow::Result<Option<Gopher>> {
+    if !topology.spots.iter().any(|spot| spot.go) {
+        return Ok(None);
+    }
+    let gopher = Gopher { program: work.join("don-parent"), observations: work.join("observations") };
+    super::gopher::build(&args.go_source, &gopher.program)?;
+    create(&gopher.observations)?;
+    for (file, text) in args.networks.0.iter().map(|network| network.embedded()) {
+        write(&gopher.observations.join(file), text)?;
+    }
+    Ok(Some(gopher))
 }
 
 /// Ports on which nobody listens, over TCP nor UDP. Held until all are found, so that none is found twice.

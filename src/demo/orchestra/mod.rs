@@ -1,6 +1,7 @@
 //! The run: who is there, their files and processes, what happens when.
 
 mod closing;
+mod gopher;
 mod health;
 mod layout;
 mod observer;

@@ -81,6 +81,11 @@ impl Observer {
             if !health.ready {
                 return Some(format!("{name}'s agent is not ready"));
             }
+            for (network, attached) in &health.networks {
+                if attached.verifiers == 0 || (attached.consumers == 0 && spot.role != Role::Witness) {
+                    return Some(format!("{name}'s parent is not attached to {network}"));
+                }
+            }
             for (topic, neighbours) in self.joined(index) {
                 let mesh = health.peers.values().filter(|peer| peer.mesh.iter().any(|of| *of == topic)).count();
                 // Two ways in are enough: the mesh may leave out some neighbours for a while.

@@ -98,9 +98,11 @@ impl Processes {
     /// # Errors
     /// When it cannot be started.
     pub(crate) fn start(&mut self, node: usize, kind: Kind, place: &Place) -> anyhow::Result<()> {
-        let mut command = Command::new(&self.program);
+        let program = place.program.as_ref().filter(|_| kind == Kind::Parent).unwrap_or(&self.program);
+        let mut command = Command::new(program);
         match kind {
             Kind::Agent => command.arg("run").arg("--with-stdin").arg("--config").arg(place.config()),
+            Kind::Parent if place.program.is_some() => command.arg(place.setup()),
             Kind::Parent => command.arg("demo-parent").arg(place.setup()),
         };
         // Settings come from the run's own files alone.
@@ -111,7 +113,7 @@ impl Processes {
         command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
         // Ctrl-C in a terminal reaches the whole group; these are ended in order instead.
         command.process_group(0);
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", self.program.display()))?;
+        let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         let stdin = child.stdin.take();
         let (signals, asked) = mpsc::channel(4);
         let watch = tokio::spawn(watch(child, asked, node, kind, self.deaths.clone()));

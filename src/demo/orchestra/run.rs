@@ -77,7 +77,8 @@ impl Run {
     /// # Errors
     /// When something cannot be written.
     pub(crate) fn new(args: Args) -> anyhow::Result<Self> {
-        let topology = Topology::new(&args.networks.0, args.agents);
+        let mut topology = Topology::new(&args.networks.0, args.agents);
+        topology.in_go(args.go_parents)?;
         let (work, places) = prepare(&args, &topology)?;
         let (processes, died) = Processes::new(places.len())?;
         let observer = Observer::new(&topology, &places, &args.networks.0);

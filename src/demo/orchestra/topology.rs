@@ -34,6 +34,8 @@ pub(crate) struct Spot {
     pub(crate) network: Option<Network>,
     /// Its number within the network.
     pub(crate) node: Node,
+    /// Whether its parent is in Go.
+    pub(crate) go: bool,
     /// Whom its agent dials: indices of nodes before it.
     pub(crate) dials: Vec<usize>,
 }
@@ -62,13 +64,20 @@ impl Topology {
                 let own = (0..column).map(|other| row * size + other);
                 let others = (0..row).map(|other| other * size + column);
                 let dials = own.chain(others).collect();
-                spots.push(Spot { name: format!("{}-{node}", network.name()), role: Role::Honest, network: Some(*network), node, dials });
+                spots.push(Spot {
+                    name: format!("{}-{node}", network.name()),
+                    role: Role::Honest,
+                    network: Some(*network),
+                    node,
+                    go: false,
+                    dials,
+                });
             }
         }
         let (victim, beside) = (size.saturating_sub(1), 1);
         let first = networks.first().copied();
         let mut extra = |name: &str, role, network, dials| {
-            spots.push(Spot { name: name.to_owned(), role, network, node: 0, dials });
+            spots.push(Spot { name: name.to_owned(), role, network, node: 0, go: false, dials });
             spots.len() - 1
         };
         let dishonest = extra("dishonest", Role::Dishonest, None, (0..networks.len()).map(|row| row * size + beside).collect());
@@ -77,6 +86,23 @@ impl Topology {
             extra(&format!("witness-{}", row + 1), Role::Witness, None, vec![row * size + beside]);
         }
         Self { spots, victim, witness, dishonest }
+    }
+
+    /// Gives `count` honest nodes parents in Go, by turns of each network: first those beside the dishonest node, whose lies they have to see through. Never the
+    /// victim, whose parent is to know after its restart what it has missed: those messages have no place for that.
+    ///
+    /// # Errors
+    /// When there are not so many.
+    pub(crate) fn in_go(&mut self, count: usize) -> anyhow::Result<()> {
+        let beside = self.neighbours(self.dishonest);
+        let mut able: Vec<usize> = (0..self.spots.len()).filter(|index| *index != self.victim).collect();
+        able.retain(|index| self.spots[*index].role == Role::Honest);
+        able.sort_by_key(|index| (!beside.contains(index), self.spots[*index].node, *index));
+        anyhow::ensure!(count <= able.len(), "--go-parents {count}: at most {} parents can be in Go here", able.len());
+        for index in able.into_iter().take(count) {
+            self.spots[index].go = true;
+        }
+        Ok(())
     }
 
     /// The node's neighbours, whoever dials.

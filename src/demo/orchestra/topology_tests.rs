@@ -43,3 +43,17 @@ fn any_one_agent_can_be_spared() {
         assert_eq!(reached.len(), 11);
     }
 }
+
+#[test]
+fn parents_in_go_are_beside_the_dishonest_first_and_never_the_victim() {
+    let mut topology = Topology::new(&Network::ALL, 4);
+    let go = |topology: &Topology| -> Vec<String> { topology.spots.iter().filter(|spot| spot.go).map(|spot| spot.name.clone()).collect() };
+    topology.in_go(0).unwrap();
+    assert!(go(&topology).is_empty());
+    topology.in_go(2).unwrap();
+    assert_eq!(go(&topology), ["weather-1", "quakes-1"]);
+    topology.in_go(11).unwrap();
+    assert_eq!(go(&topology).len(), 11);
+    assert!(!topology.spots[topology.victim].go && topology.spots.iter().all(|spot| !spot.go || spot.role == Role::Honest));
+    assert!(topology.in_go(12).unwrap_err().to_string().contains("at most 11"));
+}

@@ -122,6 +122,8 @@ pub(crate) struct Summary {
     pub(crate) ok: bool,
     pub(crate) seconds: f64,
     pub(crate) attach: &'static str,
+    /// How many parents are in Go.
+    pub(crate) go_parents: usize,
     /// How often an agent had a neighbour over TCP, and over QUIC.
     #[serde(skip)]
     pub(crate) neighbours: [usize; 2],
@@ -204,6 +206,9 @@ impl Summary {
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "{} processes ran for {:.0} s, parents attached by {}.", self.processes, self.seconds, self.attach)?;
+        if self.go_parents > 0 {
+            writeln!(out, "{} of the honest parents were in Go, with the predecessor's services alone.", self.go_parents)?;
+        }
         writeln!(out, "{}", self.neighbours())?;
         for network in &self.networks {
             let NetworkSummary { name, published, expected_deliveries, delivered, lost, .. } = network;

@@ -10,6 +10,7 @@ fn summary() -> Summary {
         ok: false,
         seconds: 35.0,
         attach: "unix",
+        go_parents: 0,
         neighbours: [60, 6],
         processes: 30,
         networks: vec![NetworkSummary::new(Network::Weather, &tally, Verdicts { accept: 9, ignore: 1, reject: 2 }, Percentiles::default())],
@@ -31,7 +32,7 @@ fn the_object_has_these_keys_and_no_others() {
         keys
     };
     let object = serde_json::to_value(summary()).unwrap();
-    assert_eq!(keys(&object), sorted("ok seconds attach processes networks dishonest parent_restart"));
+    assert_eq!(keys(&object), sorted("ok seconds attach go_parents processes networks dishonest parent_restart"));
     let network = "name topic published expected_deliveries delivered lost unverified_reported gap_reported invalid_sent invalid_delivered \
                    invalid_forwarded verdicts hop_us end_to_end_us";
     assert_eq!(keys(&object["networks"][0]), sorted(network));
