@@ -17,6 +17,7 @@ mod subscriptions;
 mod turn;
 
 pub use networks::ARRIVALS;
+pub(crate) use p2pmq::CALLS as P2PMQ_CALLS;
 pub use plugin::{Plugin, PluginError};
 pub use run::{RunError, run, run_as_plugin, run_with};
 pub use subscriptions::Holder;

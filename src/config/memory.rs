@@ -106,6 +106,10 @@ impl Config {
             let each = crate::transports::grpc::LINK_BYTES;
             let basis = format!("{sessions} sessions x {each} bytes that HTTP/2 has on its way, and a message being read");
             let whole = each.saturating_add(self.attach.max_frame_payload.as_u64());
+            let (calls, places) = (crate::agent::P2PMQ_CALLS as u64, self.attach.grpc.bind.len() as u64);
+            let longest = self.networks.iter().map(|network| network.max_message).max().unwrap_or_default();
+            let held = format!("{places} addresses x {calls} calls x {longest} bytes");
+            agent.items.push(bound("messages in calls of p2pmq's parents", calls.saturating_mul(places).saturating_mul(longest), &held));
             agent.items.push(bound("windows of parents over gRPC", sessions.saturating_mul(whole), &basis));
         }
         if !self.attach.quic.bind.is_empty() {

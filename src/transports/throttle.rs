@@ -1,5 +1,7 @@
 //! How fast links are accepted: a rate, and a pause when the machine is out of resources.
 
+#[cfg(feature = "agent")]
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -42,5 +44,23 @@ impl Throttle {
         self.resume = now + self.pause;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         first
+    }
+}
+
+/// Once a second at most: for log lines that strangers cause.
+#[cfg(feature = "agent")]
+#[derive(Debug, Default)]
+pub(super) struct Seldom(Mutex<Option<Instant>>);
+
+#[cfg(feature = "agent")]
+impl Seldom {
+    /// Whether it may happen now.
+    pub(super) fn may(&self, now: Instant) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = last.is_none_or(|last| now.saturating_duration_since(last) >= Duration::from_secs(1));
+        if may {
+            *last = Some(now);
+        }
+        may
     }
 }

@@ -190,6 +190,34 @@ async fn own_messages_are_heard_and_the_rate_is_kept() {
 }
 
 #[tokio::test]
+async fn calls_are_told_that_the_agent_leaves_behind_what_came_before() {
+    let first = agent(None).await;
+    let mut second = agent(Some(&first)).await;
+    let (here, there) = (channel(&first).await, channel(&second).await);
+    let mut judge = Judge::attach(&there).await;
+    let mut listener = listen(&there, &[], 0).await;
+    // More than the call has room for: nobody takes the rest until the agent leaves.
+    for number in 0..30 {
+        publish(&here, "weather", &format!("m{number}")).await.unwrap();
+    }
+    second.network_when("weather", "thirty messages", |network| network["pending"]["messages"] == 30).await;
+    second.signal(rustix::process::Signal::TERM);
+    let mut count = 0;
+    let told = loop {
+        match soon("the end", judge.messages.message()).await {
+            Ok(Some(_)) => count += 1,
+            Ok(None) => panic!("it ended without a word after {count}"),
+            Err(told) => break told,
+        }
+    };
+    assert_eq!(told.code(), Code::Unavailable, "{told}");
+    assert!(told.message().contains("shutting down") && count >= 16, "{count}: {told}");
+    let told = soon("the end", listener.message()).await.unwrap_err();
+    assert!(told.code() == Code::Unavailable && told.message().contains("shutting down"), "{told}");
+    assert!(second.exited().await.success());
+}
+
+#[tokio::test]
 async fn grants_hold_for_the_predecessors_parents_too() {
     let setup = Setup::new("10s");
     let path = socket(setup.dir.path());

@@ -27,13 +27,22 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub(super) struct Control {
     service: Service,
-    /// By owner. Bounded by [`CALLERS`].
-    producers: Mutex<HashMap<Arc<str>, Client>>,
+    /// By owner. Bounded by [`CALLERS`]. `None` once the agent leaves.
+    producers: Arc<Mutex<Option<HashMap<Arc<str>, Client>>>>,
 }
 
 impl Control {
     pub(super) fn new(service: Service) -> Self {
-        Self { service, producers: Mutex::default() }
+        let producers = Arc::new(Mutex::new(Some(HashMap::<_, Client>::new())));
+        let (kept, leaving) = (producers.clone(), service.shutdown());
+        // Within a program that goes on without its agent, none of them is to look for it for ever.
+        tokio::spawn(async move {
+            leaving.await;
+            for client in kept.lock().await.take().into_iter().flat_map(HashMap::into_values) {
+                client.close().await;
+            }
+        });
+        Self { service, producers }
     }
 
     /// The network that takes that topic, if the caller may produce there.
@@ -48,6 +57,7 @@ impl Control {
     /// The caller's producer, whose subscriptions outlive the call.
     async fn producer(&self, who: &Credential) -> Result<Client, Status> {
         let mut producers = self.producers.lock().await;
+        let producers = producers.as_mut().ok_or_else(super::leaving)?;
         producers.retain(|_, client| client.status().borrow().end().is_none());
         if let Some(client) = producers.get(&who.owner()) {
             return Ok(client.clone());

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Service, id_text, status};
+use super::{LastWord, Service, id_text, status, stream};
 use crate::client::{Client, Incoming, Verifier, VerifyOptions};
 use crate::transports::grpc::p2pmq::validation_router_server::ValidationRouter;
 use crate::transports::grpc::p2pmq::{Message, ValidatedMessage, ValidationResult};
@@ -39,8 +39,8 @@ impl ValidationRouter for Handle {
         let client = builder.connect().await.map_err(|error| status(&error))?;
         let verifiers: Result<Vec<Verifier>, _> = networks.iter().map(|network| client.verifier(network)).collect();
         let verifiers = verifiers.map_err(|error| status(&error))?;
-        let (sender, receiver) = mpsc::channel(AHEAD);
-        tokio::spawn(judge(client, verifiers, request.into_inner(), sender, self.0.shutdown()));
+        let (sender, receiver, last) = stream(AHEAD)?;
+        tokio::spawn(judge(client, verifiers, request.into_inner(), sender, last, self.0.shutdown()));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 }
@@ -80,6 +80,7 @@ async fn judge(
     verifiers: Vec<Verifier>,
     mut verdicts: Streaming<ValidatedMessage>,
     sender: mpsc::Sender<Result<Message, Status>>,
+    last: LastWord<Message>,
     leaving: impl Future<Output = ()>,
 ) {
     let mut offers = select_all(verifiers);
@@ -95,7 +96,7 @@ async fn judge(
                 Some(Err(error)) => {
                     // Told to one that has sent what is no message; one that is gone does not hear it.
                     tracing::debug!(%error, "a p2pmq verifier is gone, or sends what is no verdict");
-                    let _ = sender.try_send(Err(error));
+                    last.say(error);
                     break;
                 }
                 None => break,
@@ -108,7 +109,7 @@ async fn judge(
             }
             _ = sweep.tick() => open.expire(Instant::now()),
             () = &mut leaving => {
-                let _ = sender.try_send(Err(super::leaving()));
+                last.say(super::leaving());
                 break;
             }
             place = sender.reserve(), if next.is_some() => match (place, next.take()) {

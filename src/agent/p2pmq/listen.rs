@@ -12,7 +12,7 @@ use tokio_stream::StreamMap;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::{Service, id_text, status};
+use super::{Service, id_text, status, stream};
 use crate::client::{ConsumeOptions, Consumer, Delivery};
 use crate::transports::grpc::p2pmq::msg_router_server::MsgRouter;
 use crate::transports::grpc::p2pmq::{ListenRequest, Message};
@@ -52,7 +52,7 @@ impl MsgRouter for Listen {
         let client = builder.connect().await.map_err(|error| status(&error))?;
         let consumers: Result<Vec<Consumer>, _> = networks.iter().map(|network| client.consumer(network)).collect();
         let consumers = consumers.map_err(|error| status(&error))?;
-        let (sender, receiver) = mpsc::channel(AHEAD);
+        let (sender, receiver, last) = stream(AHEAD)?;
         let leaving = self.0.shutdown();
         let topics: HashSet<String> = topics.into_iter().collect();
         tokio::spawn(async move {
@@ -60,7 +60,7 @@ impl MsgRouter for Listen {
             tokio::select! {
                 () = pass(consumers, &topics, NonZeroU64::new(max_rate), &sender) => {}
                 () = sender.closed() => {}
-                () = leaving => drop(sender.try_send(Err(super::leaving()))),
+                () = leaving => last.say(super::leaving()),
             }
             client.close().await;
         });

@@ -14,10 +14,12 @@ mod listen;
 
 use std::sync::Arc;
 
+use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::sync::watch;
-use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
+use tonic::service::{LayerExt as _, Routes};
 use tonic::{Request, Status};
+use tower::limit::ConcurrencyLimitLayer;
 
 use super::directory::{Directory, Network};
 use super::parents::{Admission, Refusal};
@@ -28,6 +30,9 @@ use crate::transports::grpc::p2pmq::control_service_server::ControlServiceServer
 use crate::transports::grpc::p2pmq::msg_router_server::MsgRouterServer;
 use crate::transports::grpc::p2pmq::validation_router_server::ValidationRouterServer;
 use crate::wire::{MessageId, RefuseCode, Roles};
+
+/// Publishes and the like at a time at one address: each holds a whole message. A further one waits unread, within HTTP/2's windows.
+pub(crate) const CALLS: usize = 256;
 
 /// What the services share.
 #[derive(Debug, Clone)]
@@ -57,7 +62,7 @@ impl Inside {
             }
         };
         routes
-            .add_service(InterceptedService::new(control, known(caller.clone())))
+            .add_service(InterceptedService::new(ConcurrencyLimitLayer::new(CALLS).named_layer(control), known(caller.clone())))
             .add_service(InterceptedService::new(listen, known(caller.clone())))
             .add_service(InterceptedService::new(handle, known(caller.clone())))
     }
@@ -110,6 +115,25 @@ impl Service {
         })?;
         Ok(Client::builder(&*self.inside.url).on_behalf(who.clone()).software(software))
     }
+}
+
+/// What goes out on one call's stream, and the place for its last word, which is kept from the beginning.
+type Stream<T> = (mpsc::Sender<Result<T, Status>>, mpsc::Receiver<Result<T, Status>>, LastWord<T>);
+
+/// Place for a call's status behind everything that went before.
+struct LastWord<T>(OwnedPermit<Result<T, Status>>);
+
+impl<T> LastWord<T> {
+    fn say(self, status: Status) {
+        drop(self.0.send(Err(status)));
+    }
+}
+
+/// For `ahead` items that the caller has not taken yet.
+fn stream<T>(ahead: usize) -> Result<Stream<T>, Status> {
+    let (sender, receiver) = mpsc::channel(ahead + 1);
+    let last = sender.clone().try_reserve_owned().map_err(|_| Status::internal("a new stream has no place"))?;
+    Ok((sender, receiver, LastWord(last)))
 }
 
 /// What a call is told whose agent leaves.

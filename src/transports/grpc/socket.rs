@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt as _};
 use rustix::net::RecvFlags;
@@ -20,6 +20,7 @@ use tokio_util::either::Either;
 use tonic::transport::server::Connected;
 
 use super::super::link::Credential;
+use super::super::throttle::Seldom;
 use super::super::unix::{self, AcceptError};
 use super::Guard;
 
@@ -158,8 +159,9 @@ impl Socket {
         stopped: oneshot::Receiver<()>,
         broken: oneshot::Sender<io::Error>,
     ) -> impl Stream<Item = io::Result<Connection>> {
+        let seldom = Arc::new(Seldom::default());
         let proven = self.accepted(stopped, broken).map(move |accepted| {
-            let tls = tls.clone();
+            let (tls, seldom) = (tls.clone(), seldom.clone());
             async move {
                 let connection = match accepted {
                     Ok(connection) => connection,
@@ -168,7 +170,10 @@ impl Socket {
                 match tokio::time::timeout(HANDSHAKE, connection.begin(tls)).await {
                     Ok(Ok(connection)) => Some(Ok(connection)),
                     Ok(Err(error)) => {
-                        tracing::warn!(%error, "a connection over gRPC has not proven who is there");
+                        metrics::counter!("pmq_attach_refused_total", "why" => "unproven").increment(1);
+                        if seldom.may(Instant::now()) {
+                            tracing::warn!(%error, "a connection over gRPC has not proven who is there (said once a second at most)");
+                        }
                         None
                     }
                     Err(_) => {

@@ -49,3 +49,11 @@ fn pauses_grow_and_end_with_a_success() {
     assert!(throttle.back_off(clock), "told again after a success");
     assert_eq!(throttle.wait(clock), Duration::from_millis(50));
 }
+
+#[cfg(feature = "agent")]
+#[test]
+fn what_strangers_cause_is_said_once_a_second() {
+    let (seldom, start) = (super::super::throttle::Seldom::default(), Instant::now());
+    let times = [0, 1, 999, 1000, 1001, 1999, 2000].map(|ms| seldom.may(start + Duration::from_millis(ms)));
+    assert_eq!(times, [true, false, false, true, false, false, true]);
+}
