@@ -24,16 +24,18 @@ const CALLERS: usize = 64;
 /// Longer than any network's `publish_wait`: the agent answers first.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+type Producers = HashMap<Arc<str>, Client>;
+
 #[derive(Debug)]
 pub(super) struct Control {
     service: Service,
     /// By owner. Bounded by [`CALLERS`]. `None` once the agent leaves.
-    producers: Arc<Mutex<Option<HashMap<Arc<str>, Client>>>>,
+    producers: Arc<Mutex<Option<Producers>>>,
 }
 
 impl Control {
     pub(super) fn new(service: Service) -> Self {
-        let producers = Arc::new(Mutex::new(Some(HashMap::<_, Client>::new())));
+        let producers = Arc::new(Mutex::new(Some(Producers::new())));
         let (kept, leaving) = (producers.clone(), service.shutdown());
         // Within a program that goes on without its agent, none of them is to look for it for ever.
         tokio::spawn(async move {
