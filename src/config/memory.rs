@@ -103,14 +103,18 @@ impl Config {
             agent.items.push(bound("inboxes of zeromq", inboxes, &basis));
         }
         if !self.attach.grpc.bind.is_empty() {
-            let each = crate::transports::grpc::LINK_BYTES;
-            let basis = format!("{sessions} sessions x {each} bytes that HTTP/2 has on its way, and a message being read");
-            let whole = each.saturating_add(self.attach.max_frame_payload.as_u64());
-            let (calls, places) = (crate::agent::P2PMQ_CALLS as u64, self.attach.grpc.bind.len() as u64);
-            let longest = self.networks.iter().map(|network| network.max_message).max().unwrap_or_default();
-            let held = format!("{places} addresses x {calls} calls x {longest} bytes");
-            agent.items.push(bound("messages in calls of p2pmq's parents", calls.saturating_mul(places).saturating_mul(longest), &held));
-            agent.items.push(bound("windows of parents over gRPC", sessions.saturating_mul(whole), &basis));
+            let (each, places) = (crate::transports::grpc::LINK_BYTES, self.attach.grpc.bind.len() as u64);
+            let connections = places.saturating_mul(crate::transports::grpc::CONNECTIONS as u64);
+            let basis = format!(
+                "{connections} connections x {each} bytes that HTTP/2 has on its way, and a message being read in each of {sessions} sessions"
+            );
+            let reading = sessions.saturating_mul(self.attach.max_frame_payload.as_u64());
+            agent.items.push(bound("windows of parents over gRPC", connections.saturating_mul(each).saturating_add(reading), &basis));
+            let (calls, callers) = (crate::agent::P2PMQ_CALLS as u64, self.attach.grant.len() as u64);
+            let longest = self.networks.iter().map(|network| network.max_message).max().unwrap_or_default().saturating_add(64 * 1024);
+            let held = format!("{places} addresses x {callers} grants x {calls} calls x {longest} bytes");
+            let bytes = places.saturating_mul(callers).saturating_mul(calls).saturating_mul(longest);
+            agent.items.push(bound("messages in calls of p2pmq's parents", bytes, &held));
         }
         if !self.attach.quic.bind.is_empty() {
             let each = crate::transports::quic::LINK_BYTES;

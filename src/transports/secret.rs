@@ -6,19 +6,23 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use super::LinkError;
 
 /// Reads a regular file of this process's user that nobody else can read; at most `most` bytes of it. `distrust` makes the error of what is wrong with it.
 ///
 /// # Errors
-/// What `distrust` makes for a file of others, one that others can read, or something that is no file; [`LinkError::Io`], which calls it `what`, for one that cannot
-/// be read, and for a symlink.
+/// What `distrust` makes for a file of others, one that others can read, a symlink, or something else that is no file; [`LinkError::Io`], which calls it `what`, for
+/// one that cannot be read.
 pub(super) fn read(path: &Path, what: &str, most: u64, distrust: impl Fn(String) -> LinkError) -> Result<Vec<u8>, LinkError> {
     let shown = path.display();
     let io = || LinkError::io(format!("read the {what} {shown}"));
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| io()(error.into()))?;
+    let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| match error {
+        Errno::LOOP => distrust(format!("{shown} is a symlink: name the file itself")),
+        error => io()(error.into()),
+    })?;
     // What is verified is what was opened.
     let file = File::from(opened);
     let meta = file.metadata().map_err(io())?;

@@ -40,7 +40,9 @@ func run(path string, orders io.Reader) error {
 	defer cancel(nil)
 	starts := make(chan int64, 4)
 	go func() {
-		readOrders(orders, starts)
+		if err := readOrders(orders, starts); err != nil {
+			cancel(fmt.Errorf("the demo's orders: %w", err))
+		}
 		// The demo is gone, or wants this process to go.
 		cancel(context.Canceled)
 	}()
@@ -57,7 +59,7 @@ func run(path string, orders io.Reader) error {
 }
 
 // readOrders reads "start NANOSECONDS" lines until they end.
-func readOrders(orders io.Reader, starts chan<- int64) {
+func readOrders(orders io.Reader, starts chan<- int64) error {
 	lines := bufio.NewScanner(orders)
 	for lines.Scan() {
 		at, found := strings.CutPrefix(lines.Text(), "start ")
@@ -68,4 +70,5 @@ func readOrders(orders io.Reader, starts chan<- int64) {
 		}
 		starts <- start
 	}
+	return lines.Err()
 }

@@ -52,7 +52,7 @@ func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]strin
 
 func (bearer) RequireTransportSecurity() bool { return false }
 
-// attach verifies on all topics and listens to them; it answers when both have begun.
+// attach verifies on all topics and listens to them; it answers when it has asked for both.
 func attach(ctx context.Context, fail context.CancelCauseFunc, s setup, l ledger) (*parent, error) {
 	me, err := s.identity()
 	if err != nil {

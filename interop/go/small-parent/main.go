@@ -27,6 +27,9 @@ const verify, consume = 1, 2
 // What may wait here without an answer.
 var window = &pb.Window{Messages: 1024, Bytes: 16 << 20}
 
+// A frame of the agent's: attach.max_frame_payload, and what stands around it. Without this gRPC in Go takes 4 MiB.
+const longest = 20 << 20
+
 func judge(payload []byte) *pb.Verdict {
 	if strings.HasPrefix(string(payload), "report") {
 		return &pb.Verdict{Result: pb.Verdict_ACCEPT}
@@ -38,7 +41,7 @@ func judge(payload []byte) *pb.Verdict {
 func session(ctx context.Context, connection grpc.ClientConnInterface, cursor *pb.Cursor) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stream, err := pb.NewAttachClient(connection).Session(ctx)
+	stream, err := pb.NewAttachClient(connection).Session(ctx, grpc.MaxCallRecvMsgSize(longest))
 	if err != nil {
 		return err
 	}
@@ -57,9 +60,12 @@ func session(ctx context.Context, connection grpc.ClientConnInterface, cursor *p
 		answer := &pb.Frame{Session: number}
 		switch body := frame.Body.(type) {
 		case *pb.Frame_Welcome:
+			if len(body.Welcome.GetNetworks()) != 1 {
+				return fmt.Errorf("a welcome to %d networks, where one was asked for", len(body.Welcome.GetNetworks()))
+			}
 			network := body.Welcome.Networks[0]
 			number, index = frame.Session, network.Index
-			cursor.Stream, cursor.Counter = network.Cursor.Stream, network.Cursor.Counter
+			cursor.Stream, cursor.Counter = network.Cursor.GetStream(), network.Cursor.GetCounter()
 			fmt.Fprintln(os.Stderr, "attached to weather")
 		case *pb.Frame_Validate:
 			verdicts := &pb.Verdicts{}
@@ -112,6 +118,7 @@ func outlive(ctx context.Context, connection grpc.ClientConnInterface) error {
 		case codes.Unauthenticated, codes.PermissionDenied:
 			return fmt.Errorf("refused: %w", err)
 		}
+		fmt.Fprintln(os.Stderr, "again, since:", err)
 		time.Sleep(200 * time.Millisecond)
 	}
 }

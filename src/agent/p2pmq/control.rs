@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use tokio::sync::Mutex;
 use tonic::{Request, Response, Status};
 
@@ -40,9 +41,9 @@ impl Control {
         // Within a program that goes on without its agent, none of them is to look for it for ever.
         tokio::spawn(async move {
             leaving.await;
-            for client in kept.lock().await.take().into_iter().flat_map(HashMap::into_values) {
-                client.close().await;
-            }
+            // A further caller is told at once.
+            let clients = kept.lock().await.take().into_iter().flat_map(HashMap::into_values);
+            join_all(clients.map(async |client| client.close().await)).await;
         });
         Self { service, producers }
     }
@@ -50,7 +51,7 @@ impl Control {
     /// The network that takes that topic, if the caller may produce there.
     fn network(&self, who: &Credential, topic: &str) -> Result<&Network, Status> {
         let network = self.service.network_of(topic)?;
-        if self.service.networks(who, Roles::PRODUCE)?.contains(&network.name) {
+        if self.service.inside.networks(who, Roles::PRODUCE)?.contains(&network.name) {
             return Ok(network);
         }
         Err(Status::permission_denied(format!("{who} is not granted \"produce\" on network {:?}, which takes {topic:?}", network.name)))
@@ -67,7 +68,7 @@ impl Control {
         if producers.len() >= CALLERS {
             return Err(Status::resource_exhausted(format!("{CALLERS} callers publish already")));
         }
-        let networks = self.service.networks(who, Roles::PRODUCE)?;
+        let networks = self.service.inside.networks(who, Roles::PRODUCE)?;
         let builder = self.service.builder(who, "p2pmq control")?.request_timeout(PATIENCE);
         let builder = networks.iter().fold(builder, |builder, network| builder.produce(network));
         let client = builder.connect().await.map_err(|error| status(&error))?;

@@ -33,7 +33,7 @@ impl ValidationRouter for Handle {
 
     async fn handle(&self, request: Request<Streaming<ValidatedMessage>>) -> Result<Response<Messages>, Status> {
         let who = self.0.caller(&request)?;
-        let networks = self.0.networks(&who, Roles::VERIFY)?;
+        let networks = self.0.inside.networks(&who, Roles::VERIFY)?;
         let builder = self.0.builder(&who, "p2pmq handle")?;
         let builder = networks.iter().fold(builder, |builder, network| builder.verify(network, VerifyOptions::default()));
         let client = builder.connect().await.map_err(|error| status(&error))?;

@@ -46,7 +46,7 @@ impl MsgRouter for Listen {
         for topic in &topics {
             self.0.network_of(topic)?;
         }
-        let networks = self.0.networks(&who, Roles::CONSUME)?;
+        let networks = self.0.inside.networks(&who, Roles::CONSUME)?;
         let builder = self.0.builder(&who, "p2pmq listen")?;
         let builder = networks.iter().fold(builder, |builder, network| builder.consume(network, ConsumeOptions::default()));
         let client = builder.connect().await.map_err(|error| status(&error))?;

@@ -8,6 +8,7 @@
 //! ```
 //! What the messages have no place for (gaps, cursors, reasons, deadlines) is lost here and nowhere else: `docs/attach.md`, "Parents of the predecessor".
 
+mod calls;
 mod control;
 mod handle;
 mod listen;
@@ -16,11 +17,12 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::sync::watch;
-use tonic::service::interceptor::InterceptedService;
-use tonic::service::{LayerExt as _, Routes};
+use tonic::service::Routes;
 use tonic::{Request, Status};
-use tower::limit::ConcurrencyLimitLayer;
 
+pub(crate) use calls::CALLS;
+
+use self::calls::{Callers, Calls};
 use super::directory::{Directory, Network};
 use super::parents::{Admission, Refusal};
 use crate::client::{Builder, Client, ClientError};
@@ -31,8 +33,8 @@ use crate::transports::grpc::p2pmq::msg_router_server::MsgRouterServer;
 use crate::transports::grpc::p2pmq::validation_router_server::ValidationRouterServer;
 use crate::wire::{MessageId, RefuseCode, Roles};
 
-/// Publishes and the like at a time at one address: each holds a whole message. A further one waits unread, within HTTP/2's windows.
-pub(crate) const CALLS: usize = 256;
+/// Longest request to listen, in bytes: the topics that it names.
+const LISTEN: usize = 512 * 1024;
 
 /// What the services share.
 #[derive(Debug, Clone)]
@@ -51,20 +53,34 @@ impl Inside {
         let longest = self.directory.networks.iter().map(|network| network.max_message).max().unwrap_or_default().saturating_add(64 * 1024);
         let service = Service { inside: self.clone(), caller: caller.clone() };
         let control = ControlServiceServer::new(control::Control::new(service.clone())).max_decoding_message_size(longest);
-        let listen = MsgRouterServer::new(listen::Listen(service.clone()));
+        let listen = MsgRouterServer::new(listen::Listen(service.clone())).max_decoding_message_size(LISTEN);
         let handle = ValidationRouterServer::new(handle::Handle(service)).max_decoding_message_size(longest);
         let (listen, handle) = (listen.max_encoding_message_size(usize::MAX), handle.max_encoding_message_size(usize::MAX));
-        // Asked by the headers alone: of a stranger no message is read, let alone kept.
-        let known = |caller: Caller| {
-            move |request: Request<()>| {
-                caller.of(request.metadata(), request.extensions())?;
-                Ok::<_, Status>(request)
-            }
-        };
+        let callers = Callers::default();
         routes
-            .add_service(InterceptedService::new(ConcurrencyLimitLayer::new(CALLS).named_layer(control), known(caller.clone())))
-            .add_service(InterceptedService::new(listen, known(caller.clone())))
-            .add_service(InterceptedService::new(handle, known(caller.clone())))
+            .add_service(Calls::new(control, callers.clone(), self.door(caller, Roles::PRODUCE)))
+            .add_service(Calls::new(listen, callers.clone(), self.door(caller, Roles::CONSUME)))
+            .add_service(Calls::new(handle, callers, self.door(caller, Roles::VERIFY)))
+    }
+
+    /// Lets those in who may be `role` somewhere.
+    fn door<B>(&self, caller: &Caller, role: Roles) -> impl Fn(&http::Request<B>) -> Result<Arc<str>, Status> + Clone + use<B> {
+        let (inside, caller) = (self.clone(), caller.clone());
+        move |request| {
+            let who = caller.of(request.headers(), request.extensions())?;
+            inside.networks(&who, role)?;
+            Ok(who.owner())
+        }
+    }
+
+    /// The networks on which `who` may be `role`.
+    fn networks(&self, who: &Credential, role: Roles) -> Result<Vec<Arc<str>>, Status> {
+        let names = self.directory.networks.iter().map(|network| network.name.clone());
+        let granted: Vec<Arc<str>> = names.filter(|name| self.admission.grants(who, name).contains(role)).collect();
+        if granted.is_empty() {
+            return Err(Status::permission_denied(format!("{who} is not granted \"{role}\" on any network: see [[attach.grant]]")));
+        }
+        Ok(granted)
     }
 }
 
@@ -77,7 +93,7 @@ struct Service {
 impl Service {
     /// Who makes that call.
     fn caller<T>(&self, request: &Request<T>) -> Result<Credential, Status> {
-        self.caller.of(request.metadata(), request.extensions())
+        self.caller.of(request.metadata().as_ref(), request.extensions())
     }
 
     /// Ready when the agent says goodbye.
@@ -87,16 +103,6 @@ impl Service {
             // The sender goes with the agent.
             let _ = parting.wait_for(|parting| *parting).await;
         }
-    }
-
-    /// The networks on which `who` may be `role`.
-    fn networks(&self, who: &Credential, role: Roles) -> Result<Vec<Arc<str>>, Status> {
-        let names = self.inside.directory.networks.iter().map(|network| network.name.clone());
-        let granted: Vec<Arc<str>> = names.filter(|name| self.inside.admission.grants(who, name).contains(role)).collect();
-        if granted.is_empty() {
-            return Err(Status::permission_denied(format!("{who} is not granted \"{role}\" on any network: see [[attach.grant]]")));
-        }
-        Ok(granted)
     }
 
     /// The network that takes that topic.

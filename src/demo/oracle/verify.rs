@@ -16,6 +16,9 @@ pub(crate) enum Invalid {
     /// The header is not the one that follows from the content.
     #[error("the header says otherwise than the content")]
     Header,
+    /// Other bytes than those of this content: no signature covers how it is written.
+    #[error("the bytes are not those of this content")]
+    Encoding,
     /// Nodes are missing, doubled, or not in order.
     #[error("{what} of {count} distinct nodes in order, at least {need} are needed")]
     Quorum {
@@ -58,6 +61,9 @@ impl Roster {
         if !says(&header, network_origin(network), round.epoch, round.seq) {
             return Err(Invalid::Header);
         }
+        if report.seal() != bytes {
+            return Err(Invalid::Encoding);
+        }
         quorum("signatures", report.signers.iter().map(|signer| signer.node), self.faults(network) + 1)?;
         self.check_body(&report.body)?;
         let signed = report.body.signed_bytes();
@@ -80,6 +86,9 @@ impl Roster {
         let origin = self.origin(network, node).ok_or(Invalid::Signature { what: "the message", node })?;
         if !says(&header, origin, round.epoch, message.number()) {
             return Err(Invalid::Header);
+        }
+        if message.seal(origin) != bytes {
+            return Err(Invalid::Encoding);
         }
         match &message {
             Internal::Share(share) => {

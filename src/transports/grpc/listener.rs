@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
-use tonic::metadata::MetadataValue;
 use tonic::service::Routes;
 use tonic::transport::Server;
-use tonic::{Extensions, Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming};
 use tonic_health::ServingStatus;
 
 use super::super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
@@ -67,7 +66,7 @@ impl Caller {
     ///
     /// # Errors
     /// `UNAUTHENTICATED`, with the mend, for one that has proven nothing.
-    pub fn of(&self, metadata: &tonic::metadata::MetadataMap, extensions: &Extensions) -> Result<Credential, Status> {
+    pub fn of(&self, headers: &http::HeaderMap, extensions: &http::Extensions) -> Result<Credential, Status> {
         let Gate { at, tokens, trust_loopback } = &*self.0;
         let who = extensions.get::<Who>();
         if let Some(Who { who: Some(who), .. }) = who {
@@ -79,7 +78,7 @@ impl Caller {
             }
             Ok(Credential::Token(name))
         };
-        let shown = metadata.get("authorization").map(MetadataValue::as_bytes);
+        let shown = headers.get(http::header::AUTHORIZATION).map(http::HeaderValue::as_bytes);
         let secret = shown.and_then(|shown| shown.strip_prefix(b"Bearer ").or_else(|| shown.strip_prefix(b"bearer ")));
         let loopback = matches!(at, Address::Grpc(socket) if socket.ip().is_loopback());
         match (secret.and_then(|secret| tokens.name(secret)), shown) {
@@ -221,7 +220,7 @@ impl Attach for Sessions {
     type SessionStream = Answers;
 
     async fn session(&self, request: Request<Streaming<proto::Frame>>) -> Result<Response<Answers>, Status> {
-        let peer = self.caller.of(request.metadata(), request.extensions())?;
+        let peer = self.caller.of(request.metadata().as_ref(), request.extensions())?;
         let (outgoing, answers) = memory::pipe();
         let incoming =
             FrameStream(Incoming::Grpc(Box::new(Reader::of_agent(request.into_inner(), self.limits, memory::Closer::of(&outgoing)))));

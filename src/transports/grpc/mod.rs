@@ -19,6 +19,8 @@ mod listener;
 mod settings;
 #[cfg(feature = "agent")]
 mod socket;
+#[cfg(feature = "agent")]
+mod strangers;
 #[cfg(test)]
 #[path = "proto_tests.rs"]
 mod tests;
@@ -35,6 +37,8 @@ pub use listener::Caller;
 pub(super) use listener::Listener;
 #[cfg(feature = "agent")]
 pub use settings::{GrpcError, GrpcSettings};
+#[cfg(feature = "agent")]
+pub(crate) use socket::CONNECTIONS;
 pub use tls::Certificate;
 #[cfg(feature = "agent")]
 pub use tls::{ClientCertificate, GrpcTls, TlsError};

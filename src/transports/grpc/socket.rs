@@ -1,7 +1,7 @@
 //! Where calls come in: connections, bounded, each with what the system says about its other end.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,11 +23,12 @@ use super::super::link::Credential;
 use super::super::throttle::Seldom;
 use super::super::unix::{self, AcceptError};
 use super::Guard;
+use super::strangers::{Stranger, Strangers};
 
 /// Connections at a time. A further one waits in the system's queue.
-const CONNECTIONS: usize = 256;
+pub(crate) const CONNECTIONS: usize = 256;
 
-/// Connections at a time that have not said anything or not proven themselves yet, and how long they may take: all of them, lest silent ones keep others out.
+/// Connections at a time that have not said anything or not proven themselves yet, and how long they may take.
 const HANDSHAKES: usize = CONNECTIONS;
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
@@ -50,10 +51,19 @@ pub(super) struct Connection {
     who: Who,
     /// When one that has made no call as somebody known is closed; `None` once it has, or where the system says who is there.
     until: Option<Pin<Box<Sleep>>>,
+    /// Over TCP, until it has proven who is there.
+    stranger: Option<Stranger>,
     _place: OwnedSemaphorePermit,
 }
 
 type Plain = Either<TcpStream, UnixStream>;
+
+/// What the system says of the other end.
+enum Seen {
+    Known(Credential),
+    /// On TCP nothing but from where.
+    Host(IpAddr),
+}
 
 /// Who is there.
 #[derive(Debug, Clone)]
@@ -65,9 +75,9 @@ pub(super) struct Who {
 }
 
 impl Connection {
-    fn new(stream: Plain, who: Option<Credential>, place: OwnedSemaphorePermit) -> Self {
+    fn new(stream: Plain, who: Option<Credential>, stranger: Option<Stranger>, place: OwnedSemaphorePermit) -> Self {
         let until = who.is_none().then(|| Box::pin(tokio::time::sleep(UNPROVEN)));
-        Self { stream: Either::Left(stream), who: Who { who, proven: Arc::default() }, until, _place: place }
+        Self { stream: Either::Left(stream), who: Who { who, proven: Arc::default() }, until, stranger, _place: place }
     }
 
     /// Fails when nobody known has called in time: a place is not for those who only hold it.
@@ -75,6 +85,7 @@ impl Connection {
         if let Some(until) = &mut self.until {
             if self.who.proven.load(Ordering::Relaxed) {
                 self.until = None;
+                self.stranger = None;
             } else if until.as_mut().poll(cx).is_ready() {
                 return Err(io::ErrorKind::TimedOut.into());
             }
@@ -95,7 +106,7 @@ impl Connection {
         let (stream, name) = tls.accept(stream).await?;
         // What the system says goes before what a certificate says.
         let who = self.who.who.or(Some(Credential::Certificate(name)));
-        Ok(Self { stream: Either::Right(Box::new(stream)), who: Who { who, ..self.who }, until: None, ..self })
+        Ok(Self { stream: Either::Right(Box::new(stream)), who: Who { who, ..self.who }, until: None, stranger: None, ..self })
     }
 }
 
@@ -125,17 +136,17 @@ impl Connected for Connection {
 }
 
 impl Socket {
-    async fn next(&self) -> Result<(Plain, Option<Credential>), AcceptError> {
+    async fn next(&self) -> Result<(Plain, Seen), AcceptError> {
         match self {
             Self::Tcp(listener) => {
-                let (stream, _): (_, SocketAddr) = listener.accept().await.map_err(unix::classify)?;
+                let (stream, from) = listener.accept().await.map_err(unix::classify)?;
                 stream.set_nodelay(true).map_err(AcceptError::Peer)?;
-                Ok((Either::Left(stream), None))
+                Ok((Either::Left(stream), Seen::Host(from.ip())))
             }
             Self::Unix(listener) => {
                 let stream = listener.stream().await?;
                 let who = stream.peer_cred().map_err(AcceptError::Peer)?;
-                Ok((Either::Right(stream), Some(Credential::Uid { uid: who.uid(), gid: who.gid(), pid: who.pid() })))
+                Ok((Either::Right(stream), Seen::Known(Credential::Uid { uid: who.uid(), gid: who.gid(), pid: who.pid() })))
             }
         }
     }
@@ -162,6 +173,7 @@ impl Socket {
         let seldom = Arc::new(Seldom::default());
         let proven = self.accepted(stopped, broken).map(move |accepted| {
             let (tls, seldom) = (tls.clone(), seldom.clone());
+            let refused = metrics::counter!("pmq_attach_refused_total", "why" => "unproven");
             async move {
                 let connection = match accepted {
                     Ok(connection) => connection,
@@ -170,13 +182,14 @@ impl Socket {
                 match tokio::time::timeout(HANDSHAKE, connection.begin(tls)).await {
                     Ok(Ok(connection)) => Some(Ok(connection)),
                     Ok(Err(error)) => {
-                        metrics::counter!("pmq_attach_refused_total", "why" => "unproven").increment(1);
+                        refused.increment(1);
                         if seldom.may(Instant::now()) {
                             tracing::warn!(%error, "a connection over gRPC has not proven who is there (said once a second at most)");
                         }
                         None
                     }
                     Err(_) => {
+                        refused.increment(1);
                         tracing::debug!("a connection over gRPC was silent for {HANDSHAKE:?}");
                         None
                     }
@@ -193,13 +206,18 @@ impl Socket {
         broken: oneshot::Sender<io::Error>,
     ) -> impl Stream<Item = io::Result<Connection>> {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
-        futures::stream::unfold((self, stopped, broken, places), |(socket, mut stopped, broken, places)| async move {
+        let strangers = Strangers::default();
+        futures::stream::unfold((self, stopped, broken, places, strangers), |(socket, mut stopped, broken, places, strangers)| async move {
             let next = async {
                 loop {
                     // Never closed: it is held here.
                     let place = places.clone().acquire_owned().await.ok()?;
                     match socket.next().await {
-                        Ok((stream, who)) => return Some(Ok(Connection::new(stream, who, place))),
+                        Ok((stream, Seen::Known(who))) => return Some(Ok(Connection::new(stream, Some(who), None, place))),
+                        Ok((stream, Seen::Host(host))) => match strangers.let_in(host) {
+                            Some(stranger) => return Some(Ok(Connection::new(stream, None, Some(stranger), place))),
+                            None => metrics::counter!("pmq_attach_refused_total", "why" => "strangers").increment(1),
+                        },
                         Err(AcceptError::Peer(error)) => tracing::debug!(%error, "a parent went away while it was accepted"),
                         Err(AcceptError::Exhausted(error)) => {
                             tracing::warn!(%error, "cannot accept parents over gRPC, trying again until resources are free");
@@ -211,7 +229,7 @@ impl Socket {
             };
             tokio::select! {
                 connection = next => match connection {
-                    Some(Ok(connection)) => Some((Ok(connection), (socket, stopped, broken, places))),
+                    Some(Ok(connection)) => Some((Ok(connection), (socket, stopped, broken, places, strangers))),
                     Some(Err(error)) => {
                         // The listener says so to whoever accepts; it may have gone.
                         let _ = broken.send(error);

@@ -127,7 +127,7 @@ async fn a_certificate_names_its_holder_and_nobody_else_gets_in() {
     let (pki, strangers) = (Pki::new(), Pki::new());
     let (mut listener, address) = listen(&pki.settings(vec![pki.pinned("agent"), pki.pinned("parent")])).await;
     assert_eq!(taken(&mut listener, &address, pki.certificate("parent", "agent")).await.as_deref(), Ok("parent"));
-    // The agent's own is in the list, too: names follow the certificate, not the order.
+    // The agent's own is in the list, too.
     assert_eq!(taken(&mut listener, &address, pki.certificate("agent", "agent")).await.as_deref(), Ok("agent"));
     // Of the same name, and of another key.
     strangers.write("agent.crt", &std::fs::read_to_string(pki.file("agent.crt")).unwrap());
@@ -187,6 +187,35 @@ async fn an_authority_vouches_for_what_it_has_issued_while_that_is_valid() {
     }
 }
 
+/// Whatever the order in the file.
+#[tokio::test]
+async fn the_exact_name_goes_before_the_general_one() {
+    let pki = Pki::new();
+    for name in ["pinned", "named", "anybody"] {
+        pki.issue(name, &format!("{name}.example.org"), ExtendedKeyUsagePurpose::ClientAuth, |_| {});
+    }
+    let general = vec![pki.issued("staff", None), pki.issued("by name", Some("named.example.org")), pki.pinned("pinned")];
+    for clients in [general.clone(), general.into_iter().rev().collect()] {
+        let (mut listener, address) = listen(&pki.settings(clients)).await;
+        for (name, as_whom) in [("pinned", "pinned"), ("named", "by name"), ("anybody", "staff")] {
+            assert_eq!(taken(&mut listener, &address, pki.certificate(name, "agent")).await.as_deref(), Ok(as_whom));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_that_stalls_is_cut_off_and_holds_up_no_other() {
+    let pki = Pki::new();
+    let (mut listener, address) = listen(&pki.settings(vec![pki.pinned("parent")])).await;
+    let Address::Grpcs { host, port } = &address else { panic!("{address}") };
+    let mut stalled = TcpStream::connect((&**host, *port)).await.unwrap();
+    // The beginning of a record, and nothing more.
+    stalled.write_all(&[22, 3, 1, 1]).await.unwrap();
+    assert_eq!(taken(&mut listener, &address, pki.certificate("parent", "agent")).await.as_deref(), Ok("parent"));
+    let mut rest = Vec::new();
+    drop(soon("the end of the stalled one", stalled.read_to_end(&mut rest)).await);
+}
+
 #[tokio::test]
 async fn a_parent_speaks_to_no_agent_but_its_own() {
     let pki = Pki::new();
@@ -201,8 +230,9 @@ async fn a_parent_speaks_to_no_agent_but_its_own() {
     let (mut listener, address) = listen(&settings("there")).await;
     let told = taken(&mut listener, &address, pki.certificate("parent", "authority")).await.unwrap_err();
     assert!(told.contains("NotValidForName") || told.contains("not valid for name"), "{told}");
-    let here = Address::Grpcs { host: "127.0.0.1".into(), port: own_socket().port() + 100 };
+    let here = Address::Grpcs { host: "127.0.0.1".into(), port: 0 };
     let mut listener = Listener::bind_grpc(&here, &settings("there"), Limits::default(), |routes, _| routes).await.unwrap();
+    let here = listener.address().clone();
     assert_eq!(taken(&mut listener, &here, pki.certificate("parent", "authority")).await.as_deref(), Ok("parent"));
 }
 
@@ -226,6 +256,17 @@ async fn a_file_that_does_not_fit_is_told_by_name() {
     let mut strange = sound();
     strange.tls.key_file = pki.file("parent.key");
     assert!(wrong(strange).await.contains("do not fit"));
+    let mut no_name = pki.issued("signer", Some("no name at all"));
+    assert!(wrong(pki.settings(vec![no_name.clone()])).await.contains("which is no DNS name"));
+    no_name.authority_file = None;
+    assert!(wrong(pki.settings(vec![no_name])).await.contains("needs a certificate_file"));
+    let twice = ClientCertificate { name: "other".to_owned(), ..pki.pinned("parent") };
+    assert!(wrong(pki.settings(vec![pki.pinned("parent"), twice])).await.contains("a certificate has one name"));
+    std::os::unix::fs::symlink(pki.file("agent.key"), pki.file("link.key")).unwrap();
+    let mut link = sound();
+    link.tls.key_file = pki.file("link.key");
+    assert!(wrong(link).await.contains("is a symlink"));
     let missing = pki.settings(vec![ClientCertificate { certificate_file: Some(pki.file("none.crt")), ..pki.pinned("parent") }]);
-    assert!(wrong(missing).await.contains("none.crt"));
+    let told = wrong(missing).await;
+    assert!(told.contains("no certificate: cannot read the certificate file") && told.contains("none.crt"), "{told}");
 }

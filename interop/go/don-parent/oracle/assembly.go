@@ -172,12 +172,21 @@ func (a *Assembly) advance(seq uint64, now time.Time) (out []Output) {
 	if state.signed == nil {
 		return out
 	}
-	// The tag alone does not prove the signature: only now, with the body at hand, it can be checked.
-	tag, signedBytes := state.signed.tag(), state.signed.signedBytes()
-	var signers []Signer
+	tag := state.signed.tag()
+	var named, signers []Signer
 	for _, one := range inOrder(state.endorsements) {
-		if one.tag == tag && a.me.Roster.signed(a.me.Network, one.by.Node, signedBytes, one.by.Sig) {
-			signers = append(signers, one.by)
+		if one.tag == tag {
+			named = append(named, one.by)
+		}
+	}
+	if len(named) < a.quorum() {
+		return out
+	}
+	// The tag alone does not prove the signature: only now, with the body at hand, it can be checked.
+	signedBytes := state.signed.signedBytes()
+	for _, by := range named {
+		if a.me.Roster.signed(a.me.Network, by.Node, signedBytes, by.Sig) {
+			signers = append(signers, by)
 		}
 	}
 	if len(signers) >= a.quorum() {

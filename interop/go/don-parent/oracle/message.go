@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -85,7 +87,17 @@ func (m Message) about() (round Round, node Node, number uint64) {
 	default:
 		round, node, kind = m.Endorsement.Round, m.Endorsement.By.Node, 2
 	}
-	return round, node, round.Seq*numbersPerRound + kind
+	return round, node, number64(round.Seq, kind)
+}
+
+// number64 is the highest of all beyond 64 bits.
+func number64(seq, kind uint64) uint64 {
+	high, low := bits.Mul64(seq, numbersPerRound)
+	number, carry := bits.Add64(low, kind, 0)
+	if high > 0 || carry > 0 {
+		return math.MaxUint64
+	}
+	return number
 }
 
 // observed are the bytes that a node signs for its observation.

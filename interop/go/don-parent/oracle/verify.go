@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 )
@@ -17,7 +18,11 @@ func (r Roster) Check(topic string, sealed []byte) error {
 	return r.checkMessage(network, sealed)
 }
 
-var errHeader = errors.New("the header says otherwise than the content")
+var (
+	errHeader = errors.New("the header says otherwise than the content")
+	// No signature covers how a content is written.
+	errEncoding = errors.New("the bytes are not those of this content")
+)
 
 func (r Roster) checkReport(network Network, sealed []byte) error {
 	head, report, err := openReport(sealed)
@@ -30,6 +35,9 @@ func (r Roster) checkReport(network Network, sealed []byte) error {
 	}
 	if head != (header{networkOrigin(network), round.Epoch, round.Seq}) {
 		return errHeader
+	}
+	if !bytes.Equal(report.Seal(), sealed) {
+		return errEncoding
 	}
 	if err := quorum("signatures", len(report.Signers), func(at int) Node { return report.Signers[at].Node }, r.Faults(network)+1); err != nil {
 		return err
@@ -61,6 +69,9 @@ func (r Roster) checkMessage(network Network, sealed []byte) error {
 	}
 	if head != (header{origin, round.Epoch, number}) {
 		return errHeader
+	}
+	if !bytes.Equal(message.Seal(origin), sealed) {
+		return errEncoding
 	}
 	switch {
 	case message.Share != nil:

@@ -1,15 +1,19 @@
 //! What an end shows of itself.
 
 use std::fmt;
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::fs::OFlags;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::super::super::{LinkError, secret};
 
-/// No chain or key comes near this size, in bytes.
+/// No chain, list of authorities or key comes near this size, in bytes.
 const MAX_FILE: u64 = 256 * 1024;
 
 /// What a parent needs for gRPC over TLS: its certificate and key, and how it knows its agent.
@@ -47,7 +51,11 @@ impl Own {
 
     pub(super) fn from_files(certificate: &Path, key: &Path) -> Result<Self, LinkError> {
         let chain = certificates(certificate)?;
-        let pem = secret::read(key, "key file", MAX_FILE, |what| LinkError::Certificate { what })?;
+        let pem = secret::read(key, "key file", MAX_FILE, |what| LinkError::Certificate { what });
+        let pem = pem.map_err(|error| match error {
+            LinkError::Io { what, source } => LinkError::Certificate { what: format!("cannot {what}: {source}") },
+            other => other,
+        })?;
         let key = PrivateKeyDer::from_pem_slice(&pem)
             .map_err(|error| LinkError::Certificate { what: format!("{} holds no private key in PEM: {error}", key.display()) })?;
         Ok(Self { chain, key: Arc::new(key) })
@@ -67,7 +75,14 @@ impl fmt::Debug for Own {
 /// Certificates of a PEM file, at least one.
 pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, LinkError> {
     let shown = path.display();
-    let pem = std::fs::read(path).map_err(LinkError::io(format!("read the certificate file {shown}")))?;
+    let unread = |error: io::Error| LinkError::Certificate { what: format!("cannot read the certificate file {shown}: {error}") };
+    // Does not wait for whoever may write to it, should it be a pipe.
+    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path).map_err(unread)?;
+    if !file.metadata().map_err(unread)?.is_file() {
+        return Err(LinkError::Certificate { what: format!("{shown} is no file") });
+    }
+    let mut pem = Vec::new();
+    file.take(MAX_FILE).read_to_end(&mut pem).map_err(unread)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let found = found.map_err(|error| LinkError::Certificate { what: format!("{shown} holds no certificates in PEM: {error}") })?;
     if found.is_empty() {

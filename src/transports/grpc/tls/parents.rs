@@ -11,7 +11,8 @@ use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use tokio_rustls::rustls::server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier};
-use tokio_rustls::rustls::{ALL_VERSIONS, CertificateError, DistinguishedName, Error, NoKeyLog, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::version::TLS13;
+use tokio_rustls::rustls::{CertificateError, DistinguishedName, Error, NoKeyLog, RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 use super::super::super::LinkError;
@@ -32,11 +33,11 @@ impl std::fmt::Debug for Guard {
 }
 
 impl Guard {
-    /// Shows `own`, and lets `parents` in.
+    /// Shows `own`, and lets `parents` in, by TLS 1.3: before that certificates cross in the clear.
     pub(crate) fn new(own: &Own, parents: Parents) -> Result<Self, Error> {
         let parents = Arc::new(parents);
         let mut config = ServerConfig::builder_with_provider(parents.provider.clone())
-            .with_protocol_versions(ALL_VERSIONS)?
+            .with_protocol_versions(&[&TLS13])?
             .with_client_cert_verifier(parents.clone())
             .with_single_cert(own.chain.clone(), own.key())?;
         config.alpn_protocols = vec![ALPN.to_vec()];
@@ -86,18 +87,27 @@ impl Parents {
         Self { known, provider: Arc::new(aws_lc_rs::default_provider()) }
     }
 
+    /// The exact goes before the general: a certificate's own name before that of its authority and of a name it bears, and that before its authority's alone.
     fn read(clients: &[ClientCertificate]) -> Result<Self, LinkError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let known = clients.iter().map(|client| {
-            let known = match (&client.certificate_file, &client.authority_file) {
-                (Some(file), _) => Known::Pinned(certificates(file)?),
-                (None, Some(file)) => Known::issued(file, client.dns_name(), &provider)?,
-                // The settings are checked for it.
-                (None, None) => Known::Pinned(Vec::new()),
+        let mut known: Vec<(Arc<str>, Known)> = Vec::with_capacity(clients.len());
+        for client in clients {
+            let unfit = |what: String| LinkError::Certificate { what: format!("attach.grpc.client {:?} {what}", client.name) };
+            let this = match (&client.certificate_file, &client.authority_file) {
+                (Some(file), None) if client.dns.is_none() => Known::Pinned(certificates(file)?),
+                (None, Some(file)) => {
+                    let dns = client.dns_name().map_err(|dns| unfit(format!("is to bear {dns:?}, which is no DNS name")))?;
+                    Known::issued(file, dns, &provider)?
+                }
+                _ => return Err(unfit("needs a certificate_file, or an authority_file with or without dns, and not both".to_owned())),
             };
-            Ok((client.name.as_str().into(), known))
-        });
-        Ok(Self { known: known.collect::<Result<_, LinkError>>()?, provider })
+            if let Some((other, _)) = known.iter().find(|(other, that)| **other != *client.name && this.shares(that)) {
+                return Err(unfit(format!("has a certificate of {other:?}; a certificate has one name")));
+            }
+            known.push((client.name.as_str().into(), this));
+        }
+        known.sort_by_key(|(_, known)| known.rank());
+        Ok(Self { known, provider })
     }
 
     /// The name of the first that this certificate makes one.
@@ -125,6 +135,19 @@ impl Known {
         }
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
         Ok(Self::Issued(verifier.map_err(|error| unfit(error.to_string()))?, dns))
+    }
+
+    /// Whether one certificate is pinned in both.
+    fn shares(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Pinned(some), Self::Pinned(others)) if some.iter().any(|one| others.contains(one)))
+    }
+
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Pinned(_) => 0,
+            Self::Issued(_, Some(_)) => 1,
+            Self::Issued(_, None) => 2,
+        }
     }
 
     fn takes(&self, end: &CertificateDer<'_>, rest: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Error> {

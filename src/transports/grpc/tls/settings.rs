@@ -29,10 +29,13 @@ pub struct ClientCertificate {
 }
 
 impl ClientCertificate {
-    /// The name to be borne.
-    pub(super) fn dns_name(&self) -> Option<ServerName<'static>> {
-        // One that is no name is refused by `check`.
-        self.dns.as_ref().and_then(|dns| ServerName::try_from(dns.clone()).ok())
+    /// The name to be borne, if one is; the text that is none.
+    pub(super) fn dns_name(&self) -> Result<Option<ServerName<'static>>, &str> {
+        let Some(dns) = &self.dns else { return Ok(None) };
+        match ServerName::try_from(dns.clone()) {
+            Ok(name @ ServerName::DnsName(_)) => Ok(Some(name)),
+            _ => Err(dns),
+        }
     }
 }
 
@@ -83,7 +86,7 @@ pub(in super::super) fn check(tls: &GrpcTls, clients: &[ClientCertificate], tls_
         if client.certificate_file.is_some() == client.authority_file.is_some() {
             return Err(TlsError::OneFile(index));
         }
-        if client.dns.is_some() && (client.authority_file.is_none() || !matches!(client.dns_name(), Some(ServerName::DnsName(_)))) {
+        if client.dns.is_some() && (client.authority_file.is_none() || client.dns_name().is_err()) {
             return Err(TlsError::Dns(index));
         }
     }
