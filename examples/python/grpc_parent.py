@@ -49,7 +49,7 @@ def session(channel, token, cursor):
         elif kind == "refuse":
             for refuse in frame.refuse.refusals:
                 print(f"refused (code {refuse.code}): {refuse.text}", file=sys.stderr, flush=True)
-                if refuse.fatal and refuse.code in (1, 2, 3, 18):  # version, role, network, group: another attempt does not mend it
+                if refuse.fatal and refuse.code in (1, 2, 3, 11, 18):  # version, role, network, replaced, group: another attempt does not mend it
                     raise SystemExit(1)
 
 

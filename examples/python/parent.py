@@ -17,7 +17,7 @@ from wire import *
 OPEN, LEAVE = b"PMQZ\x01", b"PMQZ\x00"
 DEAD = 3.0  # seconds of silence after which the other end is dead
 WINDOW = (1024, 16 << 20)  # credit: messages and payload bytes that may wait here
-FOR_GOOD = {1, 2, 3, 18}  # refusals that another attempt does not mend: version, role, network, group
+FOR_GOOD = {1, 2, 3, 11, 18}  # refusals that another attempt does not mend: version, role, network, replaced, group
 
 
 class Parent:

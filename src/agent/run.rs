@@ -224,8 +224,8 @@ impl Running {
         for address in &config.attach.zeromq.bind {
             let bound = Listener::bind_zeromq(address, &config.attach.zeromq, limits).await;
             listeners.push(bound.map_err(|source| {
-                let key = if matches!(source, LinkError::Token { .. }) { "attach.zeromq.token" } else { "attach.zeromq.bind" };
-                RunError::Attach { key: key.to_owned(), source }
+                let key = config.attach.zeromq.check_files().err().map_or_else(|| "bind".to_owned(), |(key, _)| key);
+                RunError::Attach { key: format!("attach.zeromq.{key}"), source }
             })?);
         }
         for socket in &config.attach.quic.bind {
@@ -243,12 +243,8 @@ impl Running {
         for address in &config.attach.grpc.bind {
             let bound = Listener::bind_grpc(address, &config.attach.grpc, limits, |routes, caller| predecessor.serve(routes, caller)).await;
             listeners.push(bound.map_err(|source| {
-                let key = match &source {
-                    LinkError::Token { .. } => "attach.grpc.token",
-                    LinkError::Certificate { .. } => "attach.grpc.tls, attach.grpc.client",
-                    _ => "attach.grpc.bind",
-                };
-                RunError::Attach { key: key.to_owned(), source }
+                let key = config.attach.grpc.check_files().err().map_or_else(|| "bind".to_owned(), |(key, _)| key);
+                RunError::Attach { key: format!("attach.grpc.{key}"), source }
             })?);
         }
         if let Some(plugin) = plugin {

@@ -56,6 +56,9 @@ fn checked(config: &Config) -> String {
     for warning in &config.warnings {
         text += &format!("warning: {warning}\n");
     }
+    for unusable in config.unusable_files() {
+        text += &format!("warning: {unusable} (so `pmq run` would not start here)\n");
+    }
     for note in config.notes() {
         text += &format!("note: {note}\n");
     }
@@ -94,7 +97,8 @@ fn checked_json(config: &Config) -> String {
         .iter()
         .map(|network| json!({ "name": network.name, "file": network.file, "topics": network.claims.0, "subscribe": network.subscribe }))
         .collect();
-    let warnings: Vec<_> = config.warnings.iter().map(ConfigError::to_json).collect();
+    let unusable = config.unusable_files();
+    let warnings: Vec<_> = config.warnings.iter().chain(&unusable).map(ConfigError::to_json).collect();
     json!({ "ok": true, "file": config.file, "networks": networks, "warnings": warnings, "notes": config.notes(), "memory": memory })
         .to_string()
 }

@@ -79,6 +79,8 @@ impl ClientError {
                         | LinkError::PathTooLong(_)
                         | LinkError::Frame(FrameError::Magic(_))
                         | LinkError::Identity { .. }
+                        | LinkError::Certificate { .. }
+                        | LinkError::Token { .. }
                         | LinkError::Stranger { .. }
                         | LinkError::TurnedAway { .. }
                 )

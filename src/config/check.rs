@@ -97,6 +97,16 @@ pub(super) fn cross(file: &AgentFile, read: &[Read], complain: &Complaints<'_>) 
         let what = "no grant names a peer id, so every parent over QUIC is turned away";
         warnings.push(complain.at("attach.quic.bind", what, "add [[attach.grant]] with peer = \"PEERID\""));
     }
+    if !file.attach.grant.iter().any(|grant| matches!(grant.who(), Who::OwnUser | Who::Uid(_))) {
+        let what = "no grant names a user, so every parent at a Unix socket is refused: the first grant takes the place of the default one";
+        warnings.push(complain.at("attach.grant", what, "add [[attach.grant]] with uid = \"self\" if there are any"));
+    }
+    let tls = &file.attach.grpc.tls.certificate_file;
+    let idle = !file.attach.grpc.client.is_empty() || !tls.as_os_str().is_empty();
+    if idle && !file.attach.grpc.bind.iter().any(|address| matches!(address, Address::Grpcs { .. })) {
+        let what = "no address is grpcs://, so certificates have no effect";
+        warnings.push(complain.at("attach.grpc.bind", what, "add \"grpcs://0.0.0.0:8001\" to it, or delete the certificates"));
+    }
     for (index, client) in file.attach.grpc.client.iter().enumerate() {
         if !file.attach.grant.iter().any(|grant| grant.certificate.as_ref() == Some(&client.name)) {
             let what = format!("no grant names {:?}, so whoever shows this certificate is refused", client.name);

@@ -52,6 +52,17 @@ impl Places {
 }
 
 impl Config {
+    /// Reads the files of parents' tokens and certificates, as a start does. What cannot be used, one of each section.
+    #[must_use]
+    pub fn unusable_files(&self) -> Vec<ConfigError> {
+        let (grpc, zeromq) = (self.attach.grpc.check_files(), self.attach.zeromq.check_files());
+        let found = [("attach.grpc", grpc.err()), ("attach.zeromq", zeromq.err())];
+        found
+            .into_iter()
+            .filter_map(|(section, found)| found.map(|(key, error)| self.refuse(&format!("{section}.{key}"), &error)))
+            .collect()
+    }
+
     /// Turns what went wrong at start because of one setting of the agent's file (a port in use, a bad key file) into an error that
     /// names where that setting was written. The text of `wrong` may end in "; " and the mend.
     #[must_use]

@@ -21,7 +21,7 @@ pub enum LinkError {
     #[error("no agent listens at {0}: start it, or correct the address")]
     NobodyListens(Address),
     /// The address is served by a living agent.
-    #[error("an agent is listening at {0} already: stop it, or give this one another path")]
+    #[error("something listens at {0} already: if it is an agent, stop it; or give this one another address")]
     AddressInUse(Address),
     /// The socket's directory cannot be trusted.
     #[error("directory {} of the socket {what}", path.display())]
@@ -92,7 +92,7 @@ pub enum LinkError {
         what: String,
     },
     /// A certificate, or its key, that cannot be used.
-    #[error("no certificate: {what}")]
+    #[error("{what}")]
     Certificate {
         /// Which, why, and the mend.
         what: String,

@@ -10,10 +10,10 @@ use rustix::io::Errno;
 
 use super::LinkError;
 
-/// Reads a regular file of this process's user that nobody else can read; at most `most` bytes of it. `distrust` makes the error of what is wrong with it.
+/// Reads a regular file of this process's user that nobody else can read, and that has no more than `most` bytes. `distrust` makes the error of what is wrong with it.
 ///
 /// # Errors
-/// What `distrust` makes for a file of others, one that others can read, a symlink, or something else that is no file; [`LinkError::Io`], which calls it `what`, for
+/// What `distrust` makes for a file of others, one that others can read, a symlink, something else that is no file, or one that is too large; [`LinkError::Io`], which calls it `what`, for
 /// one that cannot be read.
 pub(super) fn read(path: &Path, what: &str, most: u64, distrust: impl Fn(String) -> LinkError) -> Result<Vec<u8>, LinkError> {
     let shown = path.display();
@@ -37,6 +37,9 @@ pub(super) fn read(path: &Path, what: &str, most: u64, distrust: impl Fn(String)
         return Err(distrust(format!("{shown} can be read by others (mode {:04o}): chmod 0600 {shown}", meta.mode() & 0o7777)));
     }
     let mut bytes = Vec::new();
-    file.take(most).read_to_end(&mut bytes).map_err(io())?;
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(io())?;
+    if bytes.len() as u64 > most {
+        return Err(distrust(format!("{shown} is larger than {most} bytes, so it is no {what}")));
+    }
     Ok(bytes)
 }

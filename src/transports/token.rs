@@ -103,6 +103,13 @@ pub(super) fn check(tokens: &[TokenFile]) -> Result<(), TokenError> {
     Ok(())
 }
 
+/// Reads the files. The first that holds no token, with the key that names it.
+pub(super) fn check_files(tokens: &[TokenFile]) -> Result<(), (String, LinkError)> {
+    let unfit =
+        |(index, token): (usize, &TokenFile)| Token::from_file(&token.file).err().map(|error| (format!("token[{index}].file"), error));
+    tokens.iter().enumerate().find_map(unfit).map_or(Ok(()), Err)
+}
+
 /// Tokens by name, read from their files.
 #[derive(Debug)]
 pub(super) struct Tokens(Vec<(Arc<str>, Token)>);

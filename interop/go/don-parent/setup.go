@@ -39,7 +39,7 @@ func loadSetup(path string) (setup, error) {
 	if err := json.Unmarshal(text, &s); err != nil {
 		return setup{}, fmt.Errorf("%s is no setup of a demo's parent: %w", path, err)
 	}
-	if s.Part != "member" || s.Input == "" || !(s.Rate > 0) || len(s.Networks) == 0 {
+	if s.Part != "member" || s.Input == "" || !(s.Rate > 0 && s.Rate <= 50) || !(s.Seconds >= 0 && s.Seconds <= 3600) || len(s.Networks) == 0 {
 		return setup{}, fmt.Errorf("%s is not for a parent in Go: it has to be a member's, with a rate, networks and the directory of the observations", path)
 	}
 	return s, nil
@@ -65,5 +65,12 @@ func (s setup) identity() (oracle.Identity, error) {
 		return oracle.Identity{}, err
 	}
 	key, err := oracle.LoadKey(s.Key)
-	return oracle.Identity{Network: network, Node: s.Node, Key: key, Roster: roster}, err
+	if err != nil {
+		return oracle.Identity{}, err
+	}
+	me := oracle.Identity{Network: network, Node: s.Node, Key: key, Roster: roster}
+	if !me.Known() {
+		return oracle.Identity{}, fmt.Errorf("%s is not the key of node %d of %s in %s", s.Key, s.Node, network, s.Roster)
+	}
+	return me, nil
 }

@@ -1,6 +1,6 @@
 // Small-parent verifies, consumes, and outlives its agent, which it finds at an address; or starts it as a plugin of hashicorp/go-plugin.
 //
-//	small-parent HOST:PORT|unix:/path [TOKEN_FILE]
+//	small-parent [grpc://]HOST:PORT|unix:/path [TOKEN_FILE]
 //	small-parent plugin PMQ CONFIG
 package main
 
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,8 +95,8 @@ func session(ctx context.Context, connection grpc.ClientConnInterface, cursor *p
 		case *pb.Frame_Refuse:
 			for _, refuse := range body.Refuse.Refusals {
 				fmt.Fprintf(os.Stderr, "refused (code %d): %s\n", refuse.Code, refuse.Text)
-				// Version, role, network, group: another attempt does not mend it.
-				if refuse.Fatal && (refuse.Code <= 3 || refuse.Code == 18) {
+				// Version, role, network, group: another attempt does not mend it. Replaced (11): two of a name would drive each other out for ever.
+				if refuse.Fatal && slices.Contains([]uint32{1, 2, 3, 11, 18}, refuse.Code) {
 					return status.Error(codes.PermissionDenied, refuse.Text)
 				}
 			}
@@ -124,7 +125,7 @@ func outlive(ctx context.Context, connection grpc.ClientConnInterface) error {
 }
 
 func dial(address string, token []byte) error {
-	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	connection, err := grpc.NewClient(strings.TrimPrefix(address, "grpc://"), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return err
 	}

@@ -117,5 +117,13 @@ func TestARefusalEndsIt(t *testing.T) {
 	dir := t.TempDir()
 	agent := running.StartToken(t, dir)
 	until(t, start(t, agent.GRPC), "refused: ")
-	until(t, start(t, agent.GRPC, filepath.Join(dir, "token")), "attached to weather")
+	first := start(t, "grpc://"+agent.GRPC, filepath.Join(dir, "token"))
+	until(t, first, "attached to weather")
+	// Another one of its name takes its place, and it does not take it back.
+	second := start(t, agent.GRPC, filepath.Join(dir, "token"))
+	until(t, second, "attached to weather")
+	until(t, first, "refused: ")
+	if line, more := <-first; more {
+		t.Fatalf("it goes on: %q", line)
+	}
 }

@@ -1,11 +1,10 @@
 //! Publishing and joining topics.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::sync::Mutex;
 use tonic::{Request, Response, Status};
 
 use super::{Service, id_text, status};
@@ -25,12 +24,16 @@ const CALLERS: usize = 64;
 /// Longer than any network's `publish_wait`: the agent answers first.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-type Producers = HashMap<Arc<str>, Client>;
+/// A caller's producer, once it has one. Its lock is held while it is made: others do not wait for that.
+type Slot = Arc<tokio::sync::Mutex<Option<Client>>>;
+
+/// By owner. Bounded by [`CALLERS`].
+type Producers = HashMap<Arc<str>, Slot>;
 
 #[derive(Debug)]
 pub(super) struct Control {
     service: Service,
-    /// By owner. Bounded by [`CALLERS`]. `None` once the agent leaves.
+    /// `None` once the agent leaves.
     producers: Arc<Mutex<Option<Producers>>>,
 }
 
@@ -41,11 +44,30 @@ impl Control {
         // Within a program that goes on without its agent, none of them is to look for it for ever.
         tokio::spawn(async move {
             leaving.await;
-            // A further caller is told at once.
-            let clients = kept.lock().await.take().into_iter().flat_map(HashMap::into_values);
-            join_all(clients.map(async |client| client.close().await)).await;
+            let slots = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let close = async |slot: Slot| {
+                if let Some(client) = slot.lock().await.take() {
+                    client.close().await;
+                }
+            };
+            join_all(slots.into_iter().flat_map(HashMap::into_values).map(close)).await;
         });
         Self { service, producers }
+    }
+
+    fn slot(&self, owner: Arc<str>) -> Result<Slot, Status> {
+        let mut producers = self.producers.lock().unwrap_or_else(PoisonError::into_inner);
+        let producers = producers.as_mut().ok_or_else(super::leaving)?;
+        if let Some(slot) = producers.get(&owner) {
+            return Ok(slot.clone());
+        }
+        // Handed out under this lock alone, so what nobody else holds is in no call.
+        producers
+            .retain(|_, slot| Arc::strong_count(slot) > 1 || slot.try_lock().is_ok_and(|client| client.as_ref().is_some_and(is_alive)));
+        if producers.len() >= CALLERS {
+            return Err(Status::resource_exhausted(format!("{CALLERS} callers publish already")));
+        }
+        Ok(producers.entry(owner).or_default().clone())
     }
 
     /// The network that takes that topic, if the caller may produce there.
@@ -59,22 +81,22 @@ impl Control {
 
     /// The caller's producer, whose subscriptions outlive the call.
     async fn producer(&self, who: &Credential) -> Result<Client, Status> {
-        let mut producers = self.producers.lock().await;
-        let producers = producers.as_mut().ok_or_else(super::leaving)?;
-        producers.retain(|_, client| client.status().borrow().end().is_none());
-        if let Some(client) = producers.get(&who.owner()) {
+        let slot = self.slot(who.owner())?;
+        let mut kept = slot.lock().await;
+        if let Some(client) = kept.as_ref().filter(|client| is_alive(client)) {
             return Ok(client.clone());
-        }
-        if producers.len() >= CALLERS {
-            return Err(Status::resource_exhausted(format!("{CALLERS} callers publish already")));
         }
         let networks = self.service.inside.networks(who, Roles::PRODUCE)?;
         let builder = self.service.builder(who, "p2pmq control")?.request_timeout(PATIENCE);
         let builder = networks.iter().fold(builder, |builder, network| builder.produce(network));
         let client = builder.connect().await.map_err(|error| status(&error))?;
-        producers.insert(who.owner(), client.clone());
+        *kept = Some(client.clone());
         Ok(client)
     }
+}
+
+fn is_alive(client: &Client) -> bool {
+    client.status().borrow().end().is_none()
 }
 
 #[tonic::async_trait]

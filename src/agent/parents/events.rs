@@ -50,7 +50,7 @@ impl Session {
 
     /// Attaches to the drivers of all networks that were granted, and says as of where the consumers are served.
     async fn hello(&mut self, wants: Vec<Want>, software: &str) -> Result<(), Ended> {
-        tracing::info!(via = %self.via, software, networks = ?wants.iter().map(|want| &*want.network).collect::<Vec<_>>(), "parent attached");
+        tracing::info!(owner = %self.owner, via = %self.via, software, networks = ?wants.iter().map(|want| &*want.network).collect::<Vec<_>>(), "parent attached");
         let windows: usize = wants.iter().map(|want| want.verify.messages as usize + want.consume.messages as usize).sum();
         // Windows can be raised up to the bound later on.
         let bound = wants.len() * 2 * self.max_window.messages as usize;

@@ -97,6 +97,11 @@ async fn a_welcome_that_does_not_come_is_a_timeout(place: Place) {
     let connected = place.builder().produce("weather").connect_timeout(patience).connect().await;
     assert!(matches!(connected, Err(ClientError::Timeout { after, .. }) if after == patience));
     assert!(matches!(Client::builder("tcp://127.0.0.1:1").connect().await, Err(ClientError::Link(_))));
+    // What no further attempt mends is told at once.
+    #[cfg(feature = "client-grpc")]
+    assert!(
+        matches!(Client::builder("grpcs://127.0.0.1:1").connect().await, Err(ClientError::Link(error)) if matches!(*error, crate::transports::LinkError::Certificate { .. }))
+    );
 }
 
 /// With the real times: asked after 1 s, dead at 3 s.

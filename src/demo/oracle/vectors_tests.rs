@@ -9,7 +9,7 @@ use std::sync::Arc;
 use k256::ecdsa::Signature;
 use serde_json::{Value, json};
 
-use super::message::{Endorsement, Observation, Proposal, Share, network_origin};
+use super::message::{Body, Endorsement, Observation, Proposal, Share, Signer, median, network_origin};
 use super::test_support::Four;
 use super::*;
 use crate::client::{HeaderOrigin, PmqHeader};
@@ -28,8 +28,9 @@ fn fixed() -> (Four, Vec<String>) {
     };
     let keys: Vec<_> = secrets.iter().map(key).collect();
     let publics = keys.iter().map(|key| key.public()).collect::<Vec<_>>();
-    let roster = Arc::new(Roster::new(&BTreeMap::from([(Network::Weather, publics)])).unwrap());
-    (Four { keys, roster }, secrets)
+    // The same nodes in two networks, so that nothing but the content tells them apart.
+    let roster = Roster::new(&BTreeMap::from([(Network::Weather, publics.clone()), (Network::Quakes, publics)])).unwrap();
+    (Four { keys, roster: Arc::new(roster) }, secrets)
 }
 
 /// The other signature that a lax verifier takes: s mirrored.
@@ -112,6 +113,12 @@ fn vectors() -> Value {
     let share_far = Internal::Share(Share { round: far, observation: seen_far });
     assert_eq!(share_far.number(), u64::MAX);
     case("a share of a round beyond all numbers", shares, share_far.seal(origin(1)), true);
+    let sealed = share.seal(origin(1));
+    let (header, content, _) = PmqHeader::split(&sealed).unwrap();
+    case("a share with a padded epoch", shares, reseal(header, &padded(content, 2, &[0x87, 0]), &[]), false);
+    case("a share on another network's topic", Network::Quakes.shares(), share.seal(origin(1)), false);
+    let stranger = Observation { node: 4, ..seen };
+    case("a share of a node whom nobody knows", shares, Internal::Share(Share { round, observation: stranger }).seal([0; 32]), false);
     case("a share under another node's origin", shares, share.seal(origin(2)), false);
     case("a share on the topic of reports", reports, share.seal(origin(1)), false);
     let mut lie = seen;
@@ -122,6 +129,24 @@ fn vectors() -> Value {
     let mut unsigned = proposal;
     unsigned.by.sig = honest.signers[1].sig;
     case("a proposal that its node has not signed", shares, Internal::Proposal(unsigned).seal(origin(0)), false);
+    // Sealed and signed by the liar itself, so that the body alone tells.
+    let mut proposed = |what: &str, change: &dyn Fn(&mut Body)| {
+        let mut body = four.body(300, &[0, 1, 2]);
+        change(&mut body);
+        let by = Signer { node: 0, sig: four.keys[0].sign(&body.signed_bytes()) };
+        case(what, shares, Internal::Proposal(Proposal { body, by }).seal(origin(0)), what == "a proposal of other observers");
+    };
+    proposed("a proposal of other observers", &|_| {});
+    proposed("a proposal with a wrong median", &|body| body.median -= 1);
+    proposed("a proposal of two observers", &|body| {
+        body.observations.pop();
+        body.median = median(body.observations.iter().map(|seen| seen.value));
+    });
+    proposed("a proposal with a doubled observer", &|body| {
+        body.observations[2] = body.observations[1];
+        body.median = median(body.observations.iter().map(|seen| seen.value));
+    });
+    proposed("a proposal with a forged observer", &|body| body.observations[1].sig.1[5] ^= 1);
     let endorsement = Endorsement::new(&honest.body, 2, &four.keys[2]);
     case("an endorsement", shares, Internal::Endorsement(endorsement).seal(origin(2)), true);
     let other = Endorsement { tag: endorsement.tag ^ 1, ..endorsement };

@@ -63,7 +63,7 @@ async fn channel(address: &Address, proof: &Proof) -> Result<(Channel, Credentia
         }
         Address::Grpcs { host, port } => {
             let certificate = proof.certificate.as_ref().ok_or_else(|| LinkError::Certificate {
-                what: "a parent shows one over TLS: give the client's builder a Certificate".to_owned(),
+                what: "a parent shows a certificate over TLS: give the client's builder a Certificate".to_owned(),
             })?;
             let connected = tokio::time::timeout(OPEN, TcpStream::connect((&**host, *port))).await;
             let stream = connected.map_err(|_| LinkError::NobodyListens(address.clone()))?.map_err(failed)?;

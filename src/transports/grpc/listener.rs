@@ -120,7 +120,7 @@ impl Listener {
                     url: address.to_string(),
                     what: "a listener needs an IP address: write grpcs://0.0.0.0:8001",
                 })?;
-                let guard = Guard::read(&settings.tls, &settings.client)?;
+                let guard = Guard::read(&settings.tls, &settings.client).map_err(|(_, error)| error)?;
                 let (listener, socket) = tcp((ip, *port).into(), address).await?;
                 (Socket::Tcp(listener), Address::Grpcs { host: host.clone(), port: socket.port() }, Some(guard))
             }

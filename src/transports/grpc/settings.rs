@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::super::token::{self, TokenError};
-use super::super::{Address, TokenFile, place};
-use super::tls::{self, ClientCertificate, GrpcTls, TlsError};
+use super::super::{Address, LinkError, TokenFile, place};
+use super::tls::{self, ClientCertificate, GrpcTls, Guard, TlsError};
 
 /// Settings of the gRPC listeners.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
@@ -79,6 +79,18 @@ impl GrpcSettings {
     pub(crate) fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let own = [&mut self.tls.certificate_file, &mut self.tls.key_file].into_iter().filter(|file| !file.as_os_str().is_empty());
         own.chain(self.client.iter_mut().flat_map(|client| client.certificate_file.iter_mut().chain(&mut client.authority_file)))
+    }
+
+    /// Reads the files that it names, as a start does. The first that cannot be used, with the key below `attach.grpc` that names it.
+    ///
+    /// # Errors
+    /// The key, and [`LinkError::Token`], [`LinkError::Certificate`] or [`LinkError::Io`].
+    pub fn check_files(&self) -> Result<(), (String, LinkError)> {
+        if self.bind.iter().any(|address| matches!(address, Address::Grpcs { .. })) {
+            Guard::read(&self.tls, &self.client)?;
+        }
+        let plain = self.bind.iter().any(|address| matches!(address, Address::Grpc(_)));
+        token::check_files(if plain { &self.token } else { &[] })
     }
 
     /// Checks what can be checked without touching the disk.

@@ -1,7 +1,7 @@
 //! Where calls come in: connections, bounded, each with what the system says about its other end.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -51,6 +51,8 @@ pub(super) struct Connection {
     who: Who,
     /// When one that has made no call as somebody known is closed; `None` once it has, or where the system says who is there.
     until: Option<Pin<Box<Sleep>>>,
+    /// Over TCP, from where.
+    from: Option<SocketAddr>,
     /// Over TCP, until it has proven who is there.
     stranger: Option<Stranger>,
     _place: OwnedSemaphorePermit,
@@ -61,8 +63,8 @@ type Plain = Either<TcpStream, UnixStream>;
 /// What the system says of the other end.
 enum Seen {
     Known(Credential),
-    /// On TCP nothing but from where.
-    Host(IpAddr),
+    /// On TCP nothing but that.
+    From(SocketAddr),
 }
 
 /// Who is there.
@@ -75,9 +77,29 @@ pub(super) struct Who {
 }
 
 impl Connection {
-    fn new(stream: Plain, who: Option<Credential>, stranger: Option<Stranger>, place: OwnedSemaphorePermit) -> Self {
-        let until = who.is_none().then(|| Box::pin(tokio::time::sleep(UNPROVEN)));
-        Self { stream: Either::Left(stream), who: Who { who, proven: Arc::default() }, until, stranger, _place: place }
+    /// Of somebody whom the system knows.
+    fn known(stream: Plain, who: Credential, place: OwnedSemaphorePermit) -> Self {
+        Self {
+            stream: Either::Left(stream),
+            who: Who { who: Some(who), proven: Arc::default() },
+            until: None,
+            from: None,
+            stranger: None,
+            _place: place,
+        }
+    }
+
+    /// Of somebody who has to show who is there.
+    fn unknown(stream: Plain, from: SocketAddr, stranger: Option<Stranger>, place: OwnedSemaphorePermit) -> Self {
+        let who = Who { who: None, proven: Arc::default() };
+        Self {
+            stream: Either::Left(stream),
+            who,
+            until: Some(Box::pin(tokio::time::sleep(UNPROVEN))),
+            from: Some(from),
+            stranger,
+            _place: place,
+        }
     }
 
     /// Fails when nobody known has called in time: a place is not for those who only hold it.
@@ -141,7 +163,7 @@ impl Socket {
             Self::Tcp(listener) => {
                 let (stream, from) = listener.accept().await.map_err(unix::classify)?;
                 stream.set_nodelay(true).map_err(AcceptError::Peer)?;
-                Ok((Either::Left(stream), Seen::Host(from.ip())))
+                Ok((Either::Left(stream), Seen::From(from)))
             }
             Self::Unix(listener) => {
                 let stream = listener.stream().await?;
@@ -179,18 +201,19 @@ impl Socket {
                     Ok(connection) => connection,
                     Err(error) => return Some(Err(error)),
                 };
+                let from = connection.from;
                 match tokio::time::timeout(HANDSHAKE, connection.begin(tls)).await {
                     Ok(Ok(connection)) => Some(Ok(connection)),
                     Ok(Err(error)) => {
                         refused.increment(1);
                         if seldom.may(Instant::now()) {
-                            tracing::warn!(%error, "a connection over gRPC has not proven who is there (said once a second at most)");
+                            tracing::warn!(%error, ?from, "a connection over gRPC has not proven who is there (said once a second at most)");
                         }
                         None
                     }
                     Err(_) => {
                         refused.increment(1);
-                        tracing::debug!("a connection over gRPC was silent for {HANDSHAKE:?}");
+                        tracing::debug!(?from, "a connection over gRPC was silent for {HANDSHAKE:?}");
                         None
                     }
                 }
@@ -213,11 +236,15 @@ impl Socket {
                     // Never closed: it is held here.
                     let place = places.clone().acquire_owned().await.ok()?;
                     match socket.next().await {
-                        Ok((stream, Seen::Known(who))) => return Some(Ok(Connection::new(stream, Some(who), None, place))),
-                        Ok((stream, Seen::Host(host))) => match strangers.let_in(host) {
-                            Some(stranger) => return Some(Ok(Connection::new(stream, None, Some(stranger), place))),
-                            None => metrics::counter!("pmq_attach_refused_total", "why" => "strangers").increment(1),
-                        },
+                        Ok((stream, Seen::Known(who))) => return Some(Ok(Connection::known(stream, who, place))),
+                        Ok((stream, Seen::From(from))) => {
+                            let stranger = strangers.let_in(from.ip());
+                            // All users of this machine have one address: none of them keeps the others out by it.
+                            if stranger.is_some() || from.ip().is_loopback() {
+                                return Some(Ok(Connection::unknown(stream, from, stranger, place)));
+                            }
+                            metrics::counter!("pmq_attach_refused_total", "why" => "strangers").increment(1);
+                        }
                         Err(AcceptError::Peer(error)) => tracing::debug!(%error, "a parent went away while it was accepted"),
                         Err(AcceptError::Exhausted(error)) => {
                             tracing::warn!(%error, "cannot accept parents over gRPC, trying again until resources are free");

@@ -174,16 +174,44 @@ async fn an_authority_vouches_for_what_it_has_issued_while_that_is_valid() {
     pki.issue("other", "other.example.org", client(), |_| {});
     pki.issue("old", "signer.example.org", client(), |params| params.not_after = rcgen::date_time_ymd(2001, 1, 1));
     pki.issue("server", "signer.example.org", ExtendedKeyUsagePurpose::ServerAuth, |_| {});
+    pki.issue("wild", "*.example.org", client(), |_| {});
+    pki.issue("loud", "SIGNER.example.org", client(), |_| {});
     let named = pki.settings(vec![pki.issued("signers", Some("signer.example.org"))]);
     let (mut listener, address) = listen(&named).await;
     assert_eq!(taken(&mut listener, &address, pki.certificate("signer", "agent")).await.as_deref(), Ok("signers"));
-    for name in ["other", "old", "server", "parent"] {
+    assert_eq!(taken(&mut listener, &address, pki.certificate("loud", "agent")).await.as_deref(), Ok("signers"));
+    for name in ["other", "old", "server", "wild", "parent"] {
         assert!(taken(&mut listener, &address, pki.certificate(name, "agent")).await.is_err(), "{name}");
     }
     // Without a name to be borne, and by its own certificate in spite of its dates.
     let (mut listener, address) = listen(&pki.settings(vec![pki.issued("anybody", None), pki.pinned("old")])).await;
     for (name, as_whom) in [("other", "anybody"), ("signer", "anybody"), ("old", "old")] {
         assert_eq!(taken(&mut listener, &address, pki.certificate(name, "agent")).await.as_deref(), Ok(as_whom));
+    }
+}
+
+/// None of it is under the agent's key, so it says nothing of the agent: the next attempt may find it.
+#[tokio::test]
+async fn what_is_said_in_front_of_the_handshake_ends_no_parent() {
+    let pki = Pki::new();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = address(listener.local_addr().unwrap());
+    // Another program's answer, and an alert in the clear: that its certificate is bad, of all things.
+    for answer in [&b"HTTP/1.1 503 Service Unavailable\r\n\r\n"[..], &[21, 3, 3, 0, 2, 2, 42]] {
+        let proof = pki.certificate("parent", "agent").into();
+        let somebody = async {
+            let mut stream = listener.accept().await.unwrap().0;
+            let mut hello = [0; 5];
+            stream.read_exact(&mut hello).await.unwrap();
+            stream.write_all(answer).await.unwrap();
+            stream
+        };
+        let (connected, _stream) =
+            soon("an answer", async { tokio::join!(connect_with(&address, Limits::default(), &proof), somebody) }).await;
+        match connected {
+            Err(LinkError::Io { what, .. }) => assert!(what.contains("make TLS with grpcs://"), "{what}"),
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -255,18 +283,40 @@ async fn a_file_that_does_not_fit_is_told_by_name() {
     pki.write("parent.key", &KeyPair::generate().unwrap().serialize_pem());
     let mut strange = sound();
     strange.tls.key_file = pki.file("parent.key");
-    assert!(wrong(strange).await.contains("do not fit"));
+    assert!(wrong(strange).await.contains("is not the key of"));
     let mut no_name = pki.issued("signer", Some("no name at all"));
-    assert!(wrong(pki.settings(vec![no_name.clone()])).await.contains("which is no DNS name"));
+    assert!(wrong(pki.settings(vec![no_name.clone()])).await.contains("is no DNS name"));
     no_name.authority_file = None;
-    assert!(wrong(pki.settings(vec![no_name])).await.contains("needs a certificate_file"));
-    let twice = ClientCertificate { name: "other".to_owned(), ..pki.pinned("parent") };
-    assert!(wrong(pki.settings(vec![pki.pinned("parent"), twice])).await.contains("a certificate has one name"));
+    assert!(wrong(pki.settings(vec![no_name])).await.contains("a certificate_file is needed"));
+    for same in [
+        |pki: &Pki, name: &str| ClientCertificate { name: name.to_owned(), ..pki.pinned("parent") },
+        |pki: &Pki, name: &str| pki.issued(name, Some("signer.example.org")),
+    ] {
+        let told = wrong(pki.settings(vec![same(&pki, "one"), same(&pki, "other")])).await;
+        assert!(told.contains("what makes somebody \"other\" makes the same one \"one\""), "{told}");
+        // Under one name it may stand twice.
+        drop(listen(&pki.settings(vec![same(&pki, "one"), same(&pki, "one")])).await);
+    }
+    pki.write(
+        "large.crt",
+        &format!("{}{}", "what is no certificate\n".repeat(20_000), std::fs::read_to_string(pki.file("agent.crt")).unwrap()),
+    );
+    let mut large = sound();
+    large.tls.certificate_file = pki.file("large.crt");
+    assert!(wrong(large.clone()).await.contains("is larger than 262144 bytes"));
     std::os::unix::fs::symlink(pki.file("agent.key"), pki.file("link.key")).unwrap();
     let mut link = sound();
     link.tls.key_file = pki.file("link.key");
     assert!(wrong(link).await.contains("is a symlink"));
     let missing = pki.settings(vec![ClientCertificate { certificate_file: Some(pki.file("none.crt")), ..pki.pinned("parent") }]);
     let told = wrong(missing).await;
-    assert!(told.contains("no certificate: cannot read the certificate file") && told.contains("none.crt"), "{told}");
+    assert!(told.contains("cannot read the certificate file") && told.contains("none.crt"), "{told}");
+    // The key that names the file comes along, where the address is TLS's.
+    large.bind = vec![address(own_socket())];
+    assert_eq!(large.check_files().unwrap_err().0, "tls.certificate_file");
+    let mut second =
+        pki.settings(vec![pki.pinned("agent"), ClientCertificate { certificate_file: Some(pki.file("none.crt")), ..pki.pinned("x") }]);
+    second.check_files().unwrap();
+    second.bind = vec![address(own_socket())];
+    assert_eq!(second.check_files().unwrap_err().0, "client[1].certificate_file");
 }

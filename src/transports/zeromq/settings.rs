@@ -1,8 +1,9 @@
 //! Settings of the ZeroMQ listeners.
 
-use super::super::token::{self, TokenError};
-use super::super::{Address, TokenFile, place};
 use std::collections::HashSet;
+
+use super::super::token::{self, TokenError};
+use super::super::{Address, LinkError, TokenFile, place};
 
 /// Bytes of the names under which sockets are bound, with the slash: two numbers of 32 bits and two dots.
 const OWN_NAME: usize = 20;
@@ -82,6 +83,15 @@ pub enum ZeromqError {
 }
 
 impl ZeromqSettings {
+    /// Reads the files that it names, as a start does. The first that cannot be used, with the key below `attach.zeromq` that names it.
+    ///
+    /// # Errors
+    /// The key, and [`LinkError::Token`] or [`LinkError::Io`].
+    pub fn check_files(&self) -> Result<(), (String, LinkError)> {
+        let tcp = self.bind.iter().any(|address| matches!(address, Address::ZmqTcp(_)));
+        token::check_files(if tcp { &self.token } else { &[] })
+    }
+
     /// Checks what can be checked without touching the disk.
     ///
     /// # Errors

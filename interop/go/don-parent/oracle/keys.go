@@ -108,6 +108,11 @@ func (r Roster) origin(network Network, node Node) ([32]byte, bool) {
 	return sha256.Sum256(r[network][node].SerializeCompressed()), true
 }
 
+// Known answers whether the roster has this very node, with its key.
+func (i Identity) Known() bool {
+	return int(i.Node) < i.Roster.Nodes(i.Network) && i.Roster[i.Network][i.Node].IsEqual(i.Key.secret.PubKey())
+}
+
 // Origin is the node's own in the heads of its messages.
 func (i Identity) Origin() [32]byte {
 	origin, _ := i.Roster.origin(i.Network, i.Node)

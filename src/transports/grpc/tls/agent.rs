@@ -13,7 +13,7 @@ use tokio_rustls::rustls::client::{Resumption, WebPkiServerVerifier};
 use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::version::TLS13;
-use tokio_rustls::rustls::{ClientConfig, Error, NoKeyLog, RootCertStore};
+use tokio_rustls::rustls::{AlertDescription, ClientConfig, Error, NoKeyLog, RootCertStore};
 
 use super::super::super::{Address, LinkError};
 use super::{ALPN, Certificate};
@@ -29,14 +29,17 @@ pub(in super::super) async fn connect(
     host: &str,
     certificate: &Certificate,
 ) -> Result<BufReader<TlsStream<TcpStream>>, LinkError> {
-    let config = config(certificate).map_err(|error| LinkError::Certificate { what: error.to_string() })?;
-    let name = ServerName::try_from(host.to_owned()).map_err(|error| LinkError::Certificate { what: format!("of {host:?}: {error}") })?;
+    let config = config(certificate)
+        .map_err(|error| LinkError::Certificate { what: format!("this parent's certificate cannot be used: {error}") })?;
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|error| LinkError::Certificate { what: format!("{host:?} is no name that a certificate bears: {error}") })?;
     let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| match tls_error(&error) {
-        Some(Error::AlertReceived(_)) | None => refused(address, error),
-        Some(error) => {
+        Some(Error::InvalidCertificate(wrong)) => {
             let peer = "the agent whose certificate this parent knows".to_owned();
-            LinkError::Stranger { at: address.to_string(), peer, what: error.to_string() }
+            LinkError::Stranger { at: address.to_string(), peer, what: wrong.to_string() }
         }
+        // Anybody on the way can say these, and whoever has the port for a moment: the next attempt may find the agent.
+        _ => broken(address, error),
     })?;
     // Nothing has been sent yet that the agent would not read, so that its refusal is not lost with the connection.
     let mut stream = BufReader::new(stream);
@@ -51,13 +54,28 @@ fn tls_error(error: &io::Error) -> Option<&Error> {
     error.get_ref()?.downcast_ref()
 }
 
+fn broken(address: &Address, source: io::Error) -> LinkError {
+    LinkError::Io { what: format!("make TLS with {address}"), source }
+}
+
+/// What an agent says behind the handshake, in its own words and under its key.
 fn refused(address: &Address, source: io::Error) -> LinkError {
+    use AlertDescription as Alert;
     match tls_error(&source) {
-        Some(Error::AlertReceived(alert)) => {
+        Some(Error::AlertReceived(
+            alert @ (Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::CertificateRequired),
+        )) => {
             let what = format!("it does not take this certificate ({alert:?}): [[attach.grpc.client]] names those that it takes");
             LinkError::TurnedAway { at: address.clone(), what }
         }
-        _ => LinkError::Io { what: format!("make TLS with {address}"), source },
+        _ => broken(address, source),
     }
 }
 

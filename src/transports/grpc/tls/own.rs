@@ -29,9 +29,9 @@ impl Certificate {
     /// certificate, which is taken as it is, or its authority's, where the agent's has to bear the name that the URL has.
     ///
     /// # Errors
-    /// [`LinkError::Certificate`] for a file that holds none, and a key that others can read; [`LinkError::Io`] for one that cannot be read.
+    /// [`LinkError::Certificate`] for a file that holds none, is too large or cannot be read, and for a key that others can read.
     pub fn from_files(certificate: &Path, key: &Path, agent: &Path) -> Result<Self, LinkError> {
-        Ok(Self { own: Own::from_files(certificate, key)?, agent: certificates(agent)?.into() })
+        Ok(Self { own: Own::from_chain(certificates(certificate)?, key)?, agent: certificates(agent)?.into() })
     }
 }
 
@@ -49,8 +49,8 @@ impl Own {
         Self { chain: vec![certificate], key: Arc::new(key) }
     }
 
-    pub(super) fn from_files(certificate: &Path, key: &Path) -> Result<Self, LinkError> {
-        let chain = certificates(certificate)?;
+    /// A chain that was read, with its key's file.
+    pub(super) fn from_chain(chain: Vec<CertificateDer<'static>>, key: &Path) -> Result<Self, LinkError> {
         let pem = secret::read(key, "key file", MAX_FILE, |what| LinkError::Certificate { what });
         let pem = pem.map_err(|error| match error {
             LinkError::Io { what, source } => LinkError::Certificate { what: format!("cannot {what}: {source}") },
@@ -82,7 +82,12 @@ pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
         return Err(LinkError::Certificate { what: format!("{shown} is no file") });
     }
     let mut pem = Vec::new();
-    file.take(MAX_FILE).read_to_end(&mut pem).map_err(unread)?;
+    file.take(MAX_FILE + 1).read_to_end(&mut pem).map_err(unread)?;
+    if pem.len() as u64 > MAX_FILE {
+        return Err(LinkError::Certificate {
+            what: format!("{shown} is larger than {MAX_FILE} bytes: leave what is no certificate out of it"),
+        });
+    }
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let found = found.map_err(|error| LinkError::Certificate { what: format!("{shown} holds no certificates in PEM: {error}") })?;
     if found.is_empty() {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::pki_types::{CertificateDer, UnixTime};
 use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use tokio_rustls::rustls::server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier};
+use tokio_rustls::rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use tokio_rustls::rustls::version::TLS13;
 use tokio_rustls::rustls::{CertificateError, DistinguishedName, Error, NoKeyLog, RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
+use webpki::EndEntityCert;
 
 use super::super::super::LinkError;
 use super::own::{Own, certificates};
@@ -48,12 +48,18 @@ impl Guard {
         Ok(Self { acceptor: Arc::new(config).into(), parents })
     }
 
-    pub(in super::super) fn read(tls: &GrpcTls, clients: &[ClientCertificate]) -> Result<Self, LinkError> {
-        let own = Own::from_files(&tls.certificate_file, &tls.key_file)?;
-        let unfit = |error: Error| LinkError::Certificate {
-            what: format!("{} and {} do not fit: {error}", tls.certificate_file.display(), tls.key_file.display()),
+    /// Reads the files. An error comes with the key below `attach.grpc` that names the file.
+    pub(in super::super) fn read(tls: &GrpcTls, clients: &[ClientCertificate]) -> Result<Self, (String, LinkError)> {
+        let of = |key: &str| {
+            let key = format!("tls.{key}");
+            move |error| (key, error)
         };
-        Self::new(&own, Parents::read(clients)?).map_err(unfit)
+        let chain = certificates(&tls.certificate_file).map_err(of("certificate_file"))?;
+        let own = Own::from_chain(chain, &tls.key_file).map_err(of("key_file"))?;
+        let unfit = |error: Error| LinkError::Certificate {
+            what: format!("{} is not the key of {}: {error}", tls.key_file.display(), tls.certificate_file.display()),
+        };
+        Self::new(&own, Parents::read(clients)?).map_err(|error| of("key_file")(unfit(error)))
     }
 
     /// The connection of somebody who has proven to be one of the parents, and his name.
@@ -76,8 +82,16 @@ pub(crate) struct Parents {
 enum Known {
     /// These very certificates. What they say does not count, dates included: whoever holds the key of one is meant.
     Pinned(Vec<CertificateDer<'static>>),
-    /// Those of an authority, by the rules of the web; if a name is asked for, those that bear it.
-    Issued(Arc<dyn ClientCertVerifier>, Option<ServerName<'static>>),
+    /// Those of an authority, by the rules of the web.
+    Issued(Issued),
+}
+
+#[derive(Debug)]
+struct Issued {
+    authorities: Vec<CertificateDer<'static>>,
+    verifier: Arc<dyn ClientCertVerifier>,
+    /// In small letters. The certificate bears this very name: one with a wildcard is somebody else's.
+    dns: Option<String>,
 }
 
 impl Parents {
@@ -88,21 +102,34 @@ impl Parents {
     }
 
     /// The exact goes before the general: a certificate's own name before that of its authority and of a name it bears, and that before its authority's alone.
-    fn read(clients: &[ClientCertificate]) -> Result<Self, LinkError> {
+    fn read(clients: &[ClientCertificate]) -> Result<Self, (String, LinkError)> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let mut known: Vec<(Arc<str>, Known)> = Vec::with_capacity(clients.len());
-        for client in clients {
-            let unfit = |what: String| LinkError::Certificate { what: format!("attach.grpc.client {:?} {what}", client.name) };
-            let this = match (&client.certificate_file, &client.authority_file) {
-                (Some(file), None) if client.dns.is_none() => Known::Pinned(certificates(file)?),
-                (None, Some(file)) => {
-                    let dns = client.dns_name().map_err(|dns| unfit(format!("is to bear {dns:?}, which is no DNS name")))?;
-                    Known::issued(file, dns, &provider)?
-                }
-                _ => return Err(unfit("needs a certificate_file, or an authority_file with or without dns, and not both".to_owned())),
+        for (index, client) in clients.iter().enumerate() {
+            let of = |key: &str| {
+                let key = format!("client[{index}].{key}");
+                move |error| (key, error)
             };
-            if let Some((other, _)) = known.iter().find(|(other, that)| **other != *client.name && this.shares(that)) {
-                return Err(unfit(format!("has a certificate of {other:?}; a certificate has one name")));
+            let unfit = |what: String| LinkError::Certificate { what };
+            let (key, this) = match (&client.certificate_file, &client.authority_file) {
+                (Some(file), None) if client.dns.is_none() => {
+                    ("certificate_file", Known::Pinned(certificates(file).map_err(of("certificate_file"))?))
+                }
+                (None, Some(file)) => {
+                    let dns = client.dns_name().map_err(|dns| of("dns")(unfit(format!("{dns:?} is no DNS name"))))?;
+                    ("authority_file", Known::issued(file, dns, &provider).map_err(of("authority_file"))?)
+                }
+                _ => {
+                    return Err(of("name")(unfit(
+                        "a certificate_file is needed, or an authority_file with or without dns, and not both".to_owned(),
+                    )));
+                }
+            };
+            if let Some((other, _)) = known.iter().find(|(other, that)| **other != *client.name && this.is_like(that)) {
+                return Err(of(key)(unfit(format!(
+                    "what makes somebody {:?} makes the same one {other:?}: one of them has to go",
+                    client.name
+                ))));
             }
             known.push((client.name.as_str().into(), this));
         }
@@ -126,27 +153,33 @@ impl Parents {
 }
 
 impl Known {
-    fn issued(file: &Path, dns: Option<ServerName<'static>>, provider: &Arc<CryptoProvider>) -> Result<Self, LinkError> {
+    fn issued(file: &Path, dns: Option<String>, provider: &Arc<CryptoProvider>) -> Result<Self, LinkError> {
         let unfit =
             |error: String| LinkError::Certificate { what: format!("{} holds no authority's certificate: {error}", file.display()) };
         let mut roots = RootCertStore::empty();
-        for certificate in certificates(file)? {
-            roots.add(certificate).map_err(|error| unfit(error.to_string()))?;
+        let authorities = certificates(file)?;
+        for certificate in &authorities {
+            roots.add(certificate.clone()).map_err(|error| unfit(error.to_string()))?;
         }
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
-        Ok(Self::Issued(verifier.map_err(|error| unfit(error.to_string()))?, dns))
+        Ok(Self::Issued(Issued { authorities, verifier: verifier.map_err(|error| unfit(error.to_string()))?, dns }))
     }
 
-    /// Whether one certificate is pinned in both.
-    fn shares(&self, other: &Self) -> bool {
-        matches!((self, other), (Self::Pinned(some), Self::Pinned(others)) if some.iter().any(|one| others.contains(one)))
+    /// Whether somebody would be both, and neither is more exact.
+    fn is_like(&self, other: &Self) -> bool {
+        let common = |some: &[CertificateDer<'_>], others: &[CertificateDer<'_>]| some.iter().any(|one| others.contains(one));
+        match (self, other) {
+            (Self::Pinned(some), Self::Pinned(others)) => common(some, others),
+            (Self::Issued(one), Self::Issued(other)) => one.dns == other.dns && common(&one.authorities, &other.authorities),
+            (Self::Pinned(_), Self::Issued(_)) | (Self::Issued(_), Self::Pinned(_)) => false,
+        }
     }
 
     fn rank(&self) -> u8 {
         match self {
             Self::Pinned(_) => 0,
-            Self::Issued(_, Some(_)) => 1,
-            Self::Issued(_, None) => 2,
+            Self::Issued(Issued { dns: Some(_), .. }) => 1,
+            Self::Issued(Issued { dns: None, .. }) => 2,
         }
     }
 
@@ -154,12 +187,12 @@ impl Known {
         match self {
             Self::Pinned(certificates) if certificates.contains(end) => Ok(()),
             Self::Pinned(_) => Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
-            Self::Issued(verifier, dns) => {
+            Self::Issued(Issued { verifier, dns, .. }) => {
                 verifier.verify_client_cert(end, rest, now)?;
-                match dns {
-                    Some(dns) => verify_server_name(&ParsedCertificate::try_from(end)?, dns),
-                    None => Ok(()),
-                }
+                let Some(dns) = dns else { return Ok(()) };
+                let unread = |_| Error::InvalidCertificate(CertificateError::BadEncoding);
+                let bears = EndEntityCert::try_from(end).map_err(unread)?.valid_dns_names().any(|name| name.eq_ignore_ascii_case(dns));
+                if bears { Ok(()) } else { Err(Error::InvalidCertificate(CertificateError::NotValidForName)) }
             }
         }
     }

@@ -24,16 +24,16 @@ pub struct ClientCertificate {
     pub certificate_file: Option<PathBuf>,
     /// PEM, in place of `certificate_file`: authorities; what they have issued to clients is taken while it is valid.
     pub authority_file: Option<PathBuf>,
-    /// With `authority_file`: the DNS name that the parent's certificate has to bear.
+    /// With `authority_file`: the DNS name that the parent's certificate has to bear, itself and not by a wildcard.
     pub dns: Option<String>,
 }
 
 impl ClientCertificate {
-    /// The name to be borne, if one is; the text that is none.
-    pub(super) fn dns_name(&self) -> Result<Option<ServerName<'static>>, &str> {
+    /// The name to be borne, in small letters, if one is; the text that is none.
+    pub(super) fn dns_name(&self) -> Result<Option<String>, &str> {
         let Some(dns) = &self.dns else { return Ok(None) };
-        match ServerName::try_from(dns.clone()) {
-            Ok(name @ ServerName::DnsName(_)) => Ok(Some(name)),
+        match ServerName::try_from(dns.as_str()) {
+            Ok(ServerName::DnsName(_)) => Ok(Some(dns.to_ascii_lowercase())),
             _ => Err(dns),
         }
     }
