@@ -18,12 +18,16 @@ mod grpc {
         let out = PathBuf::from(std::env::var("OUT_DIR")?);
         // What server reflection shows.
         std::fs::write(out.join("descriptors.bin"), protox::prost::Message::encode_to_vec(&descriptors))?;
-        // Payloads are shared with the buffer that they came in, not copied.
-        tonic_prost_build::configure()
-            .bytes(".")
-            .codec_path("crate::transports::grpc::Codec")
-            .build_transport(false)
-            .compile_fds(descriptors)?;
+        // The attach protocol's messages are lists of entries; the others hold payloads where it has lists.
+        let (attach, others) = descriptors.file.into_iter().partition(|file| file.package() == "pmq.v1");
+        for (file, codec) in [(attach, "Codec"), (others, "FlatCodec")] {
+            // Payloads are shared with the buffer that they came in, not copied.
+            tonic_prost_build::configure()
+                .bytes(".")
+                .codec_path(&format!("crate::transports::grpc::{codec}"))
+                .build_transport(false)
+                .compile_fds(protox::prost_reflect::prost_types::FileDescriptorSet { file })?;
+        }
         Ok(())
     }
 }

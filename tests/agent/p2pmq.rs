@@ -196,9 +196,10 @@ async fn calls_are_told_that_the_agent_leaves_behind_what_came_before() {
     let (here, there) = (channel(&first).await, channel(&second).await);
     let mut judge = Judge::attach(&there).await;
     let mut listener = listen(&there, &[], 0).await;
-    // More than the call has room for: nobody takes the rest until the agent leaves.
+    // More than is on its way at once, and whatever it may look like in protobuf.
+    let large = "x".repeat(300 * 1024);
     for number in 0..30 {
-        publish(&here, "weather", &format!("m{number}")).await.unwrap();
+        publish(&here, "weather", &format!("{number} {large}")).await.unwrap();
     }
     second.network_when("weather", "thirty messages", |network| network["pending"]["messages"] == 30).await;
     second.signal(rustix::process::Signal::TERM);

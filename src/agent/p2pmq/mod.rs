@@ -162,14 +162,4 @@ fn id_text(id: &MessageId) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::id_text;
-    use crate::wire::MessageId;
-
-    #[test]
-    fn ids_are_text_or_hex() {
-        let text = |bytes| MessageId::new(bytes).map(|id| id_text(&id)).ok();
-        assert_eq!(text(b"a1b2"), Some("a1b2".to_owned()));
-        assert_eq!(text(&[0xff, 0x00]), Some("ff00".to_owned()));
-    }
-}
+mod tests;

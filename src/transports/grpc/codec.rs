@@ -14,17 +14,24 @@ const MAX_ENTRIES: usize = u16::MAX as usize;
 /// Fields whose messages are lists of packed numbers: pause and resume.
 const PACKED: [u32; 2] = [18, 19];
 
-/// Refuses a message of too many entries before it is decoded.
+/// Refuses a message of too many entries before it is decoded. `LISTS`: the fields of what it reads are messages that are lists of entries themselves, as a frame's are;
+/// otherwise they may be payloads, which are not looked into.
 #[derive(Debug, Clone, Copy)]
-pub struct Codec<E, D>(PhantomData<fn(E) -> D>);
+pub struct Bounded<E, D, const LISTS: bool>(PhantomData<fn(E) -> D>);
 
-impl<E, D> Default for Codec<E, D> {
+/// For frames.
+pub type Codec<E, D> = Bounded<E, D, true>;
+
+/// For messages whose own fields are all that there may be too many of.
+pub type FlatCodec<E, D> = Bounded<E, D, false>;
+
+impl<E, D, const LISTS: bool> Default for Bounded<E, D, LISTS> {
     fn default() -> Self {
         Self(PhantomData)
     }
 }
 
-impl<E: Message + 'static, D: Message + Default + 'static> tonic::codec::Codec for Codec<E, D> {
+impl<E: Message + 'static, D: Message + Default + 'static, const LISTS: bool> tonic::codec::Codec for Bounded<E, D, LISTS> {
     type Encode = E;
     type Decode = D;
     type Encoder = Self;
@@ -39,7 +46,7 @@ impl<E: Message + 'static, D: Message + Default + 'static> tonic::codec::Codec f
     }
 }
 
-impl<E: Message, D> Encoder for Codec<E, D> {
+impl<E: Message, D, const LISTS: bool> Encoder for Bounded<E, D, LISTS> {
     type Item = E;
     type Error = Status;
 
@@ -52,14 +59,14 @@ impl<E: Message, D> Encoder for Codec<E, D> {
     }
 }
 
-impl<E, D: Message + Default> Decoder for Codec<E, D> {
+impl<E, D: Message + Default, const LISTS: bool> Decoder for Bounded<E, D, LISTS> {
     type Item = D;
     type Error = Status;
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<D>, Status> {
         let bytes = buffer.copy_to_bytes(buffer.remaining());
         // The code of what is wrong with the message itself, and not with the call.
-        decode(bytes).map(Some).map_err(|what| Status::new(Code::InvalidArgument, what))
+        bounded::<D, LISTS>(bytes).map(Some).map_err(|what| Status::new(Code::InvalidArgument, what))
     }
 
     fn buffer_settings(&self) -> BufferSettings {
@@ -67,20 +74,24 @@ impl<E, D: Message + Default> Decoder for Codec<E, D> {
     }
 }
 
-/// Decodes a message, if it has no more entries than a frame can have.
+/// Decodes a message that is made of lists of entries, if it has no more of them than a frame can have.
 ///
 /// # Errors
 /// What is wrong, in words.
 pub fn decode<D: Message + Default>(bytes: Bytes) -> Result<D, String> {
-    let entries = entries(bytes.clone()).map_err(|error| error.to_string())?;
+    bounded::<D, true>(bytes)
+}
+
+fn bounded<D: Message + Default, const LISTS: bool>(bytes: Bytes) -> Result<D, String> {
+    let entries = entries::<LISTS>(bytes.clone()).map_err(|error| error.to_string())?;
     if entries > MAX_ENTRIES {
         return Err(format!("a message of {entries} entries, at most {MAX_ENTRIES} are allowed"));
     }
     D::decode(bytes).map_err(|error| error.to_string())
 }
 
-/// Fields of the message, and of the messages (or texts) in it: an upper bound of what a decoder makes objects of.
-fn entries(mut bytes: Bytes) -> Result<usize, prost::DecodeError> {
+/// Fields of the message, and with `LISTS` of the messages in it: an upper bound of what a decoder makes objects of.
+fn entries<const LISTS: bool>(mut bytes: Bytes) -> Result<usize, prost::DecodeError> {
     let mut count = 0;
     while bytes.has_remaining() {
         let (tag, kind) = decode_key(&mut bytes)?;
@@ -95,6 +106,9 @@ fn entries(mut bytes: Bytes) -> Result<usize, prost::DecodeError> {
             return Ok(count);
         }
         let inner = bytes.split_to(length);
+        if !LISTS {
+            continue;
+        }
         // Packed numbers are entries without a key each: as many as there are bytes that end one.
         count += if PACKED.contains(&tag) { inner.iter().filter(|byte| **byte < 0x80).count() } else { within(inner) };
     }

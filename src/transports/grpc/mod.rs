@@ -27,7 +27,7 @@ mod tests;
 mod tls;
 
 pub(super) use client::connect;
-pub use codec::{Codec, decode};
+pub use codec::{Bounded, Codec, FlatCodec, decode};
 pub use from_proto::from_proto;
 pub use into_proto::into_proto;
 pub(super) use link::Reader;
