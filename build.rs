@@ -24,7 +24,7 @@ mod grpc {
             // Payloads are shared with the buffer that they came in, not copied.
             tonic_prost_build::configure()
                 .bytes(".")
-                .codec_path(&format!("crate::transports::grpc::{codec}"))
+                .codec_path(format!("crate::transports::grpc::{codec}"))
                 .build_transport(false)
                 .compile_fds(protox::prost_reflect::prost_types::FileDescriptorSet { file })?;
         }
