@@ -17,9 +17,9 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use lane::Lane;
 use link::Link;
-use pmq::bench::rig::{self, EMPTY, FULL};
-use pmq::gossip::Payloads;
-use pmq::pipeline::{End, Known, Tickets};
+use pmq_bench::rig::{self, EMPTY, FULL};
+use pmq_gossip::Payloads;
+use pmq_pipeline::{End, Known, Tickets};
 use support::{MESSAGE, SIZE, TURN, message, spans, timed, turns};
 use tokio::runtime::Builder;
 

@@ -20,9 +20,9 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use lane::Lane;
 use link::Link;
-use pmq::bench::rig::{self, EMPTY, FULL};
-use pmq::pipeline::BATCH_MESSAGES;
-use pmq::wire::Verdict;
+use pmq_bench::rig::{self, EMPTY, FULL};
+use pmq_pipeline::BATCH_MESSAGES;
+use pmq_protocol::wire::Verdict;
 
 const SIZE: usize = 256;
 

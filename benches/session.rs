@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use pmq::session::{AgentEnd, AgentEvent, AgentTerms, Grant, NetworkTerms, ParentEnd, ParentEvent, ParentTerms, Want};
-use pmq::wire::message::{Delivered, Judged, Offered};
-use pmq::wire::{Cursor, Frame, MessageId, Offer, Record, Roles, SessionId, Ticket, Verdict, Window};
+use pmq_protocol::session::{AgentEnd, AgentEvent, AgentTerms, Grant, NetworkTerms, ParentEnd, ParentEvent, ParentTerms, Want};
+use pmq_protocol::wire::message::{Delivered, Judged, Offered};
+use pmq_protocol::wire::{Cursor, Frame, MessageId, Offer, Record, Roles, SessionId, Ticket, Verdict, Window};
 use support::{BATCHES, MESSAGE, SIZE, TURN, spans, timed};
 
 const WINDOW: Window = Window { messages: 4_096, bytes: 64 << 20 };

@@ -16,9 +16,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use pmq::pipeline::{Batch, Envelope, LinkId, Outlet, Said, Shipment, Store};
-use pmq::stages::decode::{Codec, CodecSettings, Endian, FixedSettings, Integer, PmqSettings, Range, RawSettings, TagRange};
-use pmq::wire::{ConsumerTerms, Cursor, Offer, Ticket, Verdict, Window};
+use pmq_pipeline::{Batch, Envelope, LinkId, Outlet, Said, Shipment, Store};
+use pmq_protocol::wire::{ConsumerTerms, Cursor, Offer, Ticket, Verdict, Window};
+use pmq_stages::decode::{Codec, CodecSettings, Endian, FixedSettings, Integer, PmqSettings, Range, RawSettings, TagRange};
 use road::{accept, batches, envelopes, outlet, payload, renew, stage, store};
 use support::{BATCHES, MESSAGE, SIZE, SIZES, TURN, message, spans, timed, turns};
 

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
-use pmq::pipeline::{Batch, Header, Origin, Outcome, Stage};
-use pmq::wire::{Reason, Verdict};
+use pmq_pipeline::{Batch, Header, Origin, Outcome, Stage};
+use pmq_protocol::wire::{Reason, Verdict};
 use road::{accept, batches, envelopes, renew, stage};
 use support::{MESSAGE, SIZE, TURN, spans, timed};
 

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use pmq::wire::message::{Delivered, Item, Judged, Offered};
-use pmq::wire::{Encoder, Frame, FrameBuffer, Limits, MessageId, Offer, PREFIX, Prefix, Record, SessionId, Ticket, Verdict};
+use pmq_protocol::wire::message::{Delivered, Item, Judged, Offered};
+use pmq_protocol::wire::{Encoder, Frame, FrameBuffer, Limits, MessageId, Offer, PREFIX, Prefix, Record, SessionId, Ticket, Verdict};
 use support::{BATCHES, MESSAGE, SIZE, SIZES, message, turns};
 
 const SESSION: SessionId = SessionId(7);

@@ -5,7 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command's own output")]
 
 use futures::StreamExt;
-use pmq::client::{Client, ConsumeOptions, Cursor, Delivery};
+use pmq_client::{Client, ConsumeOptions, Cursor, Delivery};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

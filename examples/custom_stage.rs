@@ -3,9 +3,9 @@
 
 use std::time::Instant;
 
-use pmq::pipeline::{Arrival, Batch, Blueprint, Claims, Outcome, Part, Pass, Peer, Plan, Road, Stage, Topics};
-use pmq::stages::{NetworkContext, Registry, SettingError, StageSettings};
-use pmq::wire::{MessageId, Reason};
+use pmq_pipeline::{Arrival, Batch, Blueprint, Claims, Outcome, Part, Pass, Peer, Plan, Road, Stage, Topics};
+use pmq_protocol::wire::{MessageId, Reason};
+use pmq_stages::{NetworkContext, Registry, SettingError, StageSettings};
 
 const STAGES: &str =
     "stage = [{ use = 'admission' }, { use = 'banned', word = 'spam' }, { use = 'validation-queue' }, { use = 'delivery' }]";

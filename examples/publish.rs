@@ -6,7 +6,7 @@
 
 use std::io::BufRead;
 
-use pmq::client::{Client, PublishError};
+use pmq_client::{Client, PublishError};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

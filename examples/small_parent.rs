@@ -3,7 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a command's own output")]
 
 use futures::StreamExt;
-use pmq::client::{Client, ConsumeOptions, Delivery, VerifyOptions};
+use pmq_client::{Client, ConsumeOptions, Delivery, VerifyOptions};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -4,9 +4,9 @@
 
 use std::time::Instant;
 
-use pmq::bench::rig::plan;
-use pmq::pipeline::{Arrival, LinkId, Road, Shipment};
-use pmq::wire::{ConsumerTerms, Cursor, Offer, Record, Verdict, Window};
+use pmq_bench::rig::plan;
+use pmq_pipeline::{Arrival, LinkId, Road, Shipment};
+use pmq_protocol::wire::{ConsumerTerms, Cursor, Offer, Record, Verdict, Window};
 
 const LINK: LinkId = LinkId(1);
 

@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a bench ends where its set-up is wrong")]
 
-use pmq::bench::rig::{Messages, Parent, Received, Rig, Work};
-use pmq::transports::{Address, Listener};
-use pmq::wire::Limits;
+use pmq_bench::rig::{Messages, Parent, Received, Rig, Work};
+use pmq_protocol::wire::Limits;
+use pmq_transports::{Address, Listener};
 
 pub(crate) struct Link {
     pub(crate) rig: Rig,

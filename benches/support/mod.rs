@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use criterion::{Bencher, Criterion, Throughput};
 
 /// The agent's own.
-#[cfg(feature = "agent")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

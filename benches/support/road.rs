@@ -11,9 +11,9 @@
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use pmq::pipeline::{Arrival, Batch, Blueprint, Claims, Envelope, Outcome, Outlet, Part, Peer, Settled, Stage, Store, Topic, Topics};
-use pmq::stages::{NetworkContext, Registry};
-use pmq::wire::{HeaderOrigin, MessageId, PmqHeader, Reason, Verdict};
+use pmq_pipeline::{Arrival, Batch, Blueprint, Claims, Envelope, Outcome, Outlet, Part, Peer, Settled, Stage, Store, Topic, Topics};
+use pmq_protocol::wire::{HeaderOrigin, MessageId, PmqHeader, Reason, Verdict};
+use pmq_stages::{NetworkContext, Registry};
 
 /// The network that the stages belong to.
 pub fn network() -> NetworkContext {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use pmq::pipeline::{Header, MAX_ORIGIN};
-use pmq::stages::decode::{
+use pmq_pipeline::{Header, MAX_ORIGIN};
+use pmq_protocol::wire::{HeaderOrigin, PmqHeader};
+use pmq_stages::decode::{
     Codec, CodecSettings, Endian, FixedSettings, Integer, JsonSettings, PmqSettings, ProtobufSettings, Range, RawSettings, TagRange,
 };
-use pmq::wire::{HeaderOrigin, PmqHeader};
 
 use super::input::Input;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use pmq::config::{Config, ConfigError, Place, Request, Setting, Source, load, show};
+use pmq_config::{Config, ConfigError, Place, Request, Setting, Source, load, show};
 
 /// A line that ends one part of the input and starts the next.
 const PART: &str = "\n=====\n";
@@ -117,7 +117,7 @@ fn again(request: &Request, config: &Config, shown: &[Setting], salt: usize) {
     let flags = shown_now.filter(|setting| can_be_set(setting, request)).map(|setting| format!("{}={}", key(setting), setting.value));
     let full = Request { flags: request.flags.iter().cloned().chain(flags).collect(), ..request.clone() };
     let loaded = load(&full).unwrap_or_else(|error| panic!("what is in force does not load: {error}\n{:#?}", full.flags));
-    let names = |config: &Config| config.networks.iter().map(|network| network.name.clone()).collect::<Vec<_>>();
+    let names = |config: &Config| config.settings.networks.iter().map(|network| network.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&loaded), names(config));
     let same = show(&full).unwrap_or_else(|error| panic!("what is in force cannot be shown: {error}"));
     let values = |all: &[Setting]| all.iter().map(|one| (one.network.clone(), one.key.clone(), one.value.clone())).collect::<Vec<_>>();

@@ -1,11 +1,11 @@
 //! The frame reader: a stream of bytes in arbitrary pieces, and the entries of every frame in it.
 
 use bytes::Bytes;
-use pmq::wire::message::{
+use pmq_protocol::wire::message::{
     Ack, AllowList, Credit, Delivered, Done, Granted, Judged, Lost, Mark, Offered, Pause, Ping, Pong, Publish, Published, Refuse, Resume,
     Subscribe, Thresholds, Unjudged, Unsubscribe, Wanted,
 };
-use pmq::wire::{Encoder, Frame, FrameBuffer, FrameError, Kind, Limits, Prefix};
+use pmq_protocol::wire::{Encoder, Frame, FrameBuffer, FrameError, Kind, Limits, Prefix};
 
 /// Small, so that the fuzzer finds their edges.
 const LIMITS: Limits = Limits { head: 4096, payloads: 4096 };
@@ -77,7 +77,7 @@ pub fn bytes(frame: &Frame) -> Vec<u8> {
 /// Reads a frame whole, as a stream transport hands it over. `None` for bytes that are not exactly one.
 pub fn parse(bytes: &[u8], limits: Limits) -> Option<Frame> {
     let prefix = Prefix::read(bytes.first_chunk()?, limits).ok().filter(|prefix| prefix.frame_len() == bytes.len())?;
-    let body = Bytes::copy_from_slice(&bytes[pmq::wire::PREFIX..]);
+    let body = Bytes::copy_from_slice(&bytes[pmq_protocol::wire::PREFIX..]);
     let (head, payloads) = (body.slice(..prefix.head_len()), body.slice(prefix.head_len()..));
     Some(Frame { prefix, head, payloads: vec![payloads] })
 }

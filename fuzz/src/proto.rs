@@ -1,8 +1,8 @@
 //! Frames in protobuf.
 
 use bytes::Bytes;
-use pmq::transports::grpc::{decode, from_proto, into_proto, proto};
-use pmq::wire::{Encoder, Limits};
+use pmq_protocol::wire::{Encoder, Limits};
+use pmq_transports::grpc::{decode, from_proto, into_proto, proto};
 
 /// What is read is a frame that says the same in protobuf again.
 ///

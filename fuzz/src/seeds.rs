@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use pmq::transports::grpc::into_proto;
-use pmq::wire::message::{
+use pmq_protocol::wire::message::{
     Ack, AllowList, Credit, Delivered, Done, Granted, Item, Judged, Lost, Mark, Offered, Pause, Ping, Pong, Publish, Published, Refuse,
     Resume, Subscribe, Thresholds, Unjudged, Unsubscribe, Wanted,
 };
-use pmq::wire::{
+use pmq_protocol::wire::{
     AllowOp, Cursor, Encoder, FrameBuffer, GapReason, HeaderOrigin, Limits, MarkOp, MessageId, Overflow, PmqHeader, PublishStatus, Reason,
     RefuseCode, Roles, SessionId, Ticket, Verdict, Window,
 };
+use pmq_transports::grpc::into_proto;
 
 use prost::Message as _;
 

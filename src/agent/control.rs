@@ -13,9 +13,9 @@ use tower::{BoxError, ServiceBuilder, ServiceExt as _};
 use super::directory::{Directory, Network, TopicError};
 use super::subscriptions::Holder;
 use super::turn::Turn;
-use crate::gossip::{AllowChange, PeerError, PublishError, Published};
-use crate::pipeline::{CommandError, MarkAction, Order, Origin, Up};
-use crate::wire::PublishStatus;
+use pmq_gossip::{AllowChange, PeerError, PublishError, Published};
+use pmq_pipeline::{CommandError, MarkAction, Order, Origin, Up};
+use pmq_protocol::wire::PublishStatus;
 
 /// Publishes under way at a time, over all sessions; one more is shed and answered so. Each may wait for its topic's first peer.
 const PUBLISHES: usize = 1024;

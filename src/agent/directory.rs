@@ -8,8 +8,8 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
 
 use super::subscriptions::{Holder, Subscriptions};
 use super::turn::Turn;
-use crate::gossip::{Gossip, MessageIdFunction, PublishError, Published, SubscribeError};
-use crate::pipeline::{Arrival, Claims, Inlet, Peer, Plan, Snapshot, Tap, TooManyTopics, Topic, Topics, Up};
+use pmq_gossip::{Gossip, MessageIdFunction, PublishError, Published, SubscribeError};
+use pmq_pipeline::{Arrival, Claims, Inlet, Peer, Plan, Snapshot, Tap, TooManyTopics, Topic, Topics, Up};
 
 /// The peer that own messages are said to come from; the router counts its handles up from 0 and never gets there.
 const OWN: Peer = Peer(u32::MAX);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 
 use super::directory::{Directory, Network};
-use crate::pipeline::{CommandError, Order, Up};
+use pmq_pipeline::{CommandError, Order, Up};
 
 /// Begins every network's grace period each time that gossip finds its first peer after a partition; ends with gossip.
 pub(super) async fn keep(directory: Arc<Directory>, mut healed: watch::Receiver<u64>) {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::directory::{Directory, Network};
 use super::ops::{HealthBoard, Status};
-use crate::pipeline::Snapshot;
+use pmq_pipeline::Snapshot;
 
 /// Names of the subsystems.
 pub(super) const GOSSIP: &str = "gossip";

@@ -1,14 +1,18 @@
 //! Starts one driver a network.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
+use super::builder::Wrap;
 use super::directory::Network;
-use crate::config;
-use crate::pipeline::{Channels, Driver, Inlet, Overflowed, Report, Road, RouterGone, Snapshot, Tap};
+use super::error::RunError;
+use super::settings;
+use pmq_pipeline::{Channels, Driver, Inlet, Overflowed, Report, Road, RouterGone, Snapshot, Tap};
 
 /// Messages from the router that a driver has not taken yet. When it is full, the router reports Ignore at once, and the driver books it.
 pub const ARRIVALS: usize = 4096;
@@ -17,12 +21,13 @@ const UPS: usize = 1024;
 
 /// Builds the road of every network and starts its driver on `drivers`; at shutdown each waits `drain_within` for verdicts. Answers what the directory knows of them, in order.
 pub(super) fn start(
-    networks: Vec<config::Network>,
+    networks: Vec<settings::Network>,
+    mut layers: HashMap<String, Vec<Wrap>>,
     reports: &mpsc::Sender<Report>,
-    shutdown: &watch::Receiver<bool>,
+    shutdown: &CancellationToken,
     drain_within: Duration,
     drivers: &mut JoinSet<Result<(), RouterGone>>,
-) -> Vec<Network> {
+) -> Result<Vec<Network>, RunError> {
     let mut started = Vec::with_capacity(networks.len());
     for network in networks {
         let name: Arc<str> = network.name.as_str().into();
@@ -31,11 +36,12 @@ pub(super) fn start(
         let (arrivals, arrived) = mpsc::channel(ARRIVALS);
         let overflowed = Overflowed::default();
         let (snapshots, snapshot) = watch::channel(Snapshot { network: name.clone(), ..Snapshot::default() });
+        let wraps = layers.remove(&network.name).unwrap_or_default();
         let plan = Arc::new(network.plan);
         let of_driver = plan.clone();
         let driver = Driver::new(
             name.clone(),
-            Box::new(move |stream| Road::new(&of_driver, stream)),
+            Box::new(move |stream| wraps.iter().fold(Road::new(&of_driver, stream), |road, wrap| wrap(road))),
             Channels {
                 arrivals: arrived,
                 overflowed: overflowed.clone(),
@@ -62,5 +68,8 @@ pub(super) fn start(
             tap,
         });
     }
-    started
+    match layers.into_keys().next() {
+        Some(network) => Err(RunError::NoSuchNetwork(network)),
+        None => Ok(started),
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::pipeline::Topic;
+use pmq_pipeline::Topic;
 
 /// Who joins topics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

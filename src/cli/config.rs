@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::output::print;
 use super::{Failure, Globals, Output};
-use crate::config::{Config, ConfigError, REFERENCE, REFERENCE_NETWORK, Setting, show};
+use pmq_config::{Config, ConfigError, REFERENCE, REFERENCE_NETWORK, Setting, show};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -51,8 +51,12 @@ pub(super) fn run(command: &Command, globals: &Globals) -> Result<(), Failure> {
 }
 
 fn checked(config: &Config) -> String {
-    let mut text =
-        format!("{}: ok, {} network{}\n", config.file.display(), config.networks.len(), if config.networks.len() == 1 { "" } else { "s" });
+    let mut text = format!(
+        "{}: ok, {} network{}\n",
+        config.file.display(),
+        config.settings.networks.len(),
+        if config.settings.networks.len() == 1 { "" } else { "s" }
+    );
     for warning in &config.warnings {
         text += &format!("warning: {warning}\n");
     }
@@ -92,10 +96,13 @@ fn checked_json(config: &Config) -> String {
             json!({ "network": (!estimate.network.is_empty()).then_some(&estimate.network), "expected_bytes": estimate.total(false), "bound_bytes": estimate.total(true), "items": items })
         })
         .collect();
+    let files = config.network_files.iter();
     let networks: Vec<_> = config
+        .settings
         .networks
         .iter()
-        .map(|network| json!({ "name": network.name, "file": network.file, "topics": network.claims.0, "subscribe": network.subscribe }))
+        .zip(files)
+        .map(|(network, file)| json!({ "name": network.name, "file": file, "topics": network.claims.0, "subscribe": network.subscribe }))
         .collect();
     let unusable = config.unusable_files();
     let warnings: Vec<_> = config.warnings.iter().chain(&unusable).map(ConfigError::to_json).collect();

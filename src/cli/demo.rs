@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{Exit, Failure, Globals, Output};
-use crate::agent::settings::Log;
-use crate::demo;
+use super::{Exit, Failure, Globals, Logs, Output};
+use pmq_agent::settings::Log;
 
 /// Arguments of `pmq demo-parent`.
 #[derive(Debug, clap::Args)]
@@ -15,20 +14,20 @@ pub(super) struct ParentArgs {
 }
 
 /// Runs the demo on a runtime of its own. Its exit code is its verdict.
-pub(super) fn run(arguments: demo::Args, globals: &Globals) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: pmq_demo::Args, globals: &Globals) -> Result<ExitCode, Failure> {
     // Progress is the table's; a warning of the demo itself is worth a line.
-    logging(globals, "warn")?;
+    let _logs = logging(globals, "warn")?;
     let runtime = runtime()?;
-    Ok(runtime.block_on(demo::run(arguments, globals.output == Output::Json))?)
+    Ok(runtime.block_on(pmq_demo::run(arguments, globals.output == Output::Json))?)
 }
 
 /// Runs one parent process.
 pub(super) fn parent(arguments: &ParentArgs, globals: &Globals) -> Result<(), Failure> {
-    logging(globals, "info")?;
-    Ok(runtime()?.block_on(demo::parent(&arguments.setup))?)
+    let _logs = logging(globals, "info")?;
+    Ok(runtime()?.block_on(pmq_demo::parent(&arguments.setup))?)
 }
 
-fn logging(globals: &Globals, filter: &str) -> Result<(), Failure> {
+fn logging(globals: &Globals, filter: &str) -> Result<Logs, Failure> {
     let log = Log { filter: filter.to_owned(), ..Log::default() };
     globals.init_logging(&log).map_err(|wrong| Failure::new(Exit::Usage, wrong.to_string()))
 }

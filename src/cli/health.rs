@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &Args, globals: &Globals) -> Result<(), Failure> {
     let address = match arguments.address {
         Some(address) => address,
         None => {
-            let ops = globals.load()?.ops;
+            let ops = globals.load()?.settings.ops;
             if !ops.enabled {
                 return Err(Failure::new(
                     Exit::Config,

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::output::print;
 use super::{Exit, Failure, Globals, Output};
-use crate::gossip::Identity;
+use pmq_gossip::Identity;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

@@ -2,9 +2,11 @@
 //!
 //! Data goes to stdout, everything else to stderr. Exit codes are those of sysexits.
 
+#[cfg(feature = "lab")]
 mod bench;
 mod config;
 mod control;
+#[cfg(feature = "lab")]
 mod demo;
 mod hclog;
 mod health;
@@ -12,6 +14,7 @@ mod key;
 mod logging;
 mod output;
 mod run;
+mod signals;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -19,16 +22,16 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-pub use logging::LogError;
-pub use output::{Exit, Failure, Output};
+pub(crate) use logging::{LogError, Logs};
+pub(crate) use output::{Exit, Failure, Output};
 
-use crate::agent::settings::Format;
-use crate::config::{Config, Request};
+use pmq_agent::settings::Format;
+use pmq_config::{Config, Request};
 
 /// A messaging engine that a node can trust with its voice.
 #[derive(Debug, Parser)]
 #[command(name = "pmq", version, propagate_version = true, arg_required_else_help = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
     globals: Globals,
     #[command(subcommand)]
@@ -37,33 +40,33 @@ pub struct Cli {
 
 /// What every command understands.
 #[derive(Debug, Clone, Args)]
-pub struct Globals {
+pub(crate) struct Globals {
     /// The agent's file. Else $PMQ_CONFIG, ./pmq.toml, $XDG_CONFIG_HOME/pmq/pmq.toml, /etc/pmq/pmq.toml
     #[arg(short, long, global = true, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Sets one option over environment and file, such as ops.listen=127.0.0.1:0 or network.weather.loopback=false
     #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
+    pub(crate) set: Vec<String>,
     /// Logs more; twice for everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
-    pub verbose: u8,
+    pub(crate) verbose: u8,
     /// Logs less; twice for errors only
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "verbose")]
-    pub quiet: u8,
+    pub(crate) quiet: u8,
     /// How log lines are written
     #[arg(long, global = true, value_enum)]
-    pub log_format: Option<Format>,
+    pub(crate) log_format: Option<Format>,
     /// Colours in logs
     #[arg(long, global = true, value_enum, default_value_t)]
-    pub color: Color,
+    pub(crate) color: Color,
     /// How data is written to stdout
     #[arg(long, global = true, value_enum, default_value_t)]
-    pub output: Output,
+    pub(crate) output: Output,
 }
 
 /// When colours are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Color {
+pub(crate) enum Color {
     /// On a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,
@@ -78,13 +81,13 @@ impl Globals {
     ///
     /// # Errors
     /// With exit code 78.
-    pub fn load(&self) -> Result<Config, Failure> {
-        Ok(crate::config::load(&self.request())?)
+    pub(crate) fn load(&self) -> Result<Config, Failure> {
+        Ok(pmq_config::load(&self.request())?)
     }
 
     /// Where the configuration comes from.
     #[must_use]
-    pub fn request(&self) -> Request {
+    pub(crate) fn request(&self) -> Request {
         Request::from_process(self.config.clone(), self.set.clone())
     }
 }
@@ -108,21 +111,25 @@ enum Command {
     /// Shows who is attached to a running agent, and how each parent stands
     Parents(control::parents::Args),
     /// Runs three networks of agents and parents on this machine, and says what became of every message
-    Demo(crate::demo::Args),
+    #[cfg(feature = "lab")]
+    Demo(pmq_demo::Args),
     /// Measures what the agent costs beside raw gossipsub, over each transport, and in memory
     #[command(subcommand)]
-    Bench(crate::bench::Command),
+    #[cfg(feature = "lab")]
+    Bench(pmq_bench::Command),
     /// One of the processes of a benchmark
     #[command(hide = true)]
-    BenchNode(crate::bench::NodeArgs),
+    #[cfg(feature = "lab")]
+    BenchNode(pmq_bench::NodeArgs),
     /// One of the demo's parents
     #[command(hide = true)]
+    #[cfg(feature = "lab")]
     DemoParent(demo::ParentArgs),
 }
 
 /// Runs the program with its arguments.
 #[must_use]
-pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(answer) => return output::usage(&answer),
@@ -136,12 +143,16 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Tap(arguments) => control::tap::run(&arguments, &globals),
         Command::Publish(arguments) => control::publish::run(&arguments, &globals),
         Command::Parents(arguments) => control::parents::run(&arguments, &globals),
+        #[cfg(feature = "lab")]
         Command::Demo(arguments) => match demo::run(arguments, &globals) {
             Ok(code) => return code,
             Err(failure) => Err(failure),
         },
+        #[cfg(feature = "lab")]
         Command::Bench(command) => bench::run(&command, &globals),
+        #[cfg(feature = "lab")]
         Command::BenchNode(arguments) => bench::node(&arguments, &globals),
+        #[cfg(feature = "lab")]
         Command::DemoParent(arguments) => demo::parent(&arguments, &globals),
     };
     match done {

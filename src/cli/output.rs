@@ -3,19 +3,20 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::LogError;
-use crate::agent::ops::OpsError;
-use crate::config::ConfigError;
-use crate::gossip::{GossipError, IdentityError, SettingsError};
-use crate::transports::LinkError;
+use pmq_agent::ops::OpsError;
+use pmq_config::ConfigError;
+use pmq_gossip::{GossipError, IdentityError, SettingsError};
+use pmq_transports::LinkError;
 
 /// How data is written to stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Output {
+pub(crate) enum Output {
     /// For the eye.
     #[default]
     Text,
@@ -26,7 +27,7 @@ pub enum Output {
 /// Exit codes of sysexits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// Some of what was asked for did not succeed.
     Failed = 1,
     /// EX_USAGE: the command line is wrong.
@@ -51,27 +52,27 @@ pub enum Exit {
 
 /// Why a command failed.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// The exit code.
-    pub exit: Exit,
+    pub(crate) exit: Exit,
     /// One line that names what, where and the mend.
-    pub text: String,
+    pub(crate) text: String,
     /// More, for `--output json`.
-    pub detail: Option<Value>,
+    pub(crate) detail: Option<Value>,
     /// The text has been printed with the data already.
-    pub said: bool,
+    pub(crate) said: bool,
 }
 
 impl Failure {
     /// A failure with a text.
     #[must_use]
-    pub fn new(exit: Exit, text: impl Into<String>) -> Self {
+    pub(crate) fn new(exit: Exit, text: impl Into<String>) -> Self {
         Self { exit, text: text.into(), detail: None, said: false }
     }
 
     /// A failure that the data on stdout tells of already.
     #[must_use]
-    pub fn said(exit: Exit) -> Self {
+    pub(crate) fn said(exit: Exit) -> Self {
         Self { exit, text: String::new(), detail: None, said: true }
     }
 
@@ -82,11 +83,21 @@ impl Failure {
                 Output::Text => format!("pmq: {}", self.text),
                 Output::Json => json!({ "error": { "exit": self.exit as u8, "text": self.text, "detail": self.detail } }).to_string(),
             };
-            // There is nowhere left to say that stderr is closed.
-            let _ = writeln!(io::stderr(), "{line}");
+            last_line(line);
         }
         ExitCode::from(self.exit as u8)
     }
+}
+
+/// Writes the program's last line to stderr, and waits a second at most: a pipe that nobody reads does not keep the program from its end.
+fn last_line(line: String) {
+    let (written, wait) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        // There is nowhere left to say that stderr is closed, nor anybody who still waits.
+        let _ = writeln!(io::stderr(), "{line}");
+        let _ = written.send(());
+    });
+    let _ = wait.recv_timeout(Duration::from_secs(1));
 }
 
 impl From<ConfigError> for Failure {

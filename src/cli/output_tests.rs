@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::{Exit, Failure};
-use crate::config::{ConfigError, Place};
-use crate::gossip::{GossipError, Identity};
-use crate::transports::LinkError;
+use pmq_config::{ConfigError, Place};
+use pmq_gossip::{GossipError, Identity};
+use pmq_transports::LinkError;
 
 #[test]
 fn exit_codes_follow_the_cause_however_deep() {

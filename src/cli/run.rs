@@ -1,14 +1,15 @@
 //! `pmq run`: the agent.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::time::Duration;
 
-use super::{Exit, Failure, Globals};
-use crate::agent::ops::OpsError;
-use crate::agent::settings::Format;
-use crate::agent::{self, Plugin, RunError};
-use crate::config::Config;
-use crate::gossip::GossipError;
-use crate::transports::LinkError;
+use super::signals::leave;
+use super::{Exit, Failure, Globals, Logs};
+use pmq_agent::ops::OpsError;
+use pmq_agent::settings::Format;
+use pmq_agent::{Agent, Plugin, RunError};
+use pmq_config::Places;
+use pmq_gossip::GossipError;
+use pmq_transports::LinkError;
 
 /// Arguments of `pmq run`.
 #[derive(Debug, clap::Args)]
@@ -25,11 +26,11 @@ pub(super) fn run(arguments: &Args, globals: &Globals) -> Result<(), Failure> {
         // What the host reads.
         config.log.format = Format::Hclog;
     }
-    globals.init_logging(&config.log).map_err(|wrong| Failure::new(Exit::Config, wrong.to_string()))?;
+    let logs = globals.init_logging(&config.log).map_err(|wrong| Failure::new(Exit::Config, wrong.to_string()))?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let mut runtime = match config.agent.threads {
+    let mut runtime = match config.settings.agent.threads {
         1 => tokio::runtime::Builder::new_current_thread(),
         threads => {
             let mut runtime = tokio::runtime::Builder::new_multi_thread();
@@ -42,39 +43,30 @@ pub(super) fn run(arguments: &Args, globals: &Globals) -> Result<(), Failure> {
     let with_stdin = arguments.with_stdin;
     runtime.block_on(async {
         let leave = leave(with_stdin).map_err(|wrong| internal("signals cannot be handled", wrong))?;
-        let ended = match &plugin {
-            Some(plugin) => agent::run_as_plugin(&mut config, plugin, leave).await,
-            None => agent::run(&mut config, leave).await,
+        let mut agent = Agent::builder(config.settings);
+        if let Some(plugin) = plugin {
+            agent = agent.plugin(plugin);
+        }
+        let ended = tokio::select! {
+            ended = agent.build().run(leave) => ended,
+            () = count_lost(&logs) => Ok(()),
         };
-        ended.map_err(|error| failure(&config, &error))
+        ended.map_err(|error| failure(&config.places, &error))
     })
 }
 
-/// Ready when the agent is told to leave: SIGTERM, SIGINT, or the end of standard input.
-fn leave(with_stdin: bool) -> std::io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let (closed, stdin) = tokio::sync::oneshot::channel();
-    if with_stdin {
-        // A thread of its own, since reading standard input cannot be cancelled; it ends with the process.
-        std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
-            // An error means the same as the end.
-            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
-            let _ = closed.send(());
-        })?;
+/// Shows in the metrics how many log lines were lost. Never returns.
+async fn count_lost(logs: &Logs) {
+    let mut looks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        looks.tick().await;
+        metrics::counter!("pmq_log_lost_lines_total").absolute(logs.lost() as u64);
     }
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM"),
-            _ = interrupt.recv() => tracing::info!("SIGINT"),
-            Ok(()) = stdin => tracing::info!("standard input was closed"),
-        }
-    })
 }
 
 /// What shows only at start is told like any other mistake in a file: by line, key and value.
-fn failure(config: &Config, error: &RunError) -> Failure {
-    let of = |key: &str, wrong: &dyn std::fmt::Display| Failure::from(config.refuse(key, wrong));
+fn failure(places: &Places, error: &RunError) -> Failure {
+    let of = |key: &str, wrong: &dyn std::fmt::Display| Failure::from(places.refuse(key, wrong));
     let unavailable = |failure: Failure| Failure { exit: Exit::Unavailable, ..failure };
     match error {
         RunError::Ops(wrong @ OpsError::Bind { .. }) => unavailable(of("ops.listen", wrong)),

@@ -10,19 +10,19 @@ use super::handle::{Inner, PERMITS};
 use super::outbox::Outbox;
 use super::slot::Slot;
 use super::{Client, ClientError, ConsumeOptions, Status, VerifyOptions};
-use crate::session::{ParentTerms, Timing, Want};
-#[cfg(feature = "client-grpc")]
-use crate::transports::grpc::Certificate;
-#[cfg(feature = "client-quic")]
-use crate::transports::quic::Identity;
-use crate::transports::{Address, Proof, Token};
-use crate::wire::{Cursor, Limits, Roles, Window};
+use pmq_protocol::session::{ParentTerms, Timing, Want};
+use pmq_protocol::wire::{Cursor, Limits, Roles, Window};
+#[cfg(feature = "grpc")]
+use pmq_transports::grpc::Certificate;
+#[cfg(feature = "quic")]
+use pmq_transports::quic::Identity;
+use pmq_transports::{Address, Proof, Token};
 
 /// What a client wants: made by [`Client::builder`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// use pmq::client::{Client, ClientError, VerifyOptions};
+/// use pmq_client::{Client, ClientError, VerifyOptions};
 ///
 /// let client = Client::builder("memory:nobody-is-there")
 ///     .verify("weather", VerifyOptions::default())
@@ -94,22 +94,21 @@ impl Builder {
     }
 
     /// The key by which it proves who it is, where the agent goes by keys: QUIC.
-    #[cfg(feature = "client-quic")]
+    #[cfg(feature = "quic")]
     pub fn identity(mut self, identity: Identity) -> Self {
         self.proof.identity = Some(identity);
         self
     }
 
     /// What it shows over gRPC with TLS, and how it knows its agent.
-    #[cfg(feature = "client-grpc")]
+    #[cfg(feature = "grpc")]
     pub fn certificate(mut self, certificate: Certificate) -> Self {
         self.proof.certificate = Some(certificate);
         self
     }
 
     /// Attaches within the agent's process on behalf of somebody who has shown the agent who it is.
-    #[cfg(feature = "agent")]
-    pub(crate) fn on_behalf(mut self, who: crate::transports::Credential) -> Self {
+    pub fn on_behalf(mut self, who: pmq_transports::Credential) -> Self {
         self.proof.on_behalf = Some(who);
         self
     }

@@ -13,8 +13,8 @@ use super::request::{Pending, repeats};
 use super::session::Session;
 use super::slot::Slot;
 use super::{ClientError, RequestError, Status};
-use crate::session::{ParentTerms, Request};
-use crate::transports::{Address, Proof, connect_with};
+use pmq_protocol::session::{ParentTerms, Request};
+use pmq_transports::{Address, Proof, connect_with};
 
 /// A link that lasted so long was good: the next attempt comes soon. One that breaks right after its welcome is no reason to hurry.
 const PROVEN: Duration = Duration::from_secs(1);

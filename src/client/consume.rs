@@ -9,7 +9,7 @@ use futures::Stream;
 
 use super::mailbox::Mailbox;
 use super::outbox::Outbox;
-use crate::wire::{Cursor, GapReason, MessageId, Reason};
+use pmq_protocol::wire::{Cursor, GapReason, MessageId, Reason};
 
 /// One entry of a consumer's stream, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Delivery {
     /// Its place in the stream, as given to [`Consumer::ack`].
     ///
     /// ```
-    /// use pmq::client::{Cursor, Delivery, GapReason};
+    /// use pmq_client::{Cursor, Delivery, GapReason};
     ///
     /// let cursor = Cursor { stream: 1, counter: 9 };
     /// let gap = Delivery::Gap { cursor, from: 7, count: 3, reason: GapReason::DropOldest };
@@ -72,11 +72,11 @@ impl Delivery {
 /// ```
 /// use futures::StreamExt;
 ///
-/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_agent.rs"));
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq_client::ClientError> {
 /// # start_agent("doc-consumer").await;
-/// # let builder = pmq::client::Client::builder("memory:doc-consumer");
-/// # let client = builder.consume("weather", pmq::client::ConsumeOptions::default()).connect().await?;
+/// # let builder = pmq_client::Client::builder("memory:doc-consumer");
+/// # let client = builder.consume("weather", pmq_client::ConsumeOptions::default()).connect().await?;
 /// let mut consumer = client.consumer("weather")?;
 /// while let Some(delivery) = consumer.next().await {
 ///     println!("{delivery:?}");
@@ -100,11 +100,11 @@ impl Consumer {
     /// ```
     /// use futures::StreamExt;
     ///
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq_client::ClientError> {
     /// # start_agent("doc-ack").await;
-    /// # let builder = pmq::client::Client::builder("memory:doc-ack");
-    /// # let client = builder.consume("weather", pmq::client::ConsumeOptions::default()).connect().await?;
+    /// # let builder = pmq_client::Client::builder("memory:doc-ack");
+    /// # let client = builder.consume("weather", pmq_client::ConsumeOptions::default()).connect().await?;
     /// let mut consumer = client.consumer("weather")?;
     /// if let Some(delivery) = consumer.next().await {
     ///     consumer.ack(&delivery);
@@ -130,11 +130,11 @@ impl Consumer {
     /// [`ConsumeOptions::cursor`](super::ConsumeOptions::cursor) by the next process.
     ///
     /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq_client::ClientError> {
     /// # start_agent("doc-cursor").await;
-    /// # let builder = pmq::client::Client::builder("memory:doc-cursor");
-    /// # let client = builder.consume("weather", pmq::client::ConsumeOptions::default()).connect().await?;
+    /// # let builder = pmq_client::Client::builder("memory:doc-cursor");
+    /// # let client = builder.consume("weather", pmq_client::ConsumeOptions::default()).connect().await?;
     /// let consumer = client.consumer("weather")?;
     /// let cursor = consumer.cursor();
     /// println!("the next process goes on behind {}:{}", cursor.stream, cursor.counter);

@@ -2,10 +2,10 @@
 // "report 0", delivers what is accepted or published, and carries out every request.
 
 async fn start_agent(name: &str) {
-    use pmq::session::{AgentEnd, AgentEvent, AgentTerms, Grant, NetworkTerms, Request};
-    use pmq::transports::{Address, Listener};
-    use pmq::wire::message::Judged;
-    use pmq::wire::{Cursor, Limits, MessageId, Offer, PublishStatus, Record, Roles, SessionId, Ticket, Verdict};
+    use pmq_protocol::session::{AgentEnd, AgentEvent, AgentTerms, Grant, NetworkTerms, Request};
+    use pmq_transports::{Address, Listener};
+    use pmq_protocol::wire::message::Judged;
+    use pmq_protocol::wire::{Cursor, Limits, MessageId, Offer, PublishStatus, Record, Roles, SessionId, Ticket, Verdict};
     use std::time::{Duration, Instant};
 
     let address = Address::Memory(name.into());

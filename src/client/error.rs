@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::session::Dead;
-use crate::transports::LinkError;
-use crate::wire::{FrameError, MessageId, PublishStatus, RefuseCode};
+use pmq_protocol::session::Dead;
+use pmq_protocol::wire::{FrameError, MessageId, PublishStatus, RefuseCode};
+use pmq_transports::LinkError;
 
 /// Why there is no connection, or no such part of it.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -11,8 +11,8 @@ use super::mailbox::Mailbox;
 use super::outbox::Outbox;
 use super::request::{Answer, Caller, Pending};
 use super::{Builder, ClientError, Consumer, Delivery, Incoming, PublishError, Published, RequestError, Status, Verifier};
-use crate::session::Request;
-use crate::wire::{AllowOp, MarkOp, PublishStatus, Roles};
+use pmq_protocol::session::Request;
+use pmq_protocol::wire::{AllowOp, MarkOp, PublishStatus, Roles};
 
 /// Requests under way at a time; further calls wait. Below the agent's own bound, so that it never refuses for that.
 pub(super) const PERMITS: usize = 1024;
@@ -56,10 +56,10 @@ impl Client {
     /// How the connection is, now and when it changes.
     ///
     /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq_client::ClientError> {
     /// # start_agent("doc-status").await;
-    /// # let builder = pmq::client::Client::builder("memory:doc-status");
+    /// # let builder = pmq_client::Client::builder("memory:doc-status");
     /// # let client = builder.produce("weather").connect().await?;
     /// let mut status = client.status();
     /// assert!(status.borrow_and_update().is_connected());
@@ -79,11 +79,11 @@ impl Client {
     /// batch: for the shortest round trip with cheap verdicts take [`Client::verifier`] and stay on the runtime. Ends with the client.
     ///
     /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq_client::ClientError> {
     /// # start_agent("doc-verify").await;
-    /// # let builder = pmq::client::Client::builder("memory:doc-verify");
-    /// # let client = builder.verify("weather", pmq::client::VerifyOptions::default()).connect().await?;
+    /// # let builder = pmq_client::Client::builder("memory:doc-verify");
+    /// # let client = builder.verify("weather", pmq_client::VerifyOptions::default()).connect().await?;
     /// client.verify("weather", |batch| batch.iter_mut().for_each(|message| message.accept()))?;
     /// # Ok(()) }
     /// ```
@@ -101,11 +101,11 @@ impl Client {
     /// ```
     /// use futures::StreamExt;
     ///
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq_client::ClientError> {
     /// # start_agent("doc-verifier").await;
-    /// # let builder = pmq::client::Client::builder("memory:doc-verifier");
-    /// # let client = builder.verify("weather", pmq::client::VerifyOptions::default()).connect().await?;
+    /// # let builder = pmq_client::Client::builder("memory:doc-verifier");
+    /// # let client = builder.verify("weather", pmq_client::VerifyOptions::default()).connect().await?;
     /// let mut verifier = client.verifier("weather")?;
     /// if let Some(mut message) = verifier.next().await {
     ///     message.accept();
@@ -125,11 +125,11 @@ impl Client {
     /// The stream of a network's accepted messages. There is one per network and client.
     ///
     /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq_client::ClientError> {
     /// # start_agent("doc-take").await;
-    /// # let builder = pmq::client::Client::builder("memory:doc-take");
-    /// # let client = builder.consume("weather", pmq::client::ConsumeOptions::default()).connect().await?;
+    /// # let builder = pmq_client::Client::builder("memory:doc-take");
+    /// # let client = builder.consume("weather", pmq_client::ConsumeOptions::default()).connect().await?;
     /// let consumer = client.consumer("weather")?;
     /// assert!(client.consumer("weather").is_err(), "there is one");
     /// # drop(consumer);
@@ -149,10 +149,10 @@ impl Client {
     /// `duplicate`.
     ///
     /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::PublishError> {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq_client::PublishError> {
     /// # start_agent("doc-publish").await;
-    /// # let builder = pmq::client::Client::builder("memory:doc-publish");
+    /// # let builder = pmq_client::Client::builder("memory:doc-publish");
     /// # let client = builder.produce("weather").connect().await?;
     /// let sent = client.publish("weather", "weather/reports", b"report 1".as_slice()).await?;
     /// assert!(sent.peers > 0 || sent.duplicate);
@@ -174,10 +174,10 @@ impl Client {
     /// Joins a topic of a network. Joined again on every new link, until [`Client::unsubscribe`].
     ///
     /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::RequestError> {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq_client::RequestError> {
     /// # start_agent("doc-subscribe").await;
-    /// # let builder = pmq::client::Client::builder("memory:doc-subscribe");
+    /// # let builder = pmq_client::Client::builder("memory:doc-subscribe");
     /// # let client = builder.produce("weather").connect().await?;
     /// client.subscribe("weather", "weather/reports/v2").await?;
     /// client.unsubscribe("weather", "weather/reports/v1").await?;
@@ -202,10 +202,10 @@ impl Client {
     /// An empty topic stands for all topics of the network.
     ///
     /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::RequestError> {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq_client::RequestError> {
     /// # start_agent("doc-thresholds").await;
-    /// # let builder = pmq::client::Client::builder("memory:doc-thresholds");
+    /// # let builder = pmq_client::Client::builder("memory:doc-thresholds");
     /// # let client = builder.produce("weather").connect().await?;
     /// client.thresholds("weather", "", 64, 4096).await?;
     /// # Ok(()) }
@@ -220,12 +220,12 @@ impl Client {
     /// Moves an origin's high mark, or retires one of its epochs. `origin` is zero-padded; `seq` is 0 where the action needs none.
     ///
     /// ```
-    /// use pmq::client::MarkOp;
+    /// use pmq_client::MarkOp;
     ///
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::RequestError> {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq_client::RequestError> {
     /// # start_agent("doc-mark").await;
-    /// # let builder = pmq::client::Client::builder("memory:doc-mark");
+    /// # let builder = pmq_client::Client::builder("memory:doc-mark");
     /// # let client = builder.produce("weather").connect().await?;
     /// let origin = [7; 32];
     /// client.mark("weather", "weather/reports", origin, 0, 1_000, MarkOp::Seed).await?;
@@ -249,12 +249,12 @@ impl Client {
     /// Changes who may be connected to the network; `peers` are peer ids as text.
     ///
     /// ```
-    /// use pmq::client::AllowOp;
+    /// use pmq_client::AllowOp;
     ///
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::RequestError> {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq_client::RequestError> {
     /// # start_agent("doc-allow").await;
-    /// # let builder = pmq::client::Client::builder("memory:doc-allow");
+    /// # let builder = pmq_client::Client::builder("memory:doc-allow");
     /// # let client = builder.produce("weather").connect().await?;
     /// client.allow_list("weather", AllowOp::Open, &[]).await?;
     /// # Ok(()) }
@@ -271,11 +271,11 @@ impl Client {
     /// Holds over lost links.
     ///
     /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq_client::ClientError> {
     /// # start_agent("doc-pause").await;
-    /// # let builder = pmq::client::Client::builder("memory:doc-pause");
-    /// # let client = builder.verify("weather", pmq::client::VerifyOptions::default()).connect().await?;
+    /// # let builder = pmq_client::Client::builder("memory:doc-pause");
+    /// # let client = builder.verify("weather", pmq_client::VerifyOptions::default()).connect().await?;
     /// client.pause("weather")?;
     /// client.resume("weather")?;
     /// # Ok(()) }
@@ -290,11 +290,11 @@ impl Client {
     /// Messages of the network are wanted again.
     ///
     /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq_client::ClientError> {
     /// # start_agent("doc-resume").await;
-    /// # let builder = pmq::client::Client::builder("memory:doc-resume");
-    /// # let client = builder.verify("weather", pmq::client::VerifyOptions::default()).connect().await?;
+    /// # let builder = pmq_client::Client::builder("memory:doc-resume");
+    /// # let client = builder.verify("weather", pmq_client::VerifyOptions::default()).connect().await?;
     /// client.pause("weather")?;
     /// client.resume("weather")?;
     /// # Ok(()) }

@@ -7,8 +7,8 @@ use super::outbox::Outbox;
 use super::slot::Slot;
 use super::verify::Origin;
 use super::{Delivery, Incoming};
-use crate::wire::message::{Delivered, Lost, Offered, Unjudged};
-use crate::wire::{Cursor, Frame, FrameError, Kind};
+use pmq_protocol::wire::message::{Delivered, Lost, Offered, Unjudged};
+use pmq_protocol::wire::{Cursor, Frame, FrameError, Kind};
 
 /// What has been read and not handed over, per network. Bounded by the windows.
 #[derive(Debug, Default)]

@@ -1,11 +1,11 @@
 //! What a parent wants of a network.
 
-use crate::wire::{Cursor, Overflow, Window};
+use pmq_protocol::wire::{Cursor, Overflow, Window};
 
 /// How a network's messages are to be offered for verdicts.
 ///
 /// ```
-/// use pmq::client::{VerifyOptions, Window};
+/// use pmq_client::{VerifyOptions, Window};
 ///
 /// let few_at_a_time = VerifyOptions { window: Window { messages: 16, bytes: 1 << 20 }, ..VerifyOptions::default() };
 /// assert!(few_at_a_time.window.messages < VerifyOptions::default().window.messages);
@@ -46,7 +46,7 @@ impl VerifyOptions {
 /// How a network's accepted messages are to be delivered.
 ///
 /// ```
-/// use pmq::client::{ConsumeOptions, Cursor, Overflow};
+/// use pmq_client::{ConsumeOptions, Cursor, Overflow};
 ///
 /// let options = ConsumeOptions { policy: Some(Overflow::DropOldest), ..ConsumeOptions::named("archive") };
 /// assert_eq!(options.cursor, Cursor::default());

@@ -8,7 +8,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 use super::request::Pending;
-use crate::wire::{Cursor, Ticket, Verdict};
+use pmq_protocol::wire::{Cursor, Ticket, Verdict};
 
 /// A verdict on its way.
 #[derive(Debug, Clone)]

@@ -3,8 +3,8 @@
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::RequestError;
-use crate::session::Request;
-use crate::wire::{MessageId, PublishStatus};
+use pmq_protocol::session::Request;
+use pmq_protocol::wire::{MessageId, PublishStatus};
 
 /// What became of a publish that went well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 use futures::{FutureExt, SinkExt, StreamExt};
 use tokio::time::timeout;
 
-use super::alarm::Alarm;
 use super::connection::Connection;
 use super::inbound::Bursts;
 use super::outbox::Given;
 use super::request::{Answer, Pending};
 use super::slot::Slot;
 use super::{ClientError, RequestError, Status};
-use crate::session::{ParentEnd, ParentEvent, Request, SendError, Served, Violation};
-use crate::transports::{Credential, FrameSink, Link, LinkError};
-use crate::wire::message::Judged;
-use crate::wire::{Frame, FrameError, RefuseCode, Roles};
+use pmq_protocol::session::{ParentEnd, ParentEvent, Request, SendError, Served, Violation};
+use pmq_protocol::wire::message::Judged;
+use pmq_protocol::wire::{Frame, FrameError, RefuseCode, Roles};
+use pmq_transports::Alarm;
+use pmq_transports::{Credential, FrameSink, Link, LinkError};
 
 /// Topics of one client that are joined again on every new link.
 pub(super) const SUBSCRIPTIONS: usize = 4096;
@@ -127,7 +127,7 @@ impl<'a> Session<'a> {
     fn receive(
         &mut self,
         first: Frame,
-        incoming: &mut crate::transports::FrameStream,
+        incoming: &mut pmq_transports::FrameStream,
         end: &mut ParentEnd,
         peer: &Credential,
     ) -> Result<(), ClientError> {

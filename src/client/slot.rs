@@ -8,8 +8,8 @@ use std::time::Instant;
 use super::handle::NetworkHandle;
 use super::mailbox::Mailbox;
 use super::{Delivery, Incoming};
-use crate::session::{Served, Want};
-use crate::wire::{Cursor, Roles, Window};
+use pmq_protocol::session::{Served, Want};
+use pmq_protocol::wire::{Cursor, Roles, Window};
 
 /// Topic names that are remembered, so that a message costs no allocation for its topic's name. When full, it starts anew.
 const TOPICS: usize = 256;

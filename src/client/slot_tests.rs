@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 use super::*;
-use crate::wire::MessageId;
+use pmq_protocol::wire::MessageId;
 
 /// A consumer's slot with a window of `messages` and `bytes`.
 fn slot(messages: u32, bytes: u64) -> Slot {

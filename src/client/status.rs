@@ -1,8 +1,8 @@
 //! How the connection is.
 
 use super::ClientError;
-use crate::session::Served;
-use crate::transports::Credential;
+use pmq_protocol::session::Served;
+use pmq_transports::Credential;
 
 /// How the connection is. Watched through [`Client::status`](super::Client::status).
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ impl Status {
     /// Whether requests go through at the moment.
     ///
     /// ```
-    /// use pmq::client::Status;
+    /// use pmq_client::Status;
     ///
     /// assert!(!Status::Connecting.is_connected());
     /// ```
@@ -45,7 +45,7 @@ impl Status {
     /// Why the client is over, if it is.
     ///
     /// ```
-    /// use pmq::client::Status;
+    /// use pmq_client::Status;
     ///
     /// assert!(Status::Closed.end().is_some());
     /// assert!(Status::Connecting.end().is_none());

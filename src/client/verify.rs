@@ -13,7 +13,7 @@ use futures::{Sink, Stream};
 use super::ClientError;
 use super::mailbox::Mailbox;
 use super::outbox::{Given, Outbox, Waiting};
-use crate::wire::{MessageId, Ticket, Verdict};
+use pmq_protocol::wire::{MessageId, Ticket, Verdict};
 
 /// Most messages that a closure gets at once.
 const BATCH: usize = 64;
@@ -52,7 +52,7 @@ impl Incoming {
     /// Forward and deliver.
     ///
     /// ```
-    /// fn judge(batch: &mut [pmq::client::Incoming]) {
+    /// fn judge(batch: &mut [pmq_client::Incoming]) {
     ///     for message in batch {
     ///         if message.payload.starts_with(b"report") {
     ///             message.accept();
@@ -67,7 +67,7 @@ impl Incoming {
     /// Drop; nobody is penalised.
     ///
     /// ```
-    /// fn judge(batch: &mut [pmq::client::Incoming]) {
+    /// fn judge(batch: &mut [pmq_client::Incoming]) {
     ///     for message in batch {
     ///         if message.payload.is_empty() {
     ///             message.ignore();
@@ -82,7 +82,7 @@ impl Incoming {
     /// Drop and penalise whoever sent it.
     ///
     /// ```
-    /// fn judge(batch: &mut [pmq::client::Incoming]) {
+    /// fn judge(batch: &mut [pmq_client::Incoming]) {
     ///     for message in batch {
     ///         if message.payload.len() > 4096 {
     ///             message.reject();
@@ -110,7 +110,7 @@ impl Incoming {
     /// ```
     /// const BAD_SIGNATURE: u16 = 7;
     ///
-    /// fn judge(batch: &mut [pmq::client::Incoming]) {
+    /// fn judge(batch: &mut [pmq_client::Incoming]) {
     ///     for message in batch {
     ///         match message.payload.first() {
     ///             Some(1) => message.accept(),
@@ -162,11 +162,11 @@ impl Drop for Incoming {
 /// ```
 /// use futures::StreamExt;
 ///
-/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_agent.rs"));
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq_client::ClientError> {
 /// # start_agent("doc-verifier").await;
-/// # let builder = pmq::client::Client::builder("memory:doc-verifier");
-/// # let client = builder.verify("weather", pmq::client::VerifyOptions::default()).connect().await?;
+/// # let builder = pmq_client::Client::builder("memory:doc-verifier");
+/// # let client = builder.verify("weather", pmq_client::VerifyOptions::default()).connect().await?;
 /// let mut verifier = client.verifier("weather")?;
 /// while let Some(mut message) = verifier.next().await {
 ///     if message.payload.is_empty() { message.reject() } else { message.accept() }
@@ -213,11 +213,11 @@ impl Verifier {
     /// for [`Verifier::resume`]. Holds over lost links.
     ///
     /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq_client::ClientError> {
     /// # start_agent("doc-pause-verifier").await;
-    /// # let builder = pmq::client::Client::builder("memory:doc-pause-verifier");
-    /// # let client = builder.verify("weather", pmq::client::VerifyOptions::default()).connect().await?;
+    /// # let builder = pmq_client::Client::builder("memory:doc-pause-verifier");
+    /// # let client = builder.verify("weather", pmq_client::VerifyOptions::default()).connect().await?;
     /// let verifier = client.verifier("weather")?;
     /// verifier.pause();
     /// // Load the new rules.
@@ -237,13 +237,13 @@ impl Verifier {
     ///
     /// ```
     /// use futures::{SinkExt, StreamExt};
-    /// use pmq::client::Verdict;
+    /// use pmq_client::Verdict;
     ///
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/doc_agent.rs"));
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq::client::ClientError> {
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_agent.rs"));
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), pmq_client::ClientError> {
     /// # start_agent("doc-split").await;
-    /// # let builder = pmq::client::Client::builder("memory:doc-split");
-    /// # let client = builder.verify("weather", pmq::client::VerifyOptions::default()).connect().await?;
+    /// # let builder = pmq_client::Client::builder("memory:doc-split");
+    /// # let client = builder.verify("weather", pmq_client::VerifyOptions::default()).connect().await?;
     /// let (offers, mut verdicts) = client.verifier("weather")?.split();
     /// let mut bursts = offers.ready_chunks(64);
     /// while let Some(burst) = bursts.next().await {

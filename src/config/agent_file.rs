@@ -13,9 +13,8 @@ use super::mend::advise;
 use super::overrides::{self, Override};
 use super::places::Places;
 use super::{Config, Source, check, network_file};
-use crate::agent::{console, ops, settings};
-use crate::gossip;
-use crate::stages::Registry;
+use pmq_agent::{console, ops, settings};
+use pmq_stages::Registry;
 
 /// The only version of both kinds of files so far.
 const VERSION: &str = "1";
@@ -27,7 +26,7 @@ pub(super) struct AgentFile {
     /// The networks' pipeline files, relative to this file.
     pub networks: Vec<PathBuf>,
     pub agent: settings::Agent,
-    pub gossip: gossip::Settings,
+    pub gossip: pmq_gossip::Settings,
     pub attach: settings::Attach,
     pub control: console::settings::Settings,
     pub ops: ops::settings::Settings,
@@ -97,31 +96,36 @@ pub(super) fn load(path: &Path, source: &Source, all: &[Override], registry: &Re
     }
     check::strays(&of_networks, &read)?;
     let mut warnings = check::cross(&file, &read, &complain)?;
-    let mut networks: Vec<_> = read
+    let (mut networks, mut network_files): (Vec<_>, Vec<_>) = read
         .into_iter()
         .map(|read| {
             warnings.extend(read.warnings);
-            read.network
+            (read.network, read.file)
         })
-        .collect();
+        .unzip();
     // Behind all others, since a topic belongs to the first network that claims it.
     if let Some(index) = unclaimed.as_ref().and_then(|name| networks.iter().position(|network| network.name == *name)) {
         let mut last = networks.remove(index);
         last.claims = last.claims.and_the_rest();
         networks.push(last);
+        let file = network_files.remove(index);
+        network_files.push(file);
     }
     Ok(Config {
         file: path.to_owned(),
-        networks,
-        agent: file.agent,
-        gossip: file.gossip,
-        attach: file.attach,
-        control: file.control,
-        ops: file.ops,
+        settings: pmq_agent::Settings {
+            agent: file.agent,
+            gossip: file.gossip,
+            attach: file.attach,
+            control: file.control,
+            ops: file.ops,
+            networks,
+        },
+        network_files,
         log: file.log,
         unclaimed,
         warnings,
-        places: Places::new(&document, &root),
+        places: Places::new(path, &document, &root),
     })
 }
 

@@ -12,11 +12,11 @@ use super::error::ConfigError;
 use super::mend::choose;
 use super::network_file::Read;
 use super::overrides::{self, Override};
-use crate::agent::settings::{Head, Who};
-use crate::gossip::{MessageIdFunction, NetworkSettings};
-use crate::pipeline::Claims;
-use crate::stages::window::WindowSettings;
-use crate::transports::{Address, Credential, TokenFile};
+use pmq_agent::settings::{Head, Who};
+use pmq_gossip::{MessageIdFunction, NetworkSettings};
+use pmq_pipeline::Claims;
+use pmq_stages::window::WindowSettings;
+use pmq_transports::{Address, Credential, TokenFile};
 
 /// Something that works, but probably not as it is meant: shaped like an error.
 pub type Warning = ConfigError;
@@ -177,7 +177,7 @@ fn apart(this: &Read, other: &Read) -> Result<(), ConfigError> {
         mend: mend.to_owned(),
     };
     if overrides::plain(&a.name) == overrides::plain(&b.name) {
-        let what = format!("the network in {} is called {:?}", b.file.display(), b.name);
+        let what = format!("the network in {} is called {:?}", other.file.display(), b.name);
         return Err(error(
             this.name_at.clone(),
             "name",

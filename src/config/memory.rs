@@ -1,7 +1,8 @@
 //! What the settings cost in memory.
 
-use super::{Config, Network};
-use crate::gossip::{QUEUE_OVERHEAD, Quic};
+use super::Config;
+use pmq_agent::settings::Network;
+use pmq_gossip::{QUEUE_OVERHEAD, Quic};
 
 /// What an agent takes that has a neighbour, a parent and nothing to do, in bytes: program, libraries' own state, a connection, the allocator's slack.
 const AGENT: u64 = 16 << 20;
@@ -41,27 +42,33 @@ impl Config {
     /// it with a real agent.
     #[must_use]
     pub fn memory(&self) -> Vec<Estimate> {
-        let sessions = u64::from(self.attach.max_sessions);
-        let window = self.attach.max_window_bytes.as_u64();
-        let largest = self.networks.iter().map(|network| network.max_message).max().unwrap_or_default();
-        let queue = self.gossip.mesh.send_queue_len(largest) as u64;
-        let peers = u64::from(self.gossip.connections.total);
+        let sessions = u64::from(self.settings.attach.max_sessions);
+        let window = self.settings.attach.max_window_bytes.as_u64();
+        let largest = self.settings.networks.iter().map(|network| network.max_message).max().unwrap_or_default();
+        let queue = self.settings.gossip.mesh.send_queue_len(largest) as u64;
+        let peers = u64::from(self.settings.gossip.connections.total);
         // What waits for a peer is shared with no other room.
-        let (rate, size) =
-            self.networks.iter().fold((0.0, 0), |(rate, size), network| (rate + network.expected_rate, network.expected_size.max(size)));
-        let waiting = bytes(rate.min(queue as f64) * (size + QUEUE_OVERHEAD) as f64).saturating_mul(peers);
-        // A window for each network and each of two roles; a frame being read, and what a link's sink holds.
-        let windows = sessions.saturating_mul(window).saturating_mul(2 * self.networks.len() as u64);
-        let buffers = sessions.saturating_mul(self.attach.max_frame_payload.as_u64().saturating_add(crate::transports::SEND_BYTES as u64));
-        let zeromq = &self.attach.zeromq;
-        let inboxes = sessions.saturating_mul(zeromq.inbox_bytes);
-        let arrivals = self
+        let (rate, size) = self
+            .settings
             .networks
             .iter()
-            .fold(0_u64, |sum, network| sum.saturating_add(network.max_message.saturating_mul(crate::agent::ARRIVALS as u64)));
+            .fold((0.0, 0), |(rate, size), network| (rate + network.expected_rate, network.expected_size.max(size)));
+        let waiting = bytes(rate.min(queue as f64) * (size + QUEUE_OVERHEAD) as f64).saturating_mul(peers);
+        // A window for each network and each of two roles; a frame being read, and what a link's sink holds.
+        let windows = sessions.saturating_mul(window).saturating_mul(2 * self.settings.networks.len() as u64);
+        let buffers =
+            sessions.saturating_mul(self.settings.attach.max_frame_payload.as_u64().saturating_add(pmq_transports::SEND_BYTES as u64));
+        let zeromq = &self.settings.attach.zeromq;
+        let inboxes = sessions.saturating_mul(zeromq.inbox_bytes);
+        let arrivals = self
+            .settings
+            .networks
+            .iter()
+            .fold(0_u64, |sum, network| sum.saturating_add(network.max_message.saturating_mul(pmq_agent::ARRIVALS as u64)));
         let taps =
-            (self.networks.len() as u64).saturating_mul(crate::pipeline::TAP_RECORDS as u64 * size_of::<crate::pipeline::Seen>() as u64);
-        let clients = if self.control.enabled { crate::agent::console::memory(self.control.max_clients, largest) } else { 0 };
+            (self.settings.networks.len() as u64).saturating_mul(pmq_pipeline::TAP_RECORDS as u64 * size_of::<pmq_pipeline::Seen>() as u64);
+        let clients =
+            if self.settings.control.enabled { pmq_agent::console::memory(self.settings.control.max_clients, largest) } else { 0 };
         let mut agent = Estimate {
             network: String::new(),
             items: vec![
@@ -79,17 +86,13 @@ impl Config {
                 bound(
                     "arrivals",
                     arrivals,
-                    &format!("{} largest messages between the router and each network's road", crate::agent::ARRIVALS),
+                    &format!("{} largest messages between the router and each network's road", pmq_agent::ARRIVALS),
                 ),
-                bound(
-                    "taps",
-                    taps,
-                    &format!("{} outcomes of each network, while somebody looks; no payloads", crate::pipeline::TAP_RECORDS),
-                ),
+                bound("taps", taps, &format!("{} outcomes of each network, while somebody looks; no payloads", pmq_pipeline::TAP_RECORDS)),
                 bound(
                     "clients of the control socket",
                     clients,
-                    &format!("{} clients, each with a longest line coming and messages under way", self.control.max_clients),
+                    &format!("{} clients, each with a longest line coming and messages under way", self.settings.control.max_clients),
                 ),
                 expected(
                     "send queues of peers",
@@ -102,49 +105,53 @@ impl Config {
             let basis = format!("{sessions} sessions x {} bytes that a session has not read yet", zeromq.inbox_bytes);
             agent.items.push(bound("inboxes of zeromq", inboxes, &basis));
         }
-        if !self.attach.grpc.bind.is_empty() {
-            let (each, places) = (crate::transports::grpc::LINK_BYTES, self.attach.grpc.bind.len() as u64);
-            let connections = places.saturating_mul(crate::transports::grpc::CONNECTIONS as u64);
+        if !self.settings.attach.grpc.bind.is_empty() {
+            let (each, places) = (pmq_transports::grpc::LINK_BYTES, self.settings.attach.grpc.bind.len() as u64);
+            let connections = places.saturating_mul(pmq_transports::grpc::CONNECTIONS as u64);
             let basis = format!(
                 "{connections} connections x {each} bytes that HTTP/2 has on its way, and a message being read in each of {sessions} sessions"
             );
-            let reading = sessions.saturating_mul(self.attach.max_frame_payload.as_u64());
+            let reading = sessions.saturating_mul(self.settings.attach.max_frame_payload.as_u64());
             agent.items.push(bound("windows of parents over gRPC", connections.saturating_mul(each).saturating_add(reading), &basis));
-            let (calls, callers) = (crate::agent::P2PMQ_CALLS as u64, self.attach.grant.len() as u64);
-            let longest = self.networks.iter().map(|network| network.max_message).max().unwrap_or_default().saturating_add(64 * 1024);
+            let (calls, callers) = (pmq_agent::P2PMQ_CALLS as u64, self.settings.attach.grant.len() as u64);
+            let longest =
+                self.settings.networks.iter().map(|network| network.max_message).max().unwrap_or_default().saturating_add(64 * 1024);
             let held = format!("{places} addresses x {callers} grants x {calls} calls x {longest} bytes");
             let bytes = places.saturating_mul(callers).saturating_mul(calls).saturating_mul(longest);
             agent.items.push(bound("messages in calls of p2pmq's parents", bytes, &held));
         }
-        if !self.attach.quic.bind.is_empty() {
-            let each = crate::transports::quic::LINK_BYTES;
+        if !self.settings.attach.quic.bind.is_empty() {
+            let each = pmq_transports::quic::LINK_BYTES;
             let basis = format!("{sessions} sessions x {each} bytes unread and unacknowledged");
             agent.items.push(bound("windows of parents over QUIC", sessions.saturating_mul(each), &basis));
         }
-        let quic = self.gossip.quic_connections();
+        let quic = self.settings.gossip.quic_connections();
         if quic > 0 {
-            let basis =
-                format!("{quic} connections x {} unread and {} unacknowledged", self.gossip.quic.max_connection_data, Quic::SEND_WINDOW);
-            agent.items.push(bound("windows of peers over QUIC", self.gossip.quic.memory(quic), &basis));
+            let basis = format!(
+                "{quic} connections x {} unread and {} unacknowledged",
+                self.settings.gossip.quic.max_connection_data,
+                Quic::SEND_WINDOW
+            );
+            agent.items.push(bound("windows of peers over QUIC", self.settings.gossip.quic.memory(quic), &basis));
         }
-        std::iter::once(agent).chain(self.networks.iter().map(|network| self.network_memory(network))).collect()
+        std::iter::once(agent).chain(self.settings.networks.iter().map(|network| self.network_memory(network))).collect()
     }
 
     fn network_memory(&self, network: &Network) -> Estimate {
         let (rate, size) = (network.expected_rate, network.expected_size);
         let deadline = network.plan.store.deadline();
-        let caches = self.gossip.mesh.memory(rate, size, deadline);
-        let (_, kept) = self.gossip.mesh.history(deadline);
-        let heartbeat = self.gossip.mesh.heartbeat;
-        let remembered = self.gossip.mesh.duplicate_cache_time;
-        let stage = |stage: &dyn crate::pipeline::Blueprint| bound(stage.name(), stage.memory(rate), "its tables when full");
+        let caches = self.settings.gossip.mesh.memory(rate, size, deadline);
+        let (_, kept) = self.settings.gossip.mesh.history(deadline);
+        let heartbeat = self.settings.gossip.mesh.heartbeat;
+        let remembered = self.settings.gossip.mesh.duplicate_cache_time;
+        let stage = |stage: &dyn pmq_pipeline::Blueprint| bound(stage.name(), stage.memory(rate), "its tables when full");
         let mut items = vec![
             expected("message cache", caches.messages, format!("{rate} messages/s x {size} bytes for {kept} heartbeats of {heartbeat:?}")),
             expected("duplicate cache", caches.ids, format!("{} ids in {remembered:?}", caches.id_count)),
         ];
-        if self.gossip.score.enabled {
-            let (senders, kept) = (self.gossip.mesh.n, crate::gossip::SCORE_MEMORY);
-            let records = self.gossip.score.memory(rate, senders);
+        if self.settings.gossip.score.enabled {
+            let (senders, kept) = (self.settings.gossip.mesh.n, pmq_gossip::SCORE_MEMORY);
+            let records = self.settings.gossip.score.memory(rate, senders);
             items.push(expected("score records", records, format!("{rate} messages/s, each from {senders} neighbours, for {kept:?}")));
         }
         items.extend(network.plan.front.iter().map(|part| stage(&**part)));

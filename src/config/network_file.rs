@@ -1,21 +1,20 @@
 //! A network's pipeline file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Network;
 use super::agent_file::{Complaints, take_version};
 use super::check::{self, Warning};
 use super::document::{Document, Node, Span};
 use super::error::{ConfigError, Place};
 use super::overrides::{self, Override};
-use crate::agent::settings::Head;
-use crate::gossip::{Mesh, NetworkSettings};
-use crate::pipeline::{Claims, Part, Plan};
-use crate::stages::{NetworkContext, Registry};
+use pmq_agent::settings::{Head, Network};
+use pmq_gossip::{Mesh, NetworkSettings};
+use pmq_pipeline::{Claims, Part, Plan};
+use pmq_stages::{NetworkContext, Registry};
 
 /// What a network's file is read against.
 pub(super) struct Context<'c> {
@@ -31,6 +30,7 @@ pub(super) struct Context<'c> {
 /// A network, with what later checks need to point at its file.
 pub(super) struct Read {
     pub network: Network,
+    pub file: PathBuf,
     pub name_at: Place,
     pub topics_at: Place,
     pub warnings: Vec<Warning>,
@@ -94,8 +94,8 @@ pub(super) fn load(path: &Path, text: String, context: &Context<'_>) -> Result<R
     Ok(Read {
         name_at: place("name"),
         topics_at: place("topics"),
+        file: path.to_owned(),
         network: Network {
-            file: path.to_owned(),
             name: head.name,
             claims,
             subscribe: head.subscribe,

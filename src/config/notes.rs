@@ -14,6 +14,6 @@ impl Config {
     /// What the settings leave open, and no other setting would mend: exceptions to what the agent promises.
     #[must_use]
     pub fn notes(&self) -> Vec<&'static str> {
-        if self.attach.zeromq.bind.is_empty() { Vec::new() } else { vec![ENORMOUS_FRAME, SILENT_CONNECTIONS] }
+        if self.settings.attach.zeromq.bind.is_empty() { Vec::new() } else { vec![ENORMOUS_FRAME, SILENT_CONNECTIONS] }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
@@ -13,11 +13,14 @@ use super::mend::advise;
 
 /// Place and value of each key that was written, by its dotted path.
 #[derive(Debug)]
-pub(super) struct Places(BTreeMap<String, (Place, String)>);
+pub struct Places {
+    file: PathBuf,
+    written: BTreeMap<String, (Place, String)>,
+}
 
 impl Places {
-    pub(super) fn new(document: &Document, root: &DeTable<'_>) -> Self {
-        let mut places = Self(BTreeMap::new());
+    pub(super) fn new(file: &Path, document: &Document, root: &DeTable<'_>) -> Self {
+        let mut places = Self { file: file.to_owned(), written: BTreeMap::new() };
         places.gather(document, "", root);
         places
     }
@@ -37,15 +40,20 @@ impl Places {
                     self.value(document, format!("{path}[{index}]"), item);
                 }
             }
-            _ => drop(self.0.insert(path, (document.place(&value.span()), document.written(&value.span())))),
+            _ => drop(self.written.insert(path, (document.place(&value.span()), document.written(&value.span())))),
         }
     }
 
-    fn refuse(&self, file: &Path, key: &str, wrong: &str) -> ConfigError {
-        let advice = advise(wrong, &[]);
-        let (place, value) = match self.0.get(key) {
+    /// Turns what went wrong at start because of one setting of the agent's file (a port in use, a bad key file) into an error that
+    /// names where that setting was written. The text of `wrong` may end in "; " and the mend.
+    #[must_use]
+    pub fn refuse(&self, key: &str, wrong: &dyn Display) -> ConfigError {
+        let advice = advise(&wrong.to_string(), &[]);
+        let (place, value) = match self.written.get(key) {
             Some((place, value)) => (place.clone(), value.clone()),
-            None => (Place::Path(file.to_owned()), advice.value.map_or_else(|| "default".to_owned(), |value| format!("{value} (default)"))),
+            None => {
+                (Place::Path(self.file.clone()), advice.value.map_or_else(|| "default".to_owned(), |value| format!("{value} (default)")))
+            }
         };
         ConfigError { place, key: Some(key.into()), value: Some(value.into()), what: advice.what, mend: advice.mend }
     }
@@ -55,18 +63,12 @@ impl Config {
     /// Reads the files of parents' tokens and certificates, as a start does. What cannot be used, one of each section.
     #[must_use]
     pub fn unusable_files(&self) -> Vec<ConfigError> {
-        let (grpc, zeromq) = (self.attach.grpc.check_files(), self.attach.zeromq.check_files());
+        let attach = &self.settings.attach;
+        let (grpc, zeromq) = (attach.grpc.check_files(), attach.zeromq.check_files());
         let found = [("attach.grpc", grpc.err()), ("attach.zeromq", zeromq.err())];
         found
             .into_iter()
-            .filter_map(|(section, found)| found.map(|(key, error)| self.refuse(&format!("{section}.{key}"), &error)))
+            .filter_map(|(section, found)| found.map(|(key, error)| self.places.refuse(&format!("{section}.{key}"), &error)))
             .collect()
-    }
-
-    /// Turns what went wrong at start because of one setting of the agent's file (a port in use, a bad key file) into an error that
-    /// names where that setting was written. The text of `wrong` may end in "; " and the mend.
-    #[must_use]
-    pub fn refuse(&self, key: &str, wrong: &dyn Display) -> ConfigError {
-        self.places.refuse(&self.file, key, &wrong.to_string())
     }
 }

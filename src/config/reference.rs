@@ -1,9 +1,9 @@
 //! The reference files: every option beside its default.
 
 /// The agent's reference file. Options are commented out as `#key = value`, explanations as `# text`.
-pub const REFERENCE: &str = include_str!("../../configs/reference.toml");
+pub const REFERENCE: &str = include_str!("reference.toml");
 /// The reference pipeline file, in the same form.
-pub const REFERENCE_NETWORK: &str = include_str!("../../configs/reference-network.toml");
+pub const REFERENCE_NETWORK: &str = include_str!("reference-network.toml");
 
 /// A reference file with every option in force.
 #[must_use]

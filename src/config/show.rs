@@ -32,9 +32,9 @@ pub fn show(request: &Request) -> Result<Vec<Setting>, ConfigError> {
     let (of_networks, own): (Vec<_>, Vec<_>) =
         request.overrides()?.into_iter().partition(|setting| overrides::network_of(setting).is_some());
     let mut all = merge("", &config.file, &request.source, &own, REFERENCE)?;
-    for network in &config.networks {
+    for (network, file) in config.settings.networks.iter().zip(&config.network_files) {
         let own = overrides::for_network(&of_networks, &network.name);
-        all.extend(merge(&network.name, &network.file, &request.source, &own, REFERENCE_NETWORK)?);
+        all.extend(merge(&network.name, file, &request.source, &own, REFERENCE_NETWORK)?);
     }
     Ok(all)
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::oracle::{Ages, Network};
-use crate::gossip::Transport;
+use pmq_gossip::Transport;
 
 /// How the demo's parents reach their agents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]

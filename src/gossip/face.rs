@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::settings::{MessageIdFunction, NetworkSettings, TopicScore};
-use crate::pipeline::{Claims, Peer};
-use crate::wire::MessageId;
+use pmq_pipeline::{Claims, Peer};
+use pmq_protocol::wire::MessageId;
 
 /// One network as the overlay sees it.
 #[derive(Debug, Clone)]

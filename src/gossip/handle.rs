@@ -14,7 +14,7 @@ use super::settings::Settings;
 use super::stock::Stock;
 use super::task::{Command, Task};
 use super::{net, settings::SettingsError};
-use crate::pipeline::{Inlet, Peer, Report, Topic};
+use pmq_pipeline::{Inlet, Peer, Report, Topic};
 
 /// Orders under way. A sender waits when it is full: publishing is slowed, nothing is lost.
 const COMMANDS: usize = 256;

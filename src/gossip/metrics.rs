@@ -2,7 +2,7 @@
 
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
-use crate::wire::Verdict;
+use pmq_protocol::wire::Verdict;
 
 /// Handles of all metrics of the swarm's task.
 pub(super) struct Metrics {

@@ -8,7 +8,7 @@ use libp2p::swarm::ConnectionId;
 
 use super::face::Transport;
 use super::net::Ending;
-use crate::pipeline::Peer;
+use pmq_pipeline::Peer;
 
 /// At most one cut on suspicion per peer in this time: a peer that keeps two connections of its own making, or closes the second of two, is not cut off for ever.
 const CUT_EVERY: Duration = Duration::from_secs(60);

@@ -24,7 +24,7 @@ const EVENTS: usize = 64;
 /// How a plain node comes to forward a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Verdicts {
+pub enum Verdicts {
     /// The router waits for a verdict, as an agent's does, and has it at once.
     Reported,
     /// The router does not ask.
@@ -33,7 +33,7 @@ pub(crate) enum Verdicts {
 }
 
 /// The node, on one topic of one network.
-pub(crate) struct Plain {
+pub struct Plain {
     swarm: Swarm<Behaviour>,
     topic: TopicHash,
     verdicts: Verdicts,
@@ -44,7 +44,7 @@ impl Plain {
     ///
     /// # Errors
     /// [`GossipError`]: a setting cannot work, or an address is taken.
-    pub(crate) async fn start(
+    pub async fn start(
         settings: &Settings,
         identity: &Identity,
         network: NetworkOverlay,
@@ -87,7 +87,7 @@ impl Plain {
     }
 
     /// Publishes; false if the message did not go to anybody.
-    pub(crate) fn publish(&mut self, payload: Vec<u8>) -> bool {
+    pub fn publish(&mut self, payload: Vec<u8>) -> bool {
         self.swarm
             .behaviour_mut()
             .publish(self.topic.clone(), payload)
@@ -99,7 +99,7 @@ impl Plain {
     ///
     /// # Errors
     /// When a connection could not be made or was lost: on a line nothing can take its place.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, seen: &mut impl FnMut(&[u8])) -> Poll<Result<(), GossipError>> {
+    pub fn poll(&mut self, cx: &mut Context<'_>, seen: &mut impl FnMut(&[u8])) -> Poll<Result<(), GossipError>> {
         for _ in 0..EVENTS {
             match self.swarm.poll_next_unpin(cx) {
                 Poll::Ready(Some(SwarmEvent::Behaviour(Event::Message { propagation_source, message_id, message }))) => {

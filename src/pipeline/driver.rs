@@ -17,6 +17,7 @@ use hdrhistogram::Histogram;
 use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
 
 use self::judges::Teller;
 use self::standing::{MARKS, Standing};
@@ -25,7 +26,7 @@ use super::{
     Arrival, BATCH_MESSAGES, Cut, Down, Drops, LinkId, LinkPort, Overflowed, Refusals, Report, Road, RoadError, Seat, Seen, Shipment,
     Snapshot, TICK, Tap, Up,
 };
-use crate::wire::{Offer, Reason, Record};
+use pmq_protocol::wire::{Offer, Reason, Record};
 
 /// Builds a road anew, at the start and after a fault. Its argument names the delivery stream.
 pub type Build = Box<dyn Fn(u64) -> Road + Send>;
@@ -42,8 +43,8 @@ pub struct Channels {
     pub reports: mpsc::Sender<Report>,
     /// What the driver shows of itself.
     pub snapshot: watch::Sender<Snapshot>,
-    /// Turns true when the agent shuts down.
-    pub shutdown: watch::Receiver<bool>,
+    /// Cancelled when the agent shuts down.
+    pub shutdown: CancellationToken,
 }
 
 struct Attached {
@@ -115,7 +116,7 @@ const STREAK: u32 = 16;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a shutdown waits for verdicts that are pending, unless [`Driver::drain_within`] says otherwise.
-const DRAIN: Duration = Duration::from_secs(5);
+pub const DRAIN: Duration = Duration::from_secs(5);
 
 impl Driver {
     /// A driver that has not started yet.
@@ -164,7 +165,7 @@ impl Driver {
                 Err(Step::Router) => return Err(RouterGone(self.network)),
                 Err(Step::Road(error)) => {
                     self.restart(&error).await?;
-                    if *self.channels.shutdown.borrow() {
+                    if self.channels.shutdown.is_cancelled() {
                         return self.abandon().await;
                     }
                 }
@@ -189,7 +190,7 @@ impl Driver {
             // otherwise never have their turn under load, nor would a deadline.
             tokio::select! {
                 biased;
-                () = down(&mut self.channels.shutdown) => return Err(Step::Down),
+                () = self.channels.shutdown.cancelled() => return Err(Step::Down),
                 _ = ticks.tick() => {
                     self.missed(Reason::QueueFull)?;
                     self.road.tick(Instant::now())?;
@@ -358,16 +359,7 @@ fn hops() -> Histogram<u64> {
     Histogram::new_with_max(60_000_000, 2).expect("constant bounds")
 }
 
-/// Returns when the agent shuts down, or is gone.
-async fn down(shutdown: &mut watch::Receiver<bool>) {
-    // An error means that the sender was dropped, which says the same.
-    let _ = shutdown.wait_for(|down| *down).await;
-}
-
 /// A new delivery stream's name: never 0, which means "none".
 fn stream() -> u64 {
     rand::random::<u64>().max(1)
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::Said;
-use crate::wire::{MessageId, Reason, Verdict};
+use pmq_protocol::wire::{MessageId, Reason, Verdict};
 
 /// A topic's name with the agent-wide index that tables use as their key.
 ///

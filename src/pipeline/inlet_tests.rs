@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::*;
-use crate::pipeline::testing::{arrival, topic};
+use crate::testing::{arrival, topic};
 
 #[test]
 fn what_does_not_get_in_is_counted_by_topic_until_it_is_taken() {

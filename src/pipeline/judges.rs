@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Outcome, Topic};
-use crate::wire::{MessageId, Ticket, Verdict, Window};
+use pmq_protocol::wire::{MessageId, Ticket, Verdict, Window};
 
 /// A parent's place among those who judge a network's messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct Said {
     pub verdict: Verdict,
     /// The parent's own code; 0 = none.
     pub code: u16,
-    /// The parent's own words, if any; at most [`MAX_REASON`](crate::wire::message::MAX_REASON) bytes.
+    /// The parent's own words, if any; at most [`MAX_REASON`](pmq_protocol::wire::message::MAX_REASON) bytes.
     pub text: Option<Arc<str>>,
     /// From the offer to the verdict. The queue fills it in.
     pub took: Duration,

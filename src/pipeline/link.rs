@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Census, ConsumerView, Envelope, Heard, LogError, News, Said, Topic, VerifierTerms, VerifierView};
-use crate::wire::{ConsumerTerms, Cursor, Offer, Reason, Record, Ticket, VerdictRefused, Window};
+use pmq_protocol::wire::{ConsumerTerms, Cursor, Offer, Reason, Record, Ticket, VerdictRefused, Window};
 
 /// One parent's attachment to one network, in one session. Never reused while the agent runs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]

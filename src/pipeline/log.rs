@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::wire::{MessageId, Reason};
+use pmq_protocol::wire::{MessageId, Reason};
 
 /// One entry of a network's delivery log.
 #[derive(Debug, Clone)]

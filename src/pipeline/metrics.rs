@@ -6,7 +6,7 @@ use std::sync::Arc;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 use super::{Compared, Outcome, Road, Tally, Topic};
-use crate::wire::{GapReason, Verdict, VerdictRefused};
+use pmq_protocol::wire::{GapReason, Verdict, VerdictRefused};
 
 /// Consumer names that get a label of their own; further ones are counted together, so that no parent can grow the registry.
 const MAX_CONSUMER_LABELS: usize = 256;

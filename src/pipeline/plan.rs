@@ -13,7 +13,7 @@ pub trait StoreBlueprint: Send + Sync + std::fmt::Debug {
     /// Its groups of verifiers, in the order of the chain; none = one group without a name.
     fn groups(&self) -> Vec<std::sync::Arc<str>>;
     /// Causes for which a message that nobody verified is accepted; the agent warns of them at every start.
-    fn accepts_unverified(&self) -> Vec<crate::wire::Reason>;
+    fn accepts_unverified(&self) -> Vec<pmq_protocol::wire::Reason>;
     /// Bytes of memory that it takes at most, at `rate` messages of `size` bytes a second.
     fn memory(&self, rate: f64, size: u64) -> u64;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Arrival, CommandError, LinkId, LinkView, Opened, Order, VerifierTerms};
-use crate::wire::{ConsumerTerms, Frame, Offer, Outstanding, Record, Ticket, VerdictRefused, Window};
+use pmq_protocol::wire::{ConsumerTerms, Frame, Offer, Outstanding, Record, Ticket, VerdictRefused, Window};
 
 /// From the driver to one link.
 #[derive(Debug)]

@@ -27,7 +27,7 @@ use super::{
     Arrival, Batch, Command, CommandError, Core, Envelope, Fault, Heard, LinkId, LogError, Order, Outcome, Outlet, Pass, Peer, Plan, Pool,
     Said, Settled, Shipment, Stack, StageLayer, Store, Tally, Topic, Wrapped,
 };
-use crate::wire::{MessageId, Offer, Reason, Ticket, Verdict, VerdictRefused};
+use pmq_protocol::wire::{MessageId, Offer, Reason, Ticket, Verdict, VerdictRefused};
 
 /// What the router is told of a message, once.
 #[derive(Debug, Clone)]
@@ -360,6 +360,3 @@ impl Road {
         (self.store.len() + self.out.settled.len()) as u64
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,7 @@
 //! The book of outcomes: everything that came in is in flight or has exactly one outcome (promises 1.1).
 
 use super::{Outcome, Topic};
-use crate::wire::{Reason, Verdict};
+use pmq_protocol::wire::{Reason, Verdict};
 
 /// One more than the highest number of a reason, rounded up.
 const REASONS: usize = 64;

@@ -17,7 +17,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{Outcome, Peer, Report, Said, Topic};
-use crate::wire::MessageId;
+use pmq_protocol::wire::MessageId;
 
 /// Outcomes of one network that a tap may fall behind, all taps of it together.
 pub const TAP_RECORDS: usize = 4096;

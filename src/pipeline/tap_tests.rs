@@ -3,8 +3,8 @@
 use futures::FutureExt as _;
 
 use super::*;
-use crate::pipeline::testing::{arrival, number, topic};
-use crate::wire::Reason;
+use crate::testing::{arrival, number, topic};
+use pmq_protocol::wire::Reason;
 
 fn show(tap: &Tap, numbers: impl IntoIterator<Item = u64>) {
     let now = Instant::now();

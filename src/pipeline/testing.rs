@@ -1,4 +1,4 @@
-//! What the tests of the road's rooms have in common.
+//! Messages, topics and batches by number, for tests of pipelines and stages.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -7,30 +7,29 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Arrival, Batch, Envelope, Part, Peer, Plan, Topic};
-use crate::stages::{delivery, validation};
-use crate::wire::{MessageId, Reason};
+use super::{Arrival, Batch, Envelope, Peer, Topic};
+use pmq_protocol::wire::{MessageId, Reason};
 
 /// A message id that carries a number.
-pub(crate) fn id(number: u64) -> MessageId {
+pub fn id(number: u64) -> MessageId {
     MessageId::new(&number.to_be_bytes()).unwrap()
 }
 
 /// The number in an [`id`].
-pub(crate) fn number(id: &MessageId) -> u64 {
+pub fn number(id: &MessageId) -> u64 {
     u64::from_be_bytes(id.as_bytes().try_into().unwrap())
 }
 
-pub(crate) fn topic(index: u32) -> Topic {
+pub fn topic(index: u32) -> Topic {
     Topic { index, name: Arc::from(format!("topic-{index}")) }
 }
 
-pub(crate) fn arrival(number: u64, payload: impl Into<Bytes>, arrived: Instant) -> Arrival {
+pub fn arrival(number: u64, payload: impl Into<Bytes>, arrived: Instant) -> Arrival {
     Arrival { peer: Peer(1), topic: topic(0), id: id(number), payload: payload.into(), arrived }
 }
 
 /// The causes of our own for which consumers are told of a message that nobody accepted: the contract's list, not the code's.
-pub(crate) const OWN_CAUSES: [Reason; 15] = [
+pub const OWN_CAUSES: [Reason; 15] = [
     Reason::RatePeer,
     Reason::RatePeerBytes,
     Reason::RateOrigin,
@@ -49,17 +48,7 @@ pub(crate) const OWN_CAUSES: [Reason; 15] = [
 ];
 
 /// A batch of messages that carry these numbers, each of `size` bytes.
-pub(crate) fn batch(numbers: impl IntoIterator<Item = u64>, size: usize, arrived: Instant) -> Batch {
+pub fn batch(numbers: impl IntoIterator<Item = u64>, size: usize, arrived: Instant) -> Batch {
     let live = numbers.into_iter().map(|number| Envelope { arrival: arrival(number, vec![0; size], arrived), header: None }).collect();
     Batch { live, settled: Vec::new() }
-}
-
-/// A queue of this deadline with delivery behind it, and nothing in front.
-pub(crate) fn network_plan(deadline: &str) -> Plan {
-    let settings = validation::Settings {
-        deadline: humantime::parse_duration(deadline).unwrap(),
-        max_bytes: bytesize::ByteSize::mib(1),
-        ..validation::Settings::default()
-    };
-    Plan::new(vec![Part::Store(Box::new(settings)), Part::Outlet(Box::new(delivery::Settings::default()))]).unwrap()
 }

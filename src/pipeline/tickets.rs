@@ -1,6 +1,6 @@
 //! The ticket table: owns what waits, and names it by a ticket that is never mistaken for the slot's next owner.
 
-use crate::wire::Ticket;
+use pmq_protocol::wire::Ticket;
 
 /// How a ticket ended, remembered until its slot is used again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

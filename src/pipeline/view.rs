@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::LinkId;
-use crate::wire::{GapReason, Outstanding, Overflow, VerdictRefused, Window};
+use pmq_protocol::wire::{GapReason, Outstanding, Overflow, VerdictRefused, Window};
 
 /// A verifier or a shadow as the store sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]

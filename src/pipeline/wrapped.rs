@@ -4,9 +4,9 @@ use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
 use futures::FutureExt;
-use tower::{BoxError, Service};
+use tower::{BoxError, Layer, Service};
 
-use super::{Fault, Pass};
+use super::{Fault, Pass, Road, Stack};
 
 /// Fits a service with any future under a road, which never waits in `call`: a future that is not finished at once is a [`Fault::Waited`].
 #[derive(Debug)]
@@ -30,5 +30,24 @@ where
             Some(answer) => answer.map_err(|error| Fault::Layer(error.into())),
             None => Err(Fault::Waited),
         })
+    }
+}
+
+/// Any tower layer whose service is one of passes, and waits in `poll_ready` alone.
+pub trait PipelineLayer {
+    /// As [`Road::wrap`].
+    #[must_use]
+    fn wrap(&self, road: Road) -> Road;
+}
+
+impl<L> PipelineLayer for L
+where
+    L: Layer<Stack>,
+    L::Service: Service<Pass, Response = Pass> + Send + 'static,
+    <L::Service as Service<Pass>>::Error: Into<BoxError>,
+    <L::Service as Service<Pass>>::Future: Send,
+{
+    fn wrap(&self, road: Road) -> Road {
+        road.wrap(self)
     }
 }

@@ -6,8 +6,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::NetworkContext;
-use crate::pipeline::{Arrival, Batch, Claims, Envelope, Header, Origin, Outcome, Peer, Stage, Topic};
-use crate::wire::MessageId;
+use pmq_pipeline::{Arrival, Batch, Claims, Envelope, Header, Origin, Outcome, Peer, Stage, Topic};
+use pmq_protocol::wire::MessageId;
 
 pub(super) fn network() -> NetworkContext {
     NetworkContext { name: "test".into(), claims: Claims(vec!["test/*".into()]), max_message: 1_000, max_topics: 4 }

@@ -14,7 +14,7 @@ use super::admission::AdmissionSettings;
 use super::decode::{self, Codec, CodecSettings, Codecs};
 use super::window::WindowSettings;
 use super::{NetworkContext, SettingError, StageSettings, delivery, validation};
-use crate::pipeline::Part;
+use pmq_pipeline::Part;
 
 type Parser = Box<dyn Fn(&Registry, Spanned<DeValue<'_>>, &NetworkContext) -> Result<Part, Error> + Send + Sync>;
 

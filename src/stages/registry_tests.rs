@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::*;
-use crate::pipeline::{Batch, Blueprint, Header, Plan, Stage};
-use crate::stages::decode::Malformed;
-use crate::stages::fixture::network;
+use crate::decode::Malformed;
+use crate::fixture::network;
+use pmq_pipeline::{Batch, Blueprint, Header, Plan, Stage};
 
 /// One `[[stage]]` table as the configuration hands it over, and the text that an error's span points at.
 fn parse(registry: &Registry, text: &str) -> Result<Part, (String, String)> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use crate::pipeline::{Claims, Part};
+use pmq_pipeline::{Claims, Part};
 
 /// What a stage's settings may need to know about the network that they belong to.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct NetworkContext {
     pub claims: Claims,
     /// Largest message that it allows, in bytes.
     pub max_message: usize,
-    /// Most topics that the agent knows at a time (the bound of [`Topics`](crate::pipeline::Topics)).
+    /// Most topics that the agent knows at a time (the bound of [`Topics`](pmq_pipeline::Topics)).
     pub max_topics: usize,
 }
 

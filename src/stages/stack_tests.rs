@@ -12,8 +12,8 @@ use super::admission::{Admission, AdmissionCounters, AdmissionSettings, Admissio
 use super::decode::{CodecSettings, Decode, PmqSettings};
 use super::fixture::{envelope, network, topic};
 use super::window::{SequenceWindow, WindowSettings};
-use crate::pipeline::{Batch, Blueprint, Core, Envelope, Outcome, Pass, Settled, Stack, Stage, StageLayer};
-use crate::wire::{HeaderOrigin, PmqHeader, Reason, Verdict};
+use pmq_pipeline::{Batch, Blueprint, Core, Envelope, Outcome, Pass, Settled, Stack, Stage, StageLayer};
+use pmq_protocol::wire::{HeaderOrigin, PmqHeader, Reason, Verdict};
 
 /// An admission that shows its counters to the test.
 #[derive(Debug)]

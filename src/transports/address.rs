@@ -8,20 +8,23 @@ use std::sync::Arc;
 
 use super::LinkError;
 
+/// Longest path of a Unix socket in bytes (`sun_path` without its NUL).
+pub(super) const MAX_PATH: usize = 107;
+
 /// The Go predecessor's port.
 const GRPC_PORT: u16 = 8001;
 
 /// Where an agent is found.
 ///
 /// ```
-/// use pmq::transports::Address;
+/// use pmq_transports::Address;
 ///
 /// let address: Address = "unix:///run/pmq/agent.sock".parse()?;
 /// assert_eq!(address, Address::Unix("/run/pmq/agent.sock".into()));
 /// assert_eq!("zmq+tcp://127.0.0.1:5570".parse::<Address>()?, Address::ZmqTcp(([127, 0, 0, 1], 5570).into()));
 /// assert_eq!("memory:node-1".parse::<Address>()?.to_string(), "memory:node-1");
 /// assert!("tcp://127.0.0.1:1".parse::<Address>().is_err());
-/// # Ok::<(), pmq::transports::LinkError>(())
+/// # Ok::<(), pmq_transports::LinkError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Address {
@@ -128,7 +131,7 @@ fn quic(rest: &str) -> Result<Address, &'static str> {
     if host.is_empty() || peer.is_empty() || port == 0 {
         return Err(FORM);
     }
-    #[cfg(feature = "client-quic")]
+    #[cfg(feature = "quic")]
     let peer = &*super::quic::peer_id(peer).ok_or("what follows the port is no peer id: `pmq key inspect FILE` shows the agent's")?;
     Ok(Address::Quic { host: host.into(), port, peer: peer.into() })
 }
@@ -151,7 +154,7 @@ impl fmt::Display for Address {
 }
 
 /// As its URL.
-#[cfg(feature = "agent")]
+#[cfg(feature = "listen")]
 impl<'de> serde::Deserialize<'de> for Address {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let url = String::deserialize(deserializer)?;

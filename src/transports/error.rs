@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::Address;
-use crate::wire::{FrameError, Kind};
+use pmq_protocol::wire::{FrameError, Kind};
 
 /// What can go wrong with a link or a listener.
 #[derive(Debug, thiserror::Error)]

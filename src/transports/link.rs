@@ -8,12 +8,16 @@ use std::task::{Context, Poll};
 
 use futures::{Sink, Stream};
 
-#[cfg(feature = "client-grpc")]
+#[cfg(feature = "grpc")]
 use super::grpc;
-#[cfg(feature = "client-quic")]
+#[cfg(feature = "quic")]
 use super::quic;
-use super::{LinkError, memory, unix, zeromq};
-use crate::wire::{Frame, FrameError, Lanes, Limits, Prefix};
+#[cfg(feature = "unix")]
+use super::unix;
+#[cfg(feature = "zeromq")]
+use super::zeromq;
+use super::{LinkError, memory};
+use pmq_protocol::wire::{Frame, FrameError, Lanes, Limits, Prefix};
 
 /// One connection between an agent and a parent.
 #[derive(Debug)]
@@ -89,13 +93,16 @@ pub struct FrameStream(pub(super) Incoming);
 
 #[derive(Debug)]
 pub(super) enum Incoming {
+    #[cfg(feature = "unix")]
     Unix(unix::Reader),
+    #[cfg(feature = "listen")]
     ZmqLane(zeromq::LaneReceiver),
+    #[cfg(feature = "zeromq")]
     ZmqDealer(zeromq::DealerReceiver),
     Memory(memory::Receiver),
-    #[cfg(feature = "client-quic")]
+    #[cfg(feature = "quic")]
     Quic(quic::Reader),
-    #[cfg(feature = "client-grpc")]
+    #[cfg(feature = "grpc")]
     Grpc(Box<grpc::Reader>),
 }
 
@@ -104,13 +111,16 @@ impl Stream for FrameStream {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match &mut self.get_mut().0 {
+            #[cfg(feature = "unix")]
             Incoming::Unix(reader) => reader.poll_frame(cx),
+            #[cfg(feature = "listen")]
             Incoming::ZmqLane(receiver) => receiver.poll_frame(cx),
+            #[cfg(feature = "zeromq")]
             Incoming::ZmqDealer(receiver) => receiver.poll_frame(cx),
             Incoming::Memory(receiver) => receiver.poll_frame(cx),
-            #[cfg(feature = "client-quic")]
+            #[cfg(feature = "quic")]
             Incoming::Quic(reader) => reader.poll_frame(cx),
-            #[cfg(feature = "client-grpc")]
+            #[cfg(feature = "grpc")]
             Incoming::Grpc(reader) => reader.poll_frame(cx),
         }
     }
@@ -124,13 +134,16 @@ pub struct FrameSink(pub(super) Outgoing);
 
 #[derive(Debug)]
 pub(super) enum Outgoing {
+    #[cfg(feature = "unix")]
     Unix(unix::Writer),
+    #[cfg(feature = "listen")]
     ZmqLane(zeromq::LaneSender),
+    #[cfg(feature = "zeromq")]
     ZmqDealer(zeromq::DealerSender),
     Memory(memory::Sender),
-    #[cfg(feature = "client-quic")]
+    #[cfg(feature = "quic")]
     Quic(quic::Writer),
-    #[cfg(feature = "client-grpc")]
+    #[cfg(feature = "grpc")]
     Grpc(memory::Sender),
 }
 
@@ -139,11 +152,9 @@ impl FrameSink {
     #[must_use]
     pub fn has_lanes(&self) -> bool {
         match &self.0 {
-            #[cfg(feature = "client-quic")]
+            #[cfg(feature = "quic")]
             Outgoing::Quic(_) => true,
-            #[cfg(feature = "client-grpc")]
-            Outgoing::Grpc(_) => false,
-            Outgoing::Unix(_) | Outgoing::ZmqLane(_) | Outgoing::ZmqDealer(_) | Outgoing::Memory(_) => false,
+            _ => false,
         }
     }
 
@@ -153,13 +164,9 @@ impl FrameSink {
     /// As `poll_ready`.
     pub fn poll_lanes(&mut self, cx: &mut Context<'_>) -> Poll<Result<Lanes, LinkError>> {
         match &mut self.0 {
-            #[cfg(feature = "client-quic")]
+            #[cfg(feature = "quic")]
             Outgoing::Quic(writer) => writer.poll_lanes(cx),
-            #[cfg(feature = "client-grpc")]
-            Outgoing::Grpc(sender) => sender.poll_ready(cx).map_ok(|()| Lanes::ALL),
-            Outgoing::Unix(_) | Outgoing::ZmqLane(_) | Outgoing::ZmqDealer(_) | Outgoing::Memory(_) => {
-                Pin::new(self).poll_ready(cx).map_ok(|()| Lanes::ALL)
-            }
+            _ => Pin::new(self).poll_ready(cx).map_ok(|()| Lanes::ALL),
         }
     }
 }
@@ -169,13 +176,16 @@ impl Sink<Frame> for FrameSink {
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
         match &mut self.get_mut().0 {
+            #[cfg(feature = "unix")]
             Outgoing::Unix(writer) => writer.poll_ready(cx),
+            #[cfg(feature = "listen")]
             Outgoing::ZmqLane(sender) => sender.poll_ready(cx),
+            #[cfg(feature = "zeromq")]
             Outgoing::ZmqDealer(sender) => sender.poll_ready(cx),
             Outgoing::Memory(sender) => sender.poll_ready(cx),
-            #[cfg(feature = "client-quic")]
+            #[cfg(feature = "quic")]
             Outgoing::Quic(writer) => writer.poll_ready(cx),
-            #[cfg(feature = "client-grpc")]
+            #[cfg(feature = "grpc")]
             Outgoing::Grpc(sender) => sender.poll_ready(cx),
         }
     }
@@ -183,39 +193,48 @@ impl Sink<Frame> for FrameSink {
     fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), LinkError> {
         consistent(&frame)?;
         match &mut self.get_mut().0 {
+            #[cfg(feature = "unix")]
             Outgoing::Unix(writer) => writer.queue(frame),
+            #[cfg(feature = "listen")]
             Outgoing::ZmqLane(sender) => sender.queue(frame),
+            #[cfg(feature = "zeromq")]
             Outgoing::ZmqDealer(sender) => sender.queue(frame),
             Outgoing::Memory(sender) => sender.queue(frame),
-            #[cfg(feature = "client-quic")]
+            #[cfg(feature = "quic")]
             Outgoing::Quic(writer) => writer.queue(frame),
-            #[cfg(feature = "client-grpc")]
+            #[cfg(feature = "grpc")]
             Outgoing::Grpc(sender) => sender.queue(frame),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
         match &mut self.get_mut().0 {
+            #[cfg(feature = "unix")]
             Outgoing::Unix(writer) => writer.poll_flush(cx),
+            #[cfg(feature = "listen")]
             Outgoing::ZmqLane(sender) => sender.poll_flush(cx),
+            #[cfg(feature = "zeromq")]
             Outgoing::ZmqDealer(sender) => sender.poll_flush(cx),
             Outgoing::Memory(sender) => sender.poll_flush(cx),
-            #[cfg(feature = "client-quic")]
+            #[cfg(feature = "quic")]
             Outgoing::Quic(writer) => writer.poll_flush(cx),
-            #[cfg(feature = "client-grpc")]
+            #[cfg(feature = "grpc")]
             Outgoing::Grpc(sender) => sender.poll_flush(cx),
         }
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
         match &mut self.get_mut().0 {
+            #[cfg(feature = "unix")]
             Outgoing::Unix(writer) => writer.poll_close(cx),
+            #[cfg(feature = "listen")]
             Outgoing::ZmqLane(sender) => sender.poll_close(cx),
+            #[cfg(feature = "zeromq")]
             Outgoing::ZmqDealer(sender) => sender.poll_close(cx),
             Outgoing::Memory(sender) => sender.poll_close(cx),
-            #[cfg(feature = "client-quic")]
+            #[cfg(feature = "quic")]
             Outgoing::Quic(writer) => writer.poll_close(cx),
-            #[cfg(feature = "client-grpc")]
+            #[cfg(feature = "grpc")]
             Outgoing::Grpc(sender) => sender.poll_close_taken(cx),
         }
     }

@@ -1,16 +1,13 @@
-//! The agent's side: bind and accept; the parent's: connect.
+//! The agent's side: bind and accept.
 
 use std::time::Instant;
 
-#[cfg(feature = "client-grpc")]
-use super::grpc;
-#[cfg(feature = "client-quic")]
-use super::quic;
+use super::accept::AcceptError;
 use super::throttle::Throttle;
-use super::{Address, Credential, Link, LinkError, Proof, SocketMode, UnixSettings, ZeromqSettings, memory, unix, zeromq};
-use crate::wire::Limits;
+use super::{Address, Credential, Link, LinkError, SocketMode, UnixSettings, ZeromqSettings, grpc, memory, quic, unix, zeromq};
+use pmq_protocol::wire::Limits;
 
-/// An agent's ear. Dropping it frees the address: a socket file is unlinked if it is still ours, a name leaves the registry.
+/// Accepts connections from parents. Dropping it frees the address: a socket file is unlinked if it is still ours, a name leaves the registry.
 #[derive(Debug)]
 pub struct Listener {
     inner: Inner,
@@ -24,9 +21,7 @@ enum Inner {
     Unix(unix::Listener),
     Memory(memory::Listener),
     Zeromq(zeromq::Listener),
-    #[cfg(feature = "client-quic")]
     Quic(quic::Listener),
-    #[cfg(feature = "agent")]
     Grpc(grpc::Listener),
 }
 
@@ -49,16 +44,10 @@ impl Listener {
             Address::Quic { .. } => {
                 Err(LinkError::Address { url: address.to_string(), what: "a listener needs a key there: see bind_quic" })
             }
-            #[cfg(feature = "agent")]
             Address::Grpc(_) | Address::Grpcs { .. } | Address::GrpcUnix(_) => {
                 let settings = grpc::GrpcSettings { accept_rate, ..grpc::GrpcSettings::default() };
                 Self::bind_grpc(address, &settings, limits, |routes, _| routes).await
             }
-            #[cfg(not(feature = "agent"))]
-            Address::Grpc(_) | Address::Grpcs { .. } | Address::GrpcUnix(_) => Err(LinkError::Address {
-                url: address.to_string(),
-                what: "only an agent listens there, and this program was built without the feature agent",
-            }),
             Address::Memory(name) => {
                 let inner = Inner::Memory(memory::Listener::bind(name)?);
                 Ok(Self { inner, address: address.clone(), throttle: Throttle::new(accept_rate, Instant::now()), limits })
@@ -90,7 +79,6 @@ impl Listener {
     ///
     /// # Errors
     /// As [`Self::bind`]; [`LinkError::Token`] for a token file that cannot be trusted, [`LinkError::Certificate`] for a certificate or a key.
-    #[cfg(feature = "agent")]
     pub async fn bind_grpc(
         address: &Address,
         settings: &grpc::GrpcSettings,
@@ -105,8 +93,7 @@ impl Listener {
     ///
     /// # Errors
     /// As [`Self::bind`].
-    #[cfg(feature = "agent")]
-    pub(crate) async fn bind_grpc_tls(
+    pub async fn bind_grpc_tls(
         path: &std::path::Path,
         tls: Option<grpc::Guard>,
         limits: Limits,
@@ -121,7 +108,6 @@ impl Listener {
     ///
     /// # Errors
     /// [`LinkError::AddressInUse`]; [`LinkError::Identity`] for a key of which no certificate can be made; [`LinkError::Io`] for the rest.
-    #[cfg(feature = "client-quic")]
     pub fn bind_quic(
         socket: std::net::SocketAddr,
         accept_rate: u32,
@@ -155,9 +141,7 @@ impl Listener {
                 Inner::Unix(listener) => listener.accept(self.limits).await,
                 Inner::Memory(listener) => listener.accept(self.limits).await,
                 Inner::Zeromq(listener) => listener.accept().await,
-                #[cfg(feature = "client-quic")]
                 Inner::Quic(listener) => listener.accept().await,
-                #[cfg(feature = "agent")]
                 Inner::Grpc(listener) => listener.accept().await,
             };
             match accepted {
@@ -168,56 +152,20 @@ impl Listener {
                     }
                     return Ok(link);
                 }
-                Err(unix::AcceptError::Exhausted(source)) => {
+                Err(AcceptError::Exhausted(source)) => {
                     if self.throttle.back_off(Instant::now()) {
                         tracing::warn!(address = %self.address, error = %source, "cannot accept parents, trying again until resources are free");
                     }
                 }
-                Err(unix::AcceptError::Peer(source)) => {
+                Err(AcceptError::Peer(source)) => {
                     // That peer was gone before it was accepted; the next one may be well.
                     self.throttle.accepted(Instant::now());
                     tracing::debug!(address = %self.address, error = %source, "a parent went away while it was accepted");
                 }
-                Err(unix::AcceptError::Broken(source)) => {
+                Err(AcceptError::Broken(source)) => {
                     return Err(LinkError::Io { what: format!("accept at {}", self.address), source });
                 }
             }
         }
-    }
-}
-
-/// Connects to the agent at `address`. `limits` bound what it may send.
-///
-/// # Errors
-/// [`LinkError::NobodyListens`]; [`LinkError::Io`] for the rest (a socket without permission, for example).
-pub async fn connect(address: &Address, limits: Limits) -> Result<Link, LinkError> {
-    connect_with(address, limits, &Proof::default()).await
-}
-
-/// As [`connect`], and shows what the agent asks for: a token (TCP), a key (QUIC), a certificate (gRPC over TLS).
-///
-/// # Errors
-/// As [`connect`]. That the agent does not take the token is said by the agent on the link; [`LinkError::TurnedAway`] and [`LinkError::Stranger`] where keys
-/// do not fit, [`LinkError::Identity`] and [`LinkError::Certificate`] where one is missing.
-pub async fn connect_with(address: &Address, limits: Limits, proof: &Proof) -> Result<Link, LinkError> {
-    match address {
-        Address::Unix(path) => unix::connect(path, limits).await,
-        Address::ZmqIpc(_) | Address::ZmqTcp(_) => zeromq::connect(address, limits, proof.token.as_ref()).await,
-        #[cfg(feature = "client-quic")]
-        Address::Quic { host, port, peer } => quic::connect(host, *port, peer, proof.identity.as_ref(), limits).await,
-        #[cfg(not(feature = "client-quic"))]
-        Address::Quic { .. } => {
-            Err(LinkError::Address { url: address.to_string(), what: "this program was built without the feature client-quic" })
-        }
-        #[cfg(feature = "client-grpc")]
-        Address::Grpc(_) | Address::Grpcs { .. } | Address::GrpcUnix(_) => grpc::connect(address, proof, limits).await,
-        #[cfg(not(feature = "client-grpc"))]
-        Address::Grpc(_) | Address::Grpcs { .. } | Address::GrpcUnix(_) => {
-            Err(LinkError::Address { url: address.to_string(), what: "this program was built without the feature client-grpc" })
-        }
-        #[cfg(feature = "agent")]
-        Address::Memory(name) => memory::connect(name, limits, proof.on_behalf.clone()).await,
-        #[cfg(not(feature = "agent"))]
-        Address::Memory(name) => memory::connect(name, limits, None).await,
     }
 }

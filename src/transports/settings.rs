@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::place::MAX_PATH;
+use super::address::MAX_PATH;
 
 /// Settings of the Unix listener.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "agent", derive(serde::Deserialize), serde(deny_unknown_fields, default))]
+#[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct UnixSettings {
     /// The socket's file, an absolute path. Its directory is created with mode 0700 if missing.
     /// Default: `$XDG_RUNTIME_DIR/pmq/agent.sock`, without that variable `/run/pmq/agent.sock`.
@@ -18,14 +18,13 @@ pub struct UnixSettings {
 }
 
 /// Permissions of the socket's file.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "agent", derive(serde::Deserialize))]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
 pub enum SocketMode {
     /// 0600: the agent's own user.
-    #[cfg_attr(feature = "agent", serde(rename = "0600"))]
+    #[serde(rename = "0600")]
     Owner,
     /// 0660: its group too. The directory must let the group in: create it beforehand with mode 0750.
-    #[cfg_attr(feature = "agent", serde(rename = "0660"))]
+    #[serde(rename = "0660")]
     Group,
 }
 

@@ -1,6 +1,5 @@
 //! How fast links are accepted: a rate, and a pause when the machine is out of resources.
 
-#[cfg(feature = "agent")]
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -48,11 +47,9 @@ impl Throttle {
 }
 
 /// Once a second at most: for log lines that strangers cause.
-#[cfg(feature = "agent")]
 #[derive(Debug, Default)]
 pub(super) struct Seldom(Mutex<Option<Instant>>);
 
-#[cfg(feature = "agent")]
 impl Seldom {
     /// Whether it may happen now.
     pub(super) fn may(&self, now: Instant) -> bool {

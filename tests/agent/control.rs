@@ -1,83 +1,13 @@
 //! The control socket of a running agent, through the commands that ask it.
 
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
-use pmq::client::{ConsumeOptions, VerifyOptions};
+use pmq_client::{ConsumeOptions, VerifyOptions};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::UnixStream;
+use tokio::io::AsyncWriteExt as _;
 
-use crate::rig::{Agent, Setup, judge, message, network, next, pair, soon, until};
-
-impl Agent {
-    fn control(&self) -> PathBuf {
-        self.setup.socket.with_file_name("control.sock")
-    }
-
-    /// A command that asks this agent.
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pmq"));
-        command.current_dir(self.setup.dir.path()).env_clear().args(arguments).arg("--socket").arg(self.control()).stdin(Stdio::null());
-        command
-    }
-
-    /// Runs a command to its end.
-    async fn asked(&self, arguments: &[&str], input: &str) -> Ran {
-        let mut command = self.command(arguments);
-        let input = input.to_owned();
-        let ran = tokio::task::spawn_blocking(move || {
-            let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-            child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-            child.wait_with_output().unwrap()
-        });
-        Ran::from(soon("the command's end", ran).await.unwrap())
-    }
-
-    /// A tap that sees everything from when this returns on.
-    async fn tap(&self, request: &str) -> Lines {
-        let mut lines = self.ask(request).await;
-        assert!(lines.next().await["tapping"]["networks"].is_array());
-        lines
-    }
-
-    async fn ask(&self, request: &str) -> Lines {
-        let (reader, mut writer) = UnixStream::connect(self.control()).await.unwrap().into_split();
-        writer.write_all(format!("{request}\n").as_bytes()).await.unwrap();
-        Lines { lines: BufReader::new(reader).lines(), writer }
-    }
-}
-
-struct Lines {
-    lines: tokio::io::Lines<BufReader<tokio::net::unix::OwnedReadHalf>>,
-    writer: tokio::net::unix::OwnedWriteHalf,
-}
-
-impl Lines {
-    async fn next(&mut self) -> Value {
-        self.end().await.expect("the agent has closed the connection")
-    }
-
-    async fn end(&mut self) -> Option<Value> {
-        let line = soon("a line", self.lines.next_line()).await.unwrap()?;
-        Some(serde_json::from_str(&line).unwrap())
-    }
-}
-
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
-    }
-}
+use pmq_testing::{Ran, Setup, judge, message, network, next, pair, soon, until};
 
 #[tokio::test]
 async fn a_tap_shows_every_outcome_with_its_reason() {
@@ -229,8 +159,11 @@ async fn parents_shows_a_verifier_and_a_slow_consumer() {
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), "no parent is attached\n"));
 
     let _verifier = agent.verifier("weather").await;
-    let slow =
-        ConsumeOptions { name: "audit".into(), window: pmq::wire::Window { messages: 2, bytes: 1 << 20 }, ..ConsumeOptions::default() };
+    let slow = ConsumeOptions {
+        name: "audit".into(),
+        window: pmq_protocol::wire::Window { messages: 2, bytes: 1 << 20 },
+        ..ConsumeOptions::default()
+    };
     let (_client, mut consumer) = agent.consumer("weather", slow).await;
     // What own parents publish is delivered to own consumers, and has no outcome. Nobody takes it: two records are on their way, eight rest in the ring.
     let neighbour = Setup::with(&[&file]).peer(&agent).start().await;
@@ -346,7 +279,7 @@ async fn a_parents_own_reason_is_shown_and_its_group_and_shadow_too() {
     let (_a, parent, b) = pair(Setup::with(&[&groups]), Setup::with(&[&groups])).await;
     let options = VerifyOptions { group: "first".into(), ..VerifyOptions::default() };
     let client = b.builder().verify("weather", options).connect().await.unwrap();
-    let verdicts = |batch: &mut [pmq::client::Incoming]| batch.iter_mut().for_each(|message| message.reject_because(7, "no quorum"));
+    let verdicts = |batch: &mut [pmq_client::Incoming]| batch.iter_mut().for_each(|message| message.reject_because(7, "no quorum"));
     client.verify("weather", verdicts).unwrap();
     let mut tap = b.tap(r#"{"v":1,"tap":{}}"#).await;
     parent.publish("weather", "weather", "whatever").await.unwrap();

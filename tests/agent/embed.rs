@@ -1,12 +1,12 @@
 //! An agent within a program, whose parents attach within the process and over its socket.
 
-use pmq::agent;
-use pmq::client::Client;
-use pmq::config::{self, Request};
-use pmq::transports::{Address, Listener};
-use pmq::wire::Limits;
+use pmq_agent::Agent;
+use pmq_client::Client;
+use pmq_config::{Request, load};
+use pmq_protocol::wire::Limits;
+use pmq_transports::{Address, Listener};
 
-use crate::rig::{SOON, Setup, soon};
+use pmq_testing::{SOON, Setup, soon};
 
 #[tokio::test]
 async fn parents_attach_at_every_listener() {
@@ -14,7 +14,7 @@ async fn parents_attach_at_every_listener() {
     // Writes the files.
     drop(setup.command());
     let request = Request { file: Some(setup.dir.path().join("pmq.toml")), ..Request::default() };
-    let mut config = config::load(&request).unwrap();
+    let config = load(&request).unwrap();
     let inside = Listener::bind(&Address::Memory("embedded".into()), 100, Limits::default()).await.unwrap();
     let (leave, left) = tokio::sync::oneshot::channel::<()>();
     let parents = async {
@@ -25,7 +25,7 @@ async fn parents_attach_at_every_listener() {
         }
         leave.send(()).unwrap();
     };
-    let agent = agent::run_with(&mut config, vec![inside], async { left.await.unwrap() });
+    let agent = Agent::builder(config.settings).listener(inside).build().run(async { left.await.unwrap() });
     let (ended, ()) = soon("both parents", async { tokio::join!(agent, parents) }).await;
     ended.unwrap();
     assert!(Client::builder("memory:embedded").connect_timeout(std::time::Duration::from_millis(50)).connect().await.is_err());

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::rig::{Agent, Setup, pair, soon};
+use pmq_testing::{Agent, Setup, pair, soon};
 
 /// An example's binary, which stands beside the test's own folder.
 fn example(name: &str, agent: &Agent, arguments: &[&str]) -> Child {

@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use pmq::client::RefuseCode;
-use pmq::session::{ParentEnd, ParentTerms, Want};
-use pmq::wire::message::Refuse;
-use pmq::wire::{Cursor, Frame, Kind, Limits, PREFIX, Prefix, Roles, SessionId, Window};
+use pmq_client::RefuseCode;
+use pmq_protocol::session::{ParentEnd, ParentTerms, Want};
+use pmq_protocol::wire::message::Refuse;
+use pmq_protocol::wire::{Cursor, Frame, Kind, Limits, PREFIX, Prefix, Roles, SessionId, Window};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
-use crate::rig::{Agent, Setup, soon};
+use pmq_testing::{Agent, Setup, soon};
 
 /// Sends bytes and shuts the sending side; answers the fatal refusal that came before the end.
 pub async fn refusal(agent: &Agent, bytes: &[u8]) -> (RefuseCode, String) {
@@ -93,8 +93,8 @@ async fn another_version_of_the_protocol_is_refused_by_name() {
 async fn a_parent_that_talks_without_end_does_not_keep_the_agent_from_leaving() {
     let mut agent = Setup::new("4s").start().await;
     let mut raw = crate::parents::Raw::attach(&agent, Roles::CONSUME).await;
-    let mut encoder = pmq::wire::Encoder::new(Limits::default());
-    let ping = encoder.frame(raw.end.session(), [pmq::wire::message::Ping { nonce: 1 }]).unwrap();
+    let mut encoder = pmq_protocol::wire::Encoder::new(Limits::default());
+    let ping = encoder.frame(raw.end.session(), [pmq_protocol::wire::message::Ping { nonce: 1 }]).unwrap();
     let flood = tokio::spawn(async move {
         use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
         while raw.link.outgoing.send(ping.clone()).await.is_ok() {

@@ -1,9 +1,9 @@
 //! Who may attach as what. Everything else is refused by name.
 
-use pmq::client::{Client, ClientError, ConsumeOptions, RefuseCode, VerifyOptions};
+use pmq_client::{Client, ClientError, ConsumeOptions, RefuseCode, VerifyOptions};
 
 use crate::frames::refusal;
-use crate::rig::Setup;
+use pmq_testing::Setup;
 
 pub fn refused(result: Result<Client, ClientError>) -> (RefuseCode, String) {
     match result {

@@ -1,13 +1,13 @@
 //! Several verifiers: a group that shares the load, a chain of groups, a shadow.
 
-use pmq::client::{Client, ConsumeOptions, RefuseCode, Verdict, VerifyOptions};
-use pmq::session::ParentEvent;
-use pmq::wire::Roles;
-use pmq::wire::message::{Judged, Offered};
+use pmq_client::{Client, ConsumeOptions, RefuseCode, Verdict, VerifyOptions};
+use pmq_protocol::session::ParentEvent;
+use pmq_protocol::wire::Roles;
+use pmq_protocol::wire::message::{Judged, Offered};
 
 use crate::grants::refused;
 use crate::parents::Raw;
-use crate::rig::{Agent, Setup, message, pair, soon, until};
+use pmq_testing::{Agent, Setup, message, pair, soon, until};
 
 /// The network "weather" with a chain of two groups.
 fn chain() -> String {
@@ -19,7 +19,7 @@ fn chain() -> String {
 /// A parent that says the same of every message, and why.
 async fn judge(agent: &Agent, options: VerifyOptions, verdict: Verdict, code: u16, text: &'static str) -> Client {
     let client = agent.builder().verify("weather", options).connect().await.unwrap();
-    let judge = move |batch: &mut [pmq::client::Incoming]| batch.iter_mut().for_each(|message| message.answer_because(verdict, code, text));
+    let judge = move |batch: &mut [pmq_client::Incoming]| batch.iter_mut().for_each(|message| message.answer_because(verdict, code, text));
     client.verify("weather", judge).unwrap();
     client
 }
@@ -187,8 +187,8 @@ async fn a_parent_pauses_and_resumes() {
     verifier.pause();
     b.network_when("weather", "the pause", |network| network["paused"] == 1).await;
     publish(&parent, 0..1).await;
-    match crate::rig::next(&mut consumer).await {
-        pmq::client::Delivery::Unverified { cause: pmq::client::Reason::Paused, count: 1, .. } => {}
+    match pmq_testing::next(&mut consumer).await {
+        pmq_client::Delivery::Unverified { cause: pmq_client::Reason::Paused, count: 1, .. } => {}
         other => panic!("{other:?}"),
     }
     verifier.resume();
@@ -205,12 +205,12 @@ async fn a_parent_pauses_and_resumes() {
 #[tokio::test]
 async fn every_start_warns_of_each_network_and_cause_that_accepts_unverified() {
     let trusting = |name: &str, fallback: &str| {
-        let network = crate::rig::network(name, "", "4s");
+        let network = pmq_testing::network(name, "", "4s");
         network.replace("\"validation-queue\"", &format!("\"validation-queue\"\nfallback = {{ {fallback} }}"))
     };
     let weather = trusting("weather", "timeout = \"accept-unverified\", no_verifier = \"accept-unverified\"");
     let quakes = trusting("quakes", "paused = \"accept-unverified\"");
-    let mut setup = Setup::with(&[&weather, &quakes, &crate::rig::network("tides", "", "4s")]);
+    let mut setup = Setup::with(&[&weather, &quakes, &pmq_testing::network("tides", "", "4s")]);
     for start in 1..=2 {
         let agent = setup.start().await;
         let log = agent.log();

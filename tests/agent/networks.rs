@@ -1,9 +1,9 @@
 //! Networks and consumers side by side.
 
 use futures::StreamExt as _;
-use pmq::client::{ConsumeOptions, VerifyOptions, Window};
+use pmq_client::{ConsumeOptions, VerifyOptions, Window};
 
-use crate::rig::{Setup, judge, message, network, pair, soon};
+use pmq_testing::{Setup, judge, message, network, pair, soon};
 
 #[tokio::test]
 async fn two_networks_of_one_agent_do_not_see_each_others_messages() {

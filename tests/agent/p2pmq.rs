@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hyper_util::rt::TokioIo;
-use pmq::client::{ConsumeOptions, VerifyOptions};
-use pmq::transports::grpc::p2pmq::control_service_client::ControlServiceClient;
-use pmq::transports::grpc::p2pmq::msg_router_client::MsgRouterClient;
-use pmq::transports::grpc::p2pmq::validation_router_client::ValidationRouterClient;
-use pmq::transports::grpc::p2pmq::{
+use pmq_client::{ConsumeOptions, VerifyOptions};
+use pmq_transports::grpc::p2pmq::control_service_client::ControlServiceClient;
+use pmq_transports::grpc::p2pmq::msg_router_client::MsgRouterClient;
+use pmq_transports::grpc::p2pmq::validation_router_client::ValidationRouterClient;
+use pmq_transports::grpc::p2pmq::{
     ListenRequest, Message, PublishRequest, SubscribeRequest, UnsubscribeRequest, ValidatedMessage, ValidationResult,
 };
 use tokio::net::UnixStream;
@@ -17,7 +17,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code, Streaming};
 
-use crate::rig::{Agent, Setup, network, soon};
+use pmq_testing::{Agent, Setup, network, soon};
 
 /// An agent with gRPC on a Unix socket, and a network for all the topics that no other one claims.
 async fn agent(neighbour: Option<&Agent>) -> Agent {
@@ -171,7 +171,7 @@ async fn own_messages_are_heard_and_the_rate_is_kept() {
     let second = agent(Some(&first)).await;
     let (here, there) = (channel(&first).await, channel(&second).await);
     let _accepting = first.builder().verify("weather", VerifyOptions::default()).connect().await.unwrap();
-    _accepting.verify("weather", |batch| batch.iter_mut().for_each(pmq::client::Incoming::accept)).unwrap();
+    _accepting.verify("weather", |batch| batch.iter_mut().for_each(pmq_client::Incoming::accept)).unwrap();
     let mut slow = listen(&there, &[], 10).await;
     let mut quick = listen(&there, &[], 0).await;
     drop(here);

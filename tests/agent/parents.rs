@@ -3,16 +3,16 @@
 use std::time::{Duration, Instant};
 
 use futures::{SinkExt as _, StreamExt as _};
-use pmq::client::{ConsumeOptions, Delivery, Reason, VerifyOptions};
-use pmq::session::{ParentEnd, ParentEvent, ParentTerms, Request, Want};
-use pmq::transports::{Link, connect};
-use pmq::wire::message::Judged;
-use pmq::wire::{Cursor, Limits, Roles, Ticket, Verdict, Window};
+use pmq_client::{ConsumeOptions, Delivery, Reason, VerifyOptions};
+use pmq_protocol::session::{ParentEnd, ParentEvent, ParentTerms, Request, Want};
+use pmq_protocol::wire::message::Judged;
+use pmq_protocol::wire::{Cursor, Limits, Roles, Ticket, Verdict, Window};
+use pmq_transports::{Link, connect};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
-use crate::rig::{Agent, Setup, message, next, pair, soon};
+use pmq_testing::{Agent, Setup, message, next, pair, soon};
 
 /// A parent that speaks the protocol by hand, and only when it is told to.
 pub struct Raw {
@@ -68,7 +68,7 @@ impl Raw {
     }
 }
 
-async fn publish(parent: &pmq::client::Client, count: usize) {
+async fn publish(parent: &pmq_client::Client, count: usize) {
     for number in 0..count {
         parent.publish("weather", "weather", format!("good {number}")).await.unwrap();
     }
@@ -177,7 +177,7 @@ async fn a_parent_that_hangs_is_cut_after_three_seconds_and_others_go_on() {
     hanging.hold(2).await;
     let silent = Instant::now();
     let helper = b.builder().verify("weather", VerifyOptions::default()).connect().await.unwrap();
-    crate::rig::judge(&helper, "weather");
+    pmq_testing::judge(&helper, "weather");
     // It reads no more and answers no ping; its link stays open.
     assert_eq!(message(&mut consumer).await, "good 0");
     let took = silent.elapsed();
@@ -186,7 +186,7 @@ async fn a_parent_that_hangs_is_cut_after_three_seconds_and_others_go_on() {
     assert_eq!(message(&mut consumer).await, "good 1");
     assert!(client.status().borrow().is_connected() && helper.status().borrow().is_connected());
     let text = loop {
-        if let ParentEvent::Refused { code: pmq::client::RefuseCode::Heartbeat, fatal: true, text, .. } = hanging.event().await {
+        if let ParentEvent::Refused { code: pmq_client::RefuseCode::Heartbeat, fatal: true, text, .. } = hanging.event().await {
             break text;
         }
     };

@@ -1,8 +1,8 @@
 //! Consumers that come back: nothing is lost in silence, nothing comes twice.
 
-use pmq::client::{Client, ConsumeOptions, Consumer, Cursor, Delivery, GapReason, Status, VerifyOptions};
+use pmq_client::{Client, ConsumeOptions, Consumer, Cursor, Delivery, GapReason, Status, VerifyOptions};
 
-use crate::rig::{Agent, Setup, judge, message, next, pair, soon};
+use pmq_testing::{Agent, Setup, judge, message, next, pair, soon};
 
 async fn publish(parent: &Client, numbers: std::ops::Range<usize>) {
     for number in numbers {

@@ -2,10 +2,10 @@
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
-use pmq::client::{ConsumeOptions, VerifyOptions};
+use pmq_client::{ConsumeOptions, VerifyOptions};
 use tokio::task::unconstrained;
 
-use crate::rig::{Agent, Setup, judge, message, network, pair};
+use pmq_testing::{Agent, Setup, judge, message, network, pair};
 
 #[tokio::test]
 async fn what_a_parent_accepts_is_delivered_and_what_it_rejects_is_not() {
@@ -39,7 +39,7 @@ async fn accepted_is_delivered(placement: &str) {
 }
 
 /// A -> B -> C: C hears of A only through B.
-async fn line(deadline: &str) -> (Agent, pmq::client::Client, Agent, Agent) {
+async fn line(deadline: &str) -> (Agent, pmq_client::Client, Agent, Agent) {
     let (a, parent, b) = pair(Setup::new(deadline), Setup::new(deadline)).await;
     let c = Setup::new(deadline).peer(&b).start().await;
     c.meshed("weather", 1).await;

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use pmq::client::{ConsumeOptions, RefuseCode, Status, VerifyOptions};
+use pmq_client::{ConsumeOptions, RefuseCode, Status, VerifyOptions};
 use rustix::process::Signal;
 
-use crate::rig::{Setup, message, network, pair, soon};
+use pmq_testing::{Setup, message, network, pair, soon, until};
 
 #[tokio::test]
 async fn a_verdict_that_is_pending_at_sigterm_takes_effect_and_is_delivered() {
@@ -61,7 +61,7 @@ async fn a_parent_that_never_answers_does_not_hold_the_agent_beyond_its_bound() 
     assert!(took < Duration::from_millis(3_500), "{took:?}");
     let mut status = client.status();
     let said = |status: &Status| match status {
-        Status::Disconnected { reason: pmq::client::ClientError::Refused { code, .. } } => *code == RefuseCode::ShuttingDown,
+        Status::Disconnected { reason: pmq_client::ClientError::Refused { code, .. } } => *code == RefuseCode::ShuttingDown,
         // The next attempt found nobody, before this looked.
         Status::Disconnected { .. } => true,
         _ => false,
@@ -77,6 +77,23 @@ async fn an_idle_agent_leaves_at_once_when_its_input_ends() {
     drop(agent.child.stdin.take());
     assert_eq!(agent.exited().await.code(), Some(0));
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
-    assert!(agent.log().contains("standard input was closed"));
+    assert!(agent.log().contains("standard input closed"));
     drop(parent);
+}
+
+/// What a closed terminal, `systemctl reload` and logrotate send, and signals that end whoever does not expect them.
+#[tokio::test]
+async fn signals_that_mean_nothing_end_nothing_and_sigquit_drains() {
+    let mut agent = Setup::new("4s").start().await;
+    for number in [Signal::HUP, Signal::USR1, Signal::USR2, Signal::ALARM, Signal::VTALARM, Signal::PROF, Signal::IO, Signal::POWER] {
+        agent.signal(number);
+    }
+    until("the line", async || agent.log().contains("SIGHUP ignored").then_some(())).await;
+    let client = agent.verifier("weather").await;
+    agent.signal(Signal::QUIT);
+    assert_eq!(agent.exited().await.code(), Some(0));
+    let mut status = client.status();
+    let status = soon("the goodbye", status.wait_for(|status| !status.is_connected())).await.unwrap().clone();
+    drop((status, client));
+    assert!(agent.log().contains("shutdown complete"), "it drains");
 }

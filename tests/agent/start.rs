@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::rig::{Setup, write};
+use pmq_testing::{Setup, write};
 
 /// One second is promised; two more are for a machine that is busy with other tests.
 const AT_ONCE: Duration = Duration::from_secs(3);

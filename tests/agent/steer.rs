@@ -1,9 +1,9 @@
 //! What parents change while the agent runs.
 
-use pmq::client::{Client, ConsumeOptions, MarkOp, PublishError, PublishStatus, RequestError, VerifyOptions};
-use pmq::wire::{HeaderOrigin, PmqHeader};
+use pmq_client::{Client, ConsumeOptions, MarkOp, PublishError, PublishStatus, RequestError, VerifyOptions};
+use pmq_protocol::wire::{HeaderOrigin, PmqHeader};
 
-use crate::rig::{Setup, judge, message, network, pair, soon, until};
+use pmq_testing::{Setup, judge, message, network, pair, soon, until};
 
 const ORIGIN: [u8; 32] = [7; 32];
 const NUMBERED: &str = "[[stage]]\nuse = \"decode\"\ncodec = \"pmq\"\n[[stage]]\nuse = \"sequence-window\"\nwarm_after = 1\n";

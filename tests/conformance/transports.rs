@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use pmq::client::Builder;
-use pmq::transports::quic::Identity;
-use pmq::transports::{Proof, Token};
+use pmq_client::Builder;
+use pmq_transports::quic::Identity;
+use pmq_transports::{Proof, Token};
 
 use crate::rig::address;
 use crate::rig::raw::Dial;
@@ -112,7 +112,7 @@ pub fn handed_on() -> [(&'static str, String); 1] {
 
 /// The agent's key, made before it starts.
 fn agent(dir: &Path) -> String {
-    pmq::gossip::Identity::load_or_generate(&dir.join("identity.key")).unwrap().peer_id()
+    pmq_gossip::Identity::load_or_generate(&dir.join("identity.key")).unwrap().peer_id()
 }
 
 fn grpc(_: &Path, number: usize) -> String {

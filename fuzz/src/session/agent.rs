@@ -4,9 +4,9 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pmq::session::{AgentEnd, AgentEvent, AgentTerms, Grant, NetworkTerms, Request, SendError, Timing, Violation};
-use pmq::wire::message::{Delivered, Judged, Lost, Offered, Unjudged};
-use pmq::wire::{
+use pmq_protocol::session::{AgentEnd, AgentEvent, AgentTerms, Grant, NetworkTerms, Request, SendError, Timing, Violation};
+use pmq_protocol::wire::message::{Delivered, Judged, Lost, Offered, Unjudged};
+use pmq_protocol::wire::{
     Cursor, Frame, GapReason, Kind, MessageId, Offer, Outstanding, PublishStatus, Reason, Record, RefuseCode, Roles, SessionId, Window,
 };
 

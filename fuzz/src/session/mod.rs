@@ -10,8 +10,8 @@ pub use parent::session_parent;
 
 use std::time::Duration;
 
-use pmq::wire::message::Refuse;
-use pmq::wire::{Frame, Kind, Limits};
+use pmq_protocol::wire::message::Refuse;
+use pmq_protocol::wire::{Frame, Kind, Limits};
 
 use super::frame::{bytes, entries, parse};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pmq::wire::{Outstanding, Roles, Window};
+use pmq_protocol::wire::{Outstanding, Roles, Window};
 
 /// One network's credit.
 #[derive(Debug, Clone)]

@@ -4,9 +4,9 @@ mod calls;
 
 use std::time::{Duration, Instant};
 
-use pmq::session::{ParentEnd, ParentEvent, ParentTerms, Timing, Violation, Want};
-use pmq::wire::message::{Delivered, Granted, Judged, Lost, Offered, Unjudged};
-use pmq::wire::{Encoder, Frame, GapReason, Kind, MessageId, Overflow, Reason, RefuseCode, Roles, SessionId, Window};
+use pmq_protocol::session::{ParentEnd, ParentEvent, ParentTerms, Timing, Violation, Want};
+use pmq_protocol::wire::message::{Delivered, Granted, Judged, Lost, Offered, Unjudged};
+use pmq_protocol::wire::{Encoder, Frame, GapReason, Kind, MessageId, Overflow, Reason, RefuseCode, Roles, SessionId, Window};
 
 use super::super::input::Input;
 use super::model::Network;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use pmq::wire::message::{
+use pmq_protocol::wire::message::{
     Ack, AllowList, Credit, Delivered, Done, Granted, Item, Judged, Lost, Mark, Offered, Pause, Ping, Pong, Publish, Published, Refuse,
     Resume, Subscribe, Thresholds, Unjudged, Unsubscribe, Wanted,
 };
-use pmq::wire::{
+use pmq_protocol::wire::{
     AllowOp, Cursor, Encoder, Frame, GapReason, Kind, MarkOp, MessageId, Overflow, Prefix, PublishStatus, Reason, RefuseCode, Roles,
     SessionId, Ticket, Verdict, Window,
 };

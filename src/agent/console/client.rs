@@ -6,9 +6,7 @@ use bytes::BytesMut;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::watch;
 
-use super::serve::down;
 use super::{Answer, Ask, Code, Console, LineError, Lines, MAX_REQUEST, Problem, parents, publish, request, tap};
 
 /// A client has this long to ask.
@@ -83,11 +81,10 @@ impl Client {
 
     /// Serves the connection until either side ends it, or the agent does.
     pub(super) async fn run(mut self, console: &Console) {
-        let mut shutdown: watch::Receiver<bool> = console.shutdown.clone();
         // CORRECTNESS: dropped at shutdown, `answer` leaves the rest of a line in `out`, so that the farewell begins a line of its own.
         let ended = tokio::select! {
             ended = self.answer(console) => ended,
-            () = down(&mut shutdown) => Err(Problem::new(Code::ShuttingDown, "the agent is shutting down").into()),
+            () = console.shutdown.cancelled() => Err(Problem::new(Code::ShuttingDown, "the agent is shutting down").into()),
         };
         match ended {
             Ok(()) | Err(Over::Left) => {}

@@ -7,10 +7,10 @@ use tokio::sync::oneshot;
 
 use super::client::{Client, Over};
 use super::{Answer, Console, Consuming, Credit, Done, OnNetwork, Parent, Verifying};
-use crate::agent::directory::Network;
-use crate::agent::parents::{Place, Sitting};
-use crate::pipeline::{ConsumerView, LinkId, LinkView, Up, VerifierView};
-use crate::wire::{Outstanding, Roles, Window};
+use crate::directory::Network;
+use crate::parents::{Place, Sitting};
+use pmq_pipeline::{ConsumerView, LinkId, LinkView, Up, VerifierView};
+use pmq_protocol::wire::{Outstanding, Roles, Window};
 
 /// A driver has this long to say how its links stand.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);

@@ -9,9 +9,9 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::client::{Client, Over};
 use super::{Answer, Code, Console, Done, MAX_REQUEST, Problem, PublishAsk, PublishLine, Published, Publishing, tap};
-use crate::agent::control::{Ask, ControlError, Reply, Request, publish_status};
-use crate::agent::{Holder, Turns};
-use crate::wire::PublishStatus;
+use crate::control::{Ask, ControlError, Reply, Request, publish_status};
+use crate::{Holder, Turns};
+use pmq_protocol::wire::PublishStatus;
 
 /// Messages of one client that may be under way. When there are so many, no further line is read.
 pub const MAX_OUTSTANDING: usize = 64;

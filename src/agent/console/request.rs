@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Code, Problem};
-use crate::wire::Verdict;
+use pmq_protocol::wire::Verdict;
 
 /// Version of the protocol. Raised when an older client would misread an answer.
 pub const VERSION: u32 = 1;

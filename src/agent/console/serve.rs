@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixStream;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
 use super::{Answer, Code, Problem};
-use crate::agent::control::Control;
-use crate::agent::directory::Directory;
-use crate::agent::parents::Registry;
-use crate::transports::{AcceptError, LocalSocket};
+use crate::control::Control;
+use crate::directory::Directory;
+use crate::parents::Registry;
+use pmq_transports::{AcceptError, LocalSocket};
 
 /// Pause while the process is out of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -31,13 +31,12 @@ pub struct Console {
     /// Clients at a time.
     pub max_clients: u32,
     /// Turns true when the agent shuts down.
-    pub shutdown: watch::Receiver<bool>,
+    pub shutdown: CancellationToken,
 }
 
 /// Serves clients until the agent shuts down, then waits for their last words.
 pub(crate) async fn serve(socket: LocalSocket, console: Console) {
     let mut clients = JoinSet::new();
-    let mut shutdown = console.shutdown.clone();
     loop {
         tokio::select! {
             accepted = socket.stream() => match accepted {
@@ -62,18 +61,12 @@ pub(crate) async fn serve(socket: LocalSocket, console: Console) {
                     tracing::error!(%error, "a client of the control socket failed");
                 }
             }
-            () = down(&mut shutdown) => break,
+            () = console.shutdown.cancelled() => break,
         }
     }
     drop(socket);
     // Their requests end at shutdown, too, each within the time of a farewell.
     while clients.join_next().await.is_some() {}
-}
-
-/// Returns when the agent shuts down, or is gone.
-pub(super) async fn down(shutdown: &mut watch::Receiver<bool>) {
-    // An error means that the sender was dropped, which says the same.
-    let _ = shutdown.wait_for(|down| *down).await;
 }
 
 async fn attend(stream: UnixStream, console: Console) {

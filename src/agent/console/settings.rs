@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::transports::UnixSettings;
+use pmq_transports::UnixSettings;
 
 /// The socket's name beside the parents' socket.
 const NAME: &str = "control.sock";
@@ -35,7 +35,7 @@ pub enum SettingsError {
     NoClients,
     /// The path cannot be a socket's.
     #[error(transparent)]
-    Path(#[from] crate::transports::SettingsError),
+    Path(#[from] pmq_transports::SettingsError),
 }
 
 impl Settings {

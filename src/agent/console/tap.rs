@@ -8,9 +8,9 @@ use futures::stream::{self, BoxStream};
 
 use super::client::{Client, Over};
 use super::{Answer, Code, Console, Done, Lost, Message, Missed, Problem, Said, TapAsk, Tapping};
-use crate::agent::directory::Directory;
-use crate::pipeline::{Claims, Ended, Look, Peer, Seen, Sight};
-use crate::wire::Verdict;
+use crate::directory::Directory;
+use pmq_pipeline::{Claims, Ended, Look, Peer, Seen, Sight};
+use pmq_protocol::wire::Verdict;
 
 /// Records that are written at a time.
 const BURST: usize = 64;

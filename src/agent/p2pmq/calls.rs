@@ -12,7 +12,7 @@ use tower::Service;
 
 /// Calls of one caller at a time at one address, over all its connections: each may hold a whole message. A further one waits unread, within HTTP/2's windows, and
 /// only for its own caller's.
-pub(crate) const CALLS: usize = 256;
+pub const CALLS: usize = 256;
 
 /// Callers by owner, with their places. There are no more of them than grants name.
 #[derive(Debug, Clone, Default)]

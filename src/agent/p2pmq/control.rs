@@ -8,15 +8,15 @@ use futures::future::join_all;
 use tonic::{Request, Response, Status};
 
 use super::{Service, id_text, status};
-use crate::agent::directory::Network;
-use crate::client::{Client, PublishError, RequestError};
-use crate::gossip::message_id;
-use crate::transports::Credential;
-use crate::transports::grpc::p2pmq::control_service_server::ControlService;
-use crate::transports::grpc::p2pmq::{
+use crate::directory::Network;
+use pmq_client::{Client, PublishError, RequestError};
+use pmq_gossip::message_id;
+use pmq_protocol::wire::{PublishStatus, RefuseCode, Roles};
+use pmq_transports::Credential;
+use pmq_transports::grpc::p2pmq::control_service_server::ControlService;
+use pmq_transports::grpc::p2pmq::{
     PublishRequest, PublishResponse, SubscribeRequest, SubscribeResponse, UnsubscribeRequest, UnsubscribeResponse,
 };
-use crate::wire::{PublishStatus, RefuseCode, Roles};
 
 /// Callers whose producer is kept. There are as many as grants name; one more is told so.
 const CALLERS: usize = 64;

@@ -11,10 +11,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{LastWord, Service, id_text, status, stream};
-use crate::client::{Client, Incoming, Verifier, VerifyOptions};
-use crate::transports::grpc::p2pmq::validation_router_server::ValidationRouter;
-use crate::transports::grpc::p2pmq::{Message, ValidatedMessage, ValidationResult};
-use crate::wire::Roles;
+use pmq_client::{Client, Incoming, Verifier, VerifyOptions};
+use pmq_protocol::wire::Roles;
+use pmq_transports::grpc::p2pmq::validation_router_server::ValidationRouter;
+use pmq_transports::grpc::p2pmq::{Message, ValidatedMessage, ValidationResult};
 
 /// Messages between a session and its call.
 const AHEAD: usize = 16;

@@ -13,10 +13,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::{Service, id_text, status, stream};
-use crate::client::{ConsumeOptions, Consumer, Delivery};
-use crate::transports::grpc::p2pmq::msg_router_server::MsgRouter;
-use crate::transports::grpc::p2pmq::{ListenRequest, Message};
-use crate::wire::Roles;
+use pmq_client::{ConsumeOptions, Consumer, Delivery};
+use pmq_protocol::wire::Roles;
+use pmq_transports::grpc::p2pmq::msg_router_server::MsgRouter;
+use pmq_transports::grpc::p2pmq::{ListenRequest, Message};
 
 /// Messages between a session and its call; HTTP/2's window and the session's credit are the others of the road.
 const AHEAD: usize = 16;

@@ -16,22 +16,22 @@ mod listen;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::{self, OwnedPermit};
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::{Request, Status};
 
-pub(crate) use calls::CALLS;
+pub use calls::CALLS;
 
 use self::calls::{Callers, Calls};
 use super::directory::{Directory, Network};
 use super::parents::{Admission, Refusal};
-use crate::client::{Builder, Client, ClientError};
-use crate::transports::Credential;
-use crate::transports::grpc::Caller;
-use crate::transports::grpc::p2pmq::control_service_server::ControlServiceServer;
-use crate::transports::grpc::p2pmq::msg_router_server::MsgRouterServer;
-use crate::transports::grpc::p2pmq::validation_router_server::ValidationRouterServer;
-use crate::wire::{MessageId, RefuseCode, Roles};
+use pmq_client::{Builder, Client, ClientError};
+use pmq_protocol::wire::{MessageId, RefuseCode, Roles};
+use pmq_transports::Credential;
+use pmq_transports::grpc::Caller;
+use pmq_transports::grpc::p2pmq::control_service_server::ControlServiceServer;
+use pmq_transports::grpc::p2pmq::msg_router_server::MsgRouterServer;
+use pmq_transports::grpc::p2pmq::validation_router_server::ValidationRouterServer;
 
 /// Longest request to listen, in bytes: the topics that it names.
 const LISTEN: usize = 512 * 1024;
@@ -43,8 +43,8 @@ pub(super) struct Inside {
     pub(super) url: Arc<str>,
     pub(super) directory: Arc<Directory>,
     pub(super) admission: Arc<Admission>,
-    /// Turns true when the agent says goodbye to its parents.
-    pub(super) parting: watch::Receiver<bool>,
+    /// Cancelled when the agent says goodbye to its parents.
+    pub(super) parting: CancellationToken,
 }
 
 impl Inside {
@@ -98,11 +98,7 @@ impl Service {
 
     /// Ready when the agent says goodbye.
     fn shutdown(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut parting = self.inside.parting.clone();
-        async move {
-            // The sender goes with the agent.
-            let _ = parting.wait_for(|parting| *parting).await;
-        }
+        self.inside.parting.clone().cancelled_owned()
     }
 
     /// The network that takes that topic.

@@ -3,7 +3,7 @@
 use tonic::{Code, Status};
 
 use super::{id_text, leaving, stream};
-use crate::wire::MessageId;
+use pmq_protocol::wire::MessageId;
 
 #[test]
 fn the_last_word_has_its_place_behind_a_full_stream() {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::agent::settings::{Attach, Role, Who};
-use crate::session::Grant;
-use crate::transports::Credential;
-use crate::wire::{RefuseCode, Roles};
+use crate::settings::{Attach, Role, Who};
+use pmq_protocol::session::Grant;
+use pmq_protocol::wire::{RefuseCode, Roles};
+use pmq_transports::Credential;
 
 /// What every credential may do, and how many sessions there may be.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Places {
 
 /// A session that may begin. Its places are free again when this is dropped.
 #[derive(Debug)]
-pub(in crate::agent) struct Place {
+pub(crate) struct Place {
     pub(super) grants: Vec<Grant>,
     _all: OwnedSemaphorePermit,
     _own: Vec<OwnedSemaphorePermit>,
@@ -108,13 +108,13 @@ impl Admission {
     }
 
     /// What `credential` may do on that network.
-    pub(in crate::agent) fn grants(&self, credential: &Credential, network: &str) -> Roles {
+    pub(crate) fn grants(&self, credential: &Credential, network: &str) -> Roles {
         let matching = self.grants.iter().filter(|granted| self.is(&granted.who, credential)).flat_map(|granted| &granted.grants);
         matching.filter(|grant| covers(grant, network)).fold(Roles::NONE, |all, grant| all | grant.roles)
     }
 
     /// A place for a session of `credential`, with everything that it is granted.
-    pub(in crate::agent) fn admit(&self, credential: &Credential) -> Result<Place, Refusal> {
+    pub(crate) fn admit(&self, credential: &Credential) -> Result<Place, Refusal> {
         if let Credential::Unproven(_) = credential {
             return Err(Refusal::Unproven(credential.to_string()));
         }

@@ -3,8 +3,8 @@
 //! Credentials against grants.
 
 use super::{Admission, Refusal};
-use crate::agent::settings::{Attach, Grant};
-use crate::transports::Credential;
+use crate::settings::{Attach, Grant};
+use pmq_transports::Credential;
 
 fn admission(grants: Vec<Grant>) -> Admission {
     Admission::new(&Attach { grant: grants, ..Attach::default() }, 7)

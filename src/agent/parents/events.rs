@@ -10,12 +10,12 @@ use tokio::task::unconstrained;
 
 use super::registry::Place;
 use super::session::{Attached, Ended, Session};
-use crate::agent::Turns;
-use crate::agent::control::{Ask, ControlError, Request};
-use crate::gossip::AllowChange;
-use crate::pipeline::{LinkId, LinkPort, MarkAction, Seat, Up, VerifierTerms};
-use crate::session::{self, AgentEvent, Want};
-use crate::wire::{AllowOp, ConsumerTerms, Cursor, MarkOp, RefuseCode, Roles};
+use crate::Turns;
+use crate::control::{Ask, ControlError, Request};
+use pmq_gossip::AllowChange;
+use pmq_pipeline::{LinkId, LinkPort, MarkAction, Seat, Up, VerifierTerms};
+use pmq_protocol::session::{self, AgentEvent, Want};
+use pmq_protocol::wire::{AllowOp, ConsumerTerms, Cursor, MarkOp, RefuseCode, Roles};
 
 /// Room in the channel from the drivers beyond the windows: for refused verdicts and cuts.
 const SLACK: usize = 1024;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::pipeline::LinkId;
-use crate::session::Counts;
-use crate::transports::{Address, Credential};
-use crate::wire::{Roles, SessionId};
+use pmq_pipeline::LinkId;
+use pmq_protocol::session::Counts;
+use pmq_protocol::wire::{Roles, SessionId};
+use pmq_transports::{Address, Credential};
 
 /// One session.
 #[derive(Debug, Clone)]

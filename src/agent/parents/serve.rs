@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
-use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
 
 use super::admit::Admission;
 use super::registry::Registry;
 use super::session::{Ended, Parent, Session};
 use super::writer::Writer;
-use crate::agent::Holder;
-use crate::agent::control::Control;
-use crate::agent::directory::Directory;
-use crate::session::{AgentEnd, AgentTerms};
-use crate::transports::{Address, Link, LinkError, Listener};
-use crate::wire::SessionId;
+use crate::Holder;
+use crate::control::Control;
+use crate::directory::Directory;
+use pmq_protocol::session::{AgentEnd, AgentTerms};
+use pmq_protocol::wire::SessionId;
+use pmq_transports::{Address, Link, LinkError, Listener};
 
 /// Names of sessions among the subscriptions; never reused while the agent runs.
 static HOLDERS: AtomicU64 = AtomicU64::new(1);
@@ -37,7 +37,7 @@ pub struct Parents {
     /// What sessions are offered.
     pub terms: Arc<AgentTerms>,
     /// Turns true when the agent shuts down.
-    pub shutdown: watch::Receiver<bool>,
+    pub shutdown: CancellationToken,
 }
 
 /// Accepts parents at every listener until the agent shuts down, then waits for their sessions to end.
@@ -51,13 +51,12 @@ pub async fn serve(listeners: Vec<Listener>, parents: Parents) -> Result<(), Lin
 async fn accept(mut listener: Listener, parents: Parents) -> Result<(), LinkError> {
     let via = listener.address().clone();
     let mut sessions = JoinSet::new();
-    let mut shutdown = parents.shutdown.clone();
     loop {
         tokio::select! {
             link = listener.accept() => drop(sessions.spawn(attach(link?, via.clone(), parents.clone()))),
             // Takes the ended ones out of the set, which keeps it as small as the bound on sessions.
             Some(ended) = sessions.join_next(), if !sessions.is_empty() => look(ended),
-            _ = shutdown.wait_for(|down| *down) => break,
+            () = parents.shutdown.cancelled() => break,
         }
     }
     drop(listener);
@@ -102,7 +101,7 @@ async fn attach(link: Link, via: Address, parents: Parents) {
 }
 
 /// Says no before any frame is read.
-async fn refuse(link: Link, terms: Arc<AgentTerms>, code: crate::wire::RefuseCode, text: &str) {
+async fn refuse(link: Link, terms: Arc<AgentTerms>, code: pmq_protocol::wire::RefuseCode, text: &str) {
     let mut end = AgentEnd::new(Vec::new(), terms, SessionId(0), Instant::now());
     end.close(0, code, text);
     let mut writer = Writer::new(link.outgoing);

@@ -9,19 +9,20 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::answers::Answers;
 use super::registry::Seat;
 use super::writer::Writer;
-use crate::agent::control::{Control, ControlError, Reply, publish_status};
-use crate::agent::directory::Directory;
-use crate::agent::{Holder, Turns};
-use crate::client::alarm::Alarm;
-use crate::pipeline::{Cut, Down, LinkId, Up};
-use crate::session::{AgentEnd, Counts, Dead, SendError, Violation};
-use crate::transports::{Address, FrameStream, Link, LinkError};
-use crate::wire::{Frame, MessageId, Offer, PublishStatus, Record, RefuseCode, VerdictRefused, Window};
+use crate::control::{Control, ControlError, Reply, publish_status};
+use crate::directory::Directory;
+use crate::{Holder, Turns};
+use pmq_pipeline::{Cut, Down, LinkId, Up};
+use pmq_protocol::session::{AgentEnd, Counts, Dead, SendError, Violation};
+use pmq_protocol::wire::{Frame, MessageId, Offer, PublishStatus, Record, RefuseCode, VerdictRefused, Window};
+use pmq_transports::Alarm;
+use pmq_transports::{Address, FrameStream, Link, LinkError};
 
 /// Items that one turn takes from the drivers.
 const TURN: usize = 256;
@@ -125,10 +126,10 @@ impl Session {
     }
 
     /// Runs until either side ends it. The drivers are told in any case.
-    pub(super) async fn run(mut self, link: Link, shutdown: watch::Receiver<bool>) -> Ended {
+    pub(super) async fn run(mut self, link: Link, shutdown: CancellationToken) -> Ended {
         let Link { mut incoming, outgoing, .. } = link;
         let mut writer = Writer::new(outgoing);
-        let ended = match self.turns(&mut incoming, &mut writer, shutdown).await {
+        let ended = match self.turns(&mut incoming, &mut writer, &shutdown).await {
             Ok(never) => match never {},
             Err(ended) => ended,
         };
@@ -147,7 +148,7 @@ impl Session {
         } else {
             // CORRECTNESS: one of them may hold what the release waits for, so they go on beside it.
             tokio::spawn(async move {
-                futures::join!(requests.for_each(|_| std::future::ready(())), directory.release(holder));
+                tokio::join!(requests.for_each(|_| std::future::ready(())), directory.release(holder));
                 // One of them may have joined a topic.
                 directory.release(holder).await;
             });
@@ -159,15 +160,10 @@ impl Session {
         ended
     }
 
-    async fn turns(
-        &mut self,
-        incoming: &mut FrameStream,
-        writer: &mut Writer,
-        mut shutdown: watch::Receiver<bool>,
-    ) -> Result<Infallible, Ended> {
+    async fn turns(&mut self, incoming: &mut FrameStream, writer: &mut Writer, shutdown: &CancellationToken) -> Result<Infallible, Ended> {
         let mut downs = Vec::with_capacity(TURN);
         let mut alarm = Alarm::default();
-        let mut leave = pin!(down(&mut shutdown));
+        let mut leave = pin!(shutdown.cancelled());
         loop {
             // CORRECTNESS: every future below is cancel-safe. Writing goes on beside reading, so that a parent that does not read is still seen
             // to be silent. What the drivers send waits in their channel while the last burst is not out; the parent's credit bounds it. Where a link has
@@ -347,10 +343,4 @@ fn count(counts: Counts) {
     ] {
         metrics::counter!("pmq_attach_refused_total", "why" => why).increment(count);
     }
-}
-
-/// Returns when the agent shuts down, or is gone.
-async fn down(shutdown: &mut watch::Receiver<bool>) {
-    // An error means that the sender was dropped, which says the same.
-    let _ = shutdown.wait_for(|down| *down).await;
 }

@@ -5,9 +5,9 @@ use std::task::{Context, Poll, ready};
 
 use futures::Sink;
 
-use crate::session::AgentEnd;
-use crate::transports::{FrameSink, LinkError};
-use crate::wire::Lanes;
+use pmq_protocol::session::AgentEnd;
+use pmq_protocol::wire::Lanes;
+use pmq_transports::{FrameSink, LinkError};
 
 /// The link's sink, and whether something in it is not flushed yet.
 #[derive(Debug)]

@@ -5,12 +5,12 @@ use std::io;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{PidfdFlags, getppid, pidfd_open};
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// Watches it by a handle which no other process of its number can take over. (The kernel's own signal on a parent's death follows the thread that forked, not
 /// the process.)
 #[derive(Debug, Clone)]
-pub(super) struct Host(watch::Receiver<bool>);
+pub(super) struct Host(CancellationToken);
 
 impl Host {
     pub(super) fn of_this_process() -> io::Result<Self> {
@@ -21,7 +21,8 @@ impl Host {
         if getppid() != Some(parent) {
             return Err(gone());
         }
-        let (ended, watched) = watch::channel(false);
+        let ended = CancellationToken::new();
+        let told = ended.clone();
         // A thread of its own, since nobody else has to wait for such a handle; it ends with the process.
         std::thread::Builder::new().name("host".to_owned()).spawn(move || {
             let waited = loop {
@@ -33,14 +34,13 @@ impl Host {
             if let Err(error) = waited {
                 tracing::error!(%error, "the host cannot be watched any more");
             }
-            ended.send_replace(true);
+            told.cancel();
         })?;
-        Ok(Self(watched))
+        Ok(Self(ended))
     }
 
     /// Ready when it has ended, or cannot be watched.
-    pub(super) async fn gone(mut self) {
-        // The thread goes when it has said so.
-        let _ = self.0.wait_for(|ended| *ended).await;
+    pub(super) async fn gone(self) {
+        self.0.cancelled().await;
     }
 }

@@ -21,12 +21,12 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use self::host::Host;
 use self::tls::Proof;
-use crate::transports::grpc::Guard;
+use pmq_transports::grpc::Guard;
 
 /// The variable that says that a host has started this process.
 const COOKIE_KEY: &str = "PMQ_PLUGIN";
@@ -75,8 +75,8 @@ pub struct Plugin {
     dir: PathBuf,
     proof: Option<Proof>,
     host: Host,
-    /// Turns true when the host wants the agent to leave.
-    leave: watch::Sender<bool>,
+    /// Cancelled when the host wants the agent to leave.
+    leave: CancellationToken,
 }
 
 impl Plugin {
@@ -103,7 +103,7 @@ impl Plugin {
             .mode(0o700)
             .create(&dir)
             .map_err(|source| PluginError::Io { what: "make a directory for the socket", source })?;
-        Ok(Some(Self { dir, proof, host, leave: watch::Sender::new(false) }))
+        Ok(Some(Self { dir, proof, host, leave: CancellationToken::new() }))
     }
 
     pub(super) fn socket(&self) -> PathBuf {
@@ -131,11 +131,10 @@ impl Plugin {
 
     /// Ready when the host wants the agent to leave, or is gone.
     pub fn gone(&self) -> impl Future<Output = ()> + use<> {
-        let (host, mut leave) = (self.host.clone(), self.leave.subscribe());
+        let (host, leave) = (self.host.clone(), self.leave.clone());
         async move {
             tokio::select! {
-                // The sender goes with the agent.
-                _ = leave.wait_for(|leave| *leave) => tracing::info!("the host says that the agent may leave"),
+                () = leave.cancelled() => tracing::info!("the host says that the agent may leave"),
                 () = host.gone() => tracing::info!("the host is gone"),
             }
         }

@@ -4,16 +4,16 @@ use std::pin::Pin;
 
 use futures::Stream;
 use futures::stream::pending;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::transports::grpc::plugin::grpc_broker_server::{GrpcBroker, GrpcBrokerServer};
-use crate::transports::grpc::plugin::grpc_controller_server::{GrpcController, GrpcControllerServer};
-use crate::transports::grpc::plugin::grpc_stdio_server::{GrpcStdio, GrpcStdioServer};
-use crate::transports::grpc::plugin::{ConnInfo, Empty, StdioData};
+use pmq_transports::grpc::plugin::grpc_broker_server::{GrpcBroker, GrpcBrokerServer};
+use pmq_transports::grpc::plugin::grpc_controller_server::{GrpcController, GrpcControllerServer};
+use pmq_transports::grpc::plugin::grpc_stdio_server::{GrpcStdio, GrpcStdioServer};
+use pmq_transports::grpc::plugin::{ConnInfo, Empty, StdioData};
 
-pub(super) fn add(routes: Routes, leave: watch::Sender<bool>) -> Routes {
+pub(super) fn add(routes: Routes, leave: CancellationToken) -> Routes {
     routes
         .add_service(GrpcControllerServer::new(Controller(leave)))
         .add_service(GrpcBrokerServer::new(Nothing))
@@ -22,12 +22,12 @@ pub(super) fn add(routes: Routes, leave: watch::Sender<bool>) -> Routes {
 
 /// Leaves when it is told to.
 #[derive(Debug)]
-struct Controller(watch::Sender<bool>);
+struct Controller(CancellationToken);
 
 #[tonic::async_trait]
 impl GrpcController for Controller {
     async fn shutdown(&self, _: Request<Empty>) -> Result<Response<Empty>, Status> {
-        self.0.send_replace(true);
+        self.0.cancel();
         Ok(Response::new(Empty {}))
     }
 }

@@ -5,7 +5,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::PluginError;
-use crate::transports::grpc::{Guard, Own, Parents};
+use pmq_transports::grpc::{Guard, Own, Parents};
 
 /// The name that hosts ask for.
 const NAME: &str = "localhost";

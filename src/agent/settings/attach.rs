@@ -4,9 +4,9 @@ use bytesize::ByteSize;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::transports::grpc::GrpcSettings;
-use crate::transports::quic::{self, QuicSettings};
-use crate::transports::{UnixSettings, ZeromqSettings};
+use pmq_transports::grpc::GrpcSettings;
+use pmq_transports::quic::{self, QuicSettings};
+use pmq_transports::{UnixSettings, ZeromqSettings};
 
 /// Bounds of all attach sessions together and of each of them, and who may open one.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

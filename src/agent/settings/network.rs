@@ -95,7 +95,7 @@ impl Head {
                 return Err(HeadError::Topic { key, topic: topic.clone(), mend });
             }
         }
-        let claims = crate::pipeline::Claims(self.topics.clone());
+        let claims = pmq_pipeline::Claims(self.topics.clone());
         if let Some(topic) = self.subscribe.iter().find(|topic| !claims.matches(topic)) {
             let mend = format!("the network claims only {:?}: add it to `topics`, or take one that is claimed", self.topics);
             return Err(HeadError::Topic { key: "subscribe", topic: topic.clone(), mend });

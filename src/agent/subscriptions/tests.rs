@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::pipeline::Topics;
+use pmq_pipeline::Topics;
 
 #[test]
 fn what_a_session_gives_back_is_kept_for_a_while_unless_another_one_holds_it() {

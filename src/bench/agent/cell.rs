@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use super::parent::Parent;
 use super::source::{Loaded, Round, Source};
-use crate::bench::WorkDir;
-use crate::bench::rig::{EMPTY, FULL, Rig, Work};
-use crate::transports::{Address, Listener};
-use crate::wire::Limits;
+use crate::WorkDir;
+use crate::rig::{EMPTY, FULL, Rig, Work};
+use pmq_protocol::wire::Limits;
+use pmq_transports::{Address, Listener};
 
 /// Over what the parent attaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, clap::ValueEnum)]

@@ -10,11 +10,11 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 
-use crate::bench::rig::{self, Work};
-use crate::bench::{Latency, command, cpu_time};
+use crate::rig::{self, Work};
+use crate::{Latency, command, cpu_time};
 
 /// What `bench-node` calls it.
-pub(in crate::bench) const KIND: &str = "agent-parent";
+pub(crate) const KIND: &str = "agent-parent";
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -45,7 +45,7 @@ impl Told {
 ///
 /// # Errors
 /// When it cannot attach, or loses the agent.
-pub(in crate::bench) async fn run(setup: &str) -> anyhow::Result<()> {
+pub(crate) async fn run(setup: &str) -> anyhow::Result<()> {
     let setup: Setup = serde_json::from_str(setup).context("the setup cannot be read")?;
     let parent = rig::Parent::attach(&setup.url, setup.work).await?;
     let (orders, mut ordered) = mpsc::channel(1);

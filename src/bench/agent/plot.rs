@@ -1,8 +1,8 @@
 //! The result as pictures.
 
 use super::result::{Outcome, Row};
-use crate::bench::report::{Axis, Chart, Scale, Series};
-use crate::bench::rig::Work;
+use crate::report::{Axis, Chart, Scale, Series};
+use crate::rig::Work;
 
 /// Throughput against size, and latency by percentile of the smallest size, one chart for each share.
 pub(super) fn charts(outcome: &Outcome) -> Vec<Chart> {

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::cell::{Attach, Cell, Stack};
 use super::source::{self, Round};
-use crate::bench::rig::Work;
-use crate::bench::{Latency, Machine, Percentiles, Spread};
+use crate::rig::Work;
+use crate::{Latency, Machine, Percentiles, Spread};
 
 /// The whole result.
 #[derive(Debug, Serialize)]

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use super::parent::Parent;
-use crate::bench::rig::{Messages, Received, Rig};
-use crate::bench::{Latency, Nanos, Pace, cpu_time, now};
-use crate::pipeline::Report;
-use crate::wire::Verdict;
+use crate::rig::{Messages, Received, Rig};
+use crate::{Latency, Nanos, Pace, cpu_time, now};
+use pmq_pipeline::Report;
+use pmq_protocol::wire::Verdict;
 
 /// Messages that are made at once: as many as fit the caches, as a read of a socket holds.
 const BURST: usize = 64;

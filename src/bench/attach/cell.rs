@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::agent::settings::Grant;
-use crate::bench::Latency;
-use crate::gossip;
-use crate::transports::quic::Identity;
-use crate::transports::{Address, Listener};
-use crate::wire::{Limits, Window};
+use crate::Latency;
+use pmq_agent::settings::Grant;
+use pmq_protocol::wire::{Limits, Window};
+use pmq_transports::quic::Identity;
+use pmq_transports::{Address, Listener};
 
 /// Links a second that are let in.
 const ACCEPT_RATE: u32 = 1_000;
@@ -59,7 +58,7 @@ impl Transport {
             Self::Memory => Address::Memory(format!("bench-attach-{}-{number}", std::process::id()).into()),
             Self::Quic => {
                 let key = dir.join(format!("{number}.key"));
-                let peer = gossip::Identity::generate(&key)?.peer_id();
+                let peer = pmq_gossip::Identity::generate(&key)?.peer_id();
                 let here = (Ipv4Addr::LOCALHOST, 0).into();
                 let listener = Listener::bind_quic(here, ACCEPT_RATE, &Identity::generate(), [peer.clone()], Limits::default())?;
                 return Ok(Door { listener, key: Some(key), grants: vec![Grant { peer: Some(peer), ..Grant::default() }] });
@@ -142,7 +141,7 @@ impl Cell {
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { contender, size, in_flight, drive, .. } = self;
-        let size = crate::bench::report::size(*size as u64);
+        let size = crate::report::size(*size as u64);
         match drive {
             Drive::Closed => write!(f, "{contender}, {size}, {in_flight} in flight"),
             Drive::Idle => write!(f, "{contender}, {size}, idle"),

@@ -15,11 +15,11 @@ use super::cell::{Cell, Door, Drive, Figures, Transport};
 use super::load::Load;
 use super::node::{Node, Setup, Work};
 use super::sessions::payloads;
-use crate::bench::{Pace, now, rig};
-use crate::pipeline::BATCH_MESSAGES;
-use crate::transports::{Address, FrameSink, FrameStream, Link, LinkError, SEND_BYTES, connect};
-use crate::wire::message::{Judged, Offered, Ping};
-use crate::wire::{Encoder, Frame, Kind, Limits, MessageId, Offer, SessionId, Verdict};
+use crate::{Pace, now, rig};
+use pmq_pipeline::BATCH_MESSAGES;
+use pmq_protocol::wire::message::{Judged, Offered, Ping};
+use pmq_protocol::wire::{Encoder, Frame, Kind, Limits, MessageId, Offer, SessionId, Verdict};
+use pmq_transports::{Address, FrameSink, FrameStream, Link, LinkError, SEND_BYTES, connect};
 
 /// Frames that are dealt with before anything else is looked at.
 const BURST: usize = 8;

@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::cell::{Cell, Drive, Figures};
-use crate::bench::{Latency, Nanos, cpu_time, now};
-use crate::pipeline::{End, Tickets};
-use crate::wire::{Outstanding, Ticket, Window};
+use crate::{Latency, Nanos, cpu_time, now};
+use pmq_pipeline::{End, Tickets};
+use pmq_protocol::wire::{Outstanding, Ticket, Window};
 
 /// Offers a second when idle: enough for a histogram, and every core has gone to sleep in between.
 pub(super) const IDLE: f64 = 200.0;

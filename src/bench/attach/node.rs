@@ -12,10 +12,10 @@ use tokio::process::{Child, ChildStdin};
 use tokio::sync::oneshot;
 
 use super::{links, raw};
-use crate::bench::{command, rig};
-use crate::client::{Client, VerifyOptions};
-use crate::transports::quic::Identity;
-use crate::wire::Window;
+use crate::{command, rig};
+use pmq_client::{Client, VerifyOptions};
+use pmq_protocol::wire::Window;
+use pmq_transports::quic::Identity;
 
 /// What it is called on the command line.
 pub(super) const KIND: &str = "attach-parent";

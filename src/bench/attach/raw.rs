@@ -15,9 +15,9 @@ use super::links::per_frame;
 use super::load::Load;
 use super::node::{Node, Setup, Work};
 use super::sessions::payloads;
-use crate::bench::{now, rig};
-use crate::wire::message::Judged;
-use crate::wire::{Encoder, Frame, Limits, MessageId, Offer, PREFIX, Prefix, SessionId, Ticket, Verdict};
+use crate::{now, rig};
+use pmq_protocol::wire::message::Judged;
+use pmq_protocol::wire::{Encoder, Frame, Limits, MessageId, Offer, PREFIX, Prefix, SessionId, Ticket, Verdict};
 
 /// Bytes that are read at once.
 const READ: usize = 256 * 1024;

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::cell::{Cell, Contender, Drive, Figures, Transport};
-use crate::bench::report::{Axis, Chart, Scale, Series, Table, count, figure, size, spread};
-use crate::bench::{Latency, Machine, Percentiles, Spread};
+use crate::report::{Axis, Chart, Scale, Series, Table, count, figure, size, spread};
+use crate::{Latency, Machine, Percentiles, Spread};
 
 /// Everything.
 #[derive(Debug, Serialize)]

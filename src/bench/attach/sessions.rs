@@ -11,10 +11,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::cell::{Cell, Door, Figures, Transport};
 use super::load::Load;
 use super::node::{Node, Setup, Work, verify};
-use crate::bench::{Pace, now, rig};
-use crate::pipeline::{BATCH_MESSAGES, Down, LinkPort, Up, VerifierTerms};
-use crate::wire::message::Judged;
-use crate::wire::{MessageId, Offer};
+use crate::{Pace, now, rig};
+use pmq_pipeline::{BATCH_MESSAGES, Down, LinkPort, Up, VerifierTerms};
+use pmq_protocol::wire::message::Judged;
+use pmq_protocol::wire::{MessageId, Offer};
 
 /// Frames and orders that the driver has not taken yet, as in the agent.
 const UPS: usize = 1_024;

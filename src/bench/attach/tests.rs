@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::cell::{Figures, WINDOW_BYTES};
 use super::load::Load;
 use super::*;
-use crate::bench::cpu_time;
-use crate::bench::{Latency, now};
-use crate::wire::{Ticket, Window};
+use crate::cpu_time;
+use crate::{Latency, now};
+use pmq_protocol::wire::{Ticket, Window};
 
 #[derive(Parser)]
 struct Cli {

@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use super::message::SMALLEST;
-use crate::bench::Common;
-use crate::bench::rounds::between;
-use crate::gossip::Verdicts;
+use crate::Common;
+use crate::rounds::between;
+use pmq_gossip::Verdicts;
 
 /// Arguments of `pmq bench line`.
 #[derive(Debug, Clone, clap::Args)]

@@ -11,7 +11,7 @@ use super::orders::{Got, Load, Order, Said, Sent, Watch};
 use super::parent::{self, Part};
 use super::place::{Files, NETWORK, Place};
 use super::raw;
-use crate::bench::{Pattern, cpu_time};
+use crate::{Pattern, cpu_time};
 
 /// Until every process has said that it is there.
 const START: Duration = Duration::from_secs(30);

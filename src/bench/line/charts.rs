@@ -1,8 +1,8 @@
 //! The result as pictures: throughput against size, and latency by percentile.
 
 use super::measure::{Figures, Group, Rounds, SHARES};
-use crate::bench::Spread;
-use crate::bench::report::{Axis, Chart, Scale, Series, count, size};
+use crate::Spread;
+use crate::report::{Axis, Chart, Scale, Series, count, size};
 
 /// Which of [`SHARES`] is drawn.
 const DRAWN: usize = 1;

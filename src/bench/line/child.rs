@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
 use super::orders::{Order, Said};
-use crate::bench::command;
+use crate::command;
 
 /// Bytes of a log that are shown with a failure.
 const TAIL: usize = 2_000;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::args::{Args, Attach, Overlay};
 use super::chain::{Chain, Outcome, Step};
 use super::ramp::{Ramp, highest};
-use crate::bench::{Latency, Pattern, Percentiles, Progress, Spread, WorkDir};
+use crate::{Latency, Pattern, Percentiles, Progress, Spread, WorkDir};
 
 /// Shares of the contender's own highest rate at which latency is measured.
 pub(crate) const SHARES: [f64; 3] = [0.25, 0.5, 0.8];

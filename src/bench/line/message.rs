@@ -5,8 +5,8 @@
 //! ```
 //! Integers of the content are little-endian. The size that is asked for is the content's.
 
-use crate::bench::Nanos;
-use crate::client::{HeaderOrigin, PmqHeader};
+use crate::Nanos;
+use pmq_client::{HeaderOrigin, PmqHeader};
 
 /// Everything comes from one origin.
 const ORIGIN: HeaderOrigin = HeaderOrigin::Short([0x51; 20]);

@@ -7,7 +7,7 @@
 //!                          parent             parent             parent
 //!                         publishes           accepts       accepts, consumes
 //! ```
-//! The raw nodes are [`crate::gossip::Plain`]: the agent's transports and router with the agent's settings, read from the same files. Both send the same payloads.
+//! The raw nodes are [`pmq_gossip::Plain`]: the agent's transports and router with the agent's settings, read from the same files. Both send the same payloads.
 //!
 //! # Invariants
 //! - A rate holds if every message was published and arrived, the last of them not later behind its due time than 5 % of the step and 50 ms, at A and at C:

@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::bench::{Latency, Nanos, Pace, Pattern, now};
+use crate::{Latency, Nanos, Pace, Pattern, now};
 
 /// Orders that wait for a process. The run gives one at a time.
 const ORDERS: usize = 16;

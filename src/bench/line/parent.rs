@@ -14,8 +14,8 @@ use tokio::task::unconstrained;
 use super::message::Mark;
 use super::orders::{Load, Order, Said, Sent, orders, say};
 use super::sink::Sink;
-use crate::bench::now;
-use crate::client::{
+use crate::now;
+use pmq_client::{
     Client, ConsumeOptions, Consumer, Delivery, Incoming, Offers, PublishError, Published, Verdict, Verdicts, VerifyOptions, Window,
 };
 

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::args::{Attach, Overlay};
 use super::message::HEADER;
-use crate::bench::private;
-use crate::gossip::Identity;
+use crate::private;
+use pmq_gossip::Identity;
 
 /// The network, and its topic.
 pub(crate) const NETWORK: &str = "line";

@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 use super::message::Mark;
 use super::orders::{Load, Order, Said, Sent, orders, say};
 use super::sink::Sink;
-use crate::bench::now;
-use crate::config::{self, Request, Source};
-use crate::gossip::{Identity, NetworkOverlay, Plain, Verdicts};
+use crate::now;
+use pmq_config::{Request, Source};
+use pmq_gossip::{Identity, NetworkOverlay, Plain, Verdicts};
 
 /// Messages that are published before anything else is looked at, when the sender is behind.
 const BURST: u64 = 64;
@@ -35,13 +35,13 @@ pub(crate) struct Setup {
 /// When the file cannot be used, or a neighbour is lost.
 pub(crate) async fn run(setup: Setup) -> anyhow::Result<()> {
     let request = Request { file: Some(setup.config), flags: setup.set, environment: Vec::new(), source: Source::Disk };
-    let config = config::load(&request)?;
-    let network = config.networks.first().context("the file names no network")?;
+    let config = pmq_config::load(&request)?;
+    let network = config.settings.networks.first().context("the file names no network")?;
     let topic = network.subscribe.first().context("the network joins no topic")?;
     let deadline = network.plan.store.deadline();
     let overlay = NetworkOverlay::new(network.name.as_str(), network.claims.clone(), deadline, &network.overlay);
-    let identity = Identity::load(&config.gossip.identity)?;
-    let node = Plain::start(&config.gossip, &identity, overlay, topic, setup.verdicts).await?;
+    let identity = Identity::load(&config.settings.gossip.identity)?;
+    let node = Plain::start(&config.settings.gossip, &identity, overlay, topic, setup.verdicts).await?;
     let orders = orders()?;
     say(&Said::Ready)?;
     Raw { node, orders, sink: Sink::default() }.run().await

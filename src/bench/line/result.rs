@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::args::{Args, Attach, Overlay};
 use super::measure::{Figures, Group, IDLE_RATE, Rounds, SHARES, cpu_rate, exact, idle};
 use super::message::HEADER;
-use crate::bench::{Machine, Percentiles, Spread};
+use crate::{Machine, Percentiles, Spread};
 
 /// Everything.
 #[derive(Debug, Serialize)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::message::Mark;
 use super::orders::{Got, Said, Watch, say};
-use crate::bench::Nanos;
+use crate::Nanos;
 
 /// Books of one step at a time.
 #[derive(Debug, Default)]

@@ -15,8 +15,8 @@ use super::orders::{Got, Order, Said, Sent, Watch};
 use super::result::Report;
 use super::sink::Sink;
 use super::words::words;
-use crate::bench::{Latency, Machine, Pattern};
-use crate::client::PmqHeader;
+use crate::{Latency, Machine, Pattern};
+use pmq_client::PmqHeader;
 
 #[derive(Parser)]
 struct Cli {

@@ -2,8 +2,8 @@
 
 use super::measure::IDLE_RATE;
 use super::result::{Both, Bounds, Loaded, Report, Row};
-use crate::bench::report::{Table, count, figure, size, spread};
-use crate::bench::{NEVER, Percentiles, Spread};
+use crate::report::{Table, count, figure, size, spread};
+use crate::{NEVER, Percentiles, Spread};
 
 /// All of it, as tables.
 pub(crate) fn words(report: &Report) -> String {

@@ -8,11 +8,11 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 
 use super::process::{Agent, Counts, Files, NETWORK, Neighbour, topic};
-use crate::bench::{Pace, now};
-use crate::client::Verifier;
-use crate::config::Estimate;
-use crate::gossip::{PublishError, SCORE_MEMORY};
-use crate::wire::Window;
+use crate::{Pace, now};
+use pmq_client::Verifier;
+use pmq_config::Estimate;
+use pmq_gossip::{PublishError, SCORE_MEMORY};
+use pmq_protocol::wire::Window;
 
 /// What the parent gives credit for: little, so that what waits, waits in the queue.
 const WINDOW: Window = Window { messages: 64, bytes: 1 << 20 };
@@ -107,7 +107,7 @@ impl Load {
 
     /// Messages that fill the ring.
     fn ring_full(&self) -> u64 {
-        (self.ring / self.size as u64).min(u64::from(crate::stages::delivery::Settings::default().ring_messages))
+        (self.ring / self.size as u64).min(u64::from(pmq_stages::delivery::Settings::default().ring_messages))
     }
 
     /// Bytes that are pending when the queue is as full as this load makes it; nine tenths of that are asked for.

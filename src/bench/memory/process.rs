@@ -10,12 +10,12 @@ use anyhow::Context;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Child;
 
-use crate::bench::{WorkDir, command};
-use crate::client::{Client, ConsumeOptions, VerifyOptions};
-use crate::config::{Config, Request, load};
-use crate::gossip::{self, Gossip, Identity, NetworkOverlay, NetworkSettings, Settings};
-use crate::pipeline::{Claims, Topic};
-use crate::wire::Window;
+use crate::{WorkDir, command};
+use pmq_client::{Client, ConsumeOptions, VerifyOptions};
+use pmq_config::{Config, Request, load};
+use pmq_gossip::{Gossip, Identity, NetworkOverlay, NetworkSettings, Settings};
+use pmq_pipeline::{Claims, Topic};
+use pmq_protocol::wire::Window;
 
 /// The network's name, and its topic's.
 pub(super) const NETWORK: &str = "load";
@@ -58,7 +58,7 @@ impl Neighbour {
     pub(super) async fn start() -> anyhow::Result<Self> {
         let settings = Settings { listen: vec!["/ip4/127.0.0.1/tcp/0".to_owned()], ..Settings::default() };
         let overlay = NetworkOverlay::new(NETWORK, Claims(vec![NETWORK.to_owned()]), Duration::from_secs(1), &NetworkSettings::default());
-        let (gossip, running) = gossip::start(&settings, &Identity::ephemeral(), vec![overlay]).await?;
+        let (gossip, running) = pmq_gossip::start(&settings, &Identity::ephemeral(), vec![overlay]).await?;
         let address = running.listen.first().context("the neighbour listens nowhere")?.clone();
         Ok(Self { gossip, address })
     }

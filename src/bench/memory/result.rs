@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::load::Round;
-use crate::bench::{Machine, Spread};
+use crate::{Machine, Spread};
 
 /// The whole result.
 #[derive(Debug, Serialize)]

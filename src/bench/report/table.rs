@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::bench::Spread;
+use crate::Spread;
 
 /// Columns with their units, each as wide as its widest cell, everything at the right.
 #[derive(Debug, Clone, Default)]

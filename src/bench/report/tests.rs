@@ -3,7 +3,7 @@
 use super::scale::{Ruler, label};
 use super::svg::svg;
 use super::*;
-use crate::bench::Spread;
+use crate::Spread;
 
 fn labels(scale: Scale, values: &[f64]) -> Vec<String> {
     Ruler::new(scale, values.iter().copied()).marks.into_iter().map(|mark| label(scale, mark)).collect()

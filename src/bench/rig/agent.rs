@@ -5,13 +5,14 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Host, Messages, NETWORK, Parent, Received, WINDOW, host, plan};
-use crate::agent::ARRIVALS;
-use crate::agent::directory::Network;
-use crate::pipeline::{Arrival, Channels, Driver, Inlet, Overflowed, Report, Road, RouterGone, Snapshot};
-use crate::transports::Listener;
-use crate::wire::Verdict;
+use pmq_agent::ARRIVALS;
+use pmq_agent::directory::Network;
+use pmq_pipeline::{Arrival, Channels, Driver, Inlet, Overflowed, Report, Road, RouterGone, Snapshot};
+use pmq_protocol::wire::Verdict;
+use pmq_transports::Listener;
 
 /// Frames and orders that the driver has not taken yet, as in the agent.
 const UPS: usize = 1_024;
@@ -30,7 +31,7 @@ pub struct Rig {
     /// What the driver shows.
     pub snapshot: watch::Receiver<Snapshot>,
     host: Host,
-    shutdown: watch::Sender<bool>,
+    shutdown: DropGuard,
     driver: JoinHandle<Result<(), RouterGone>>,
 }
 
@@ -46,15 +47,15 @@ impl Rig {
         let (ups, up) = mpsc::channel(UPS);
         let (reported, reports) = mpsc::channel(REPORTS);
         let (shown, snapshot) = watch::channel(Snapshot::default());
-        let (shutdown, down) = watch::channel(false);
+        let shutdown = CancellationToken::new();
         let overflowed = Overflowed::default();
         let inlet = Inlet::new(arrivals.clone(), overflowed.clone());
         let network = Network { inlet: inlet.clone(), snapshot: snapshot.clone(), ..host::network(plan.clone(), ups) };
-        let channels = Channels { arrivals: arrived, overflowed, ups: up, reports: reported, snapshot: shown, shutdown: down };
+        let channels = Channels { arrivals: arrived, overflowed, ups: up, reports: reported, snapshot: shown, shutdown: shutdown.clone() };
         let driver = Driver::new(NETWORK.into(), Box::new(move |stream| Road::new(&plan, stream)), channels).tapped(network.tap.clone());
         let driver = tokio::spawn(driver.run());
         let host = Host::start(vec![network], listeners, Vec::new()).await?;
-        Ok(Self { inlet, arrivals, reports, snapshot, host, shutdown, driver })
+        Ok(Self { inlet, arrivals, reports, snapshot, host, shutdown: shutdown.drop_guard(), driver })
     }
 
     /// Hands messages over with up to a window of them in flight, and waits until all are reported, and done at the parent, which must be the only one.
@@ -88,8 +89,7 @@ impl Rig {
     /// When one of them had failed.
     pub async fn end(self) -> anyhow::Result<()> {
         let Self { host, shutdown, driver, .. } = self;
-        // Nobody hears it only if the driver has ended already.
-        let _ = shutdown.send(true);
+        drop(shutdown);
         driver.await?.context("the driver failed")?;
         host.end().await
     }

@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{DEADLINE, MAX_MESSAGE, NETWORK};
-use crate::agent::control::Control;
-use crate::agent::directory::{Directory, Network};
-use crate::agent::parents::{Admission, Parents, Registry, serve};
-use crate::agent::settings::{Attach, Grant};
-use crate::gossip::{Identity, MessageIdFunction, Settings, start};
-use crate::pipeline::{Claims, Inlet, Overflowed, Plan, Snapshot, Tap, Up};
-use crate::session::{AgentTerms, NetworkTerms};
-use crate::transports::{LinkError, Listener};
+use pmq_agent::control::Control;
+use pmq_agent::directory::{Directory, Network};
+use pmq_agent::parents::{Admission, Parents, Registry, serve};
+use pmq_agent::settings::{Attach, Grant};
+use pmq_gossip::{Identity, MessageIdFunction, Settings, start};
+use pmq_pipeline::{Claims, Inlet, Overflowed, Plan, Snapshot, Tap, Up};
+use pmq_protocol::session::{AgentTerms, NetworkTerms};
+use pmq_transports::{LinkError, Listener};
 
 /// How long a request of a parent may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,7 +43,8 @@ pub fn network(plan: Arc<Plan>, ups: mpsc::Sender<Up>) -> Network {
 pub struct Host {
     /// What the sessions share.
     pub directory: Arc<Directory>,
-    shutdown: watch::Sender<bool>,
+    /// `None` once the sessions are to end.
+    shutdown: Option<DropGuard>,
     sessions: JoinHandle<Result<(), LinkError>>,
 }
 
@@ -63,16 +65,16 @@ impl Host {
         });
         let terms = AgentTerms { networks: terms.collect(), ..AgentTerms::default() };
         let directory = Arc::new(Directory::new(networks, gossip, 16));
-        let (shutdown, down) = watch::channel(false);
+        let shutdown = CancellationToken::new();
         let parents = Parents {
             control: Control::new(&directory, PATIENCE),
             directory: directory.clone(),
             admission: Arc::new(Admission::new(&Attach { grant: grants, ..Attach::default() }, rustix::process::geteuid().as_raw())),
             terms: Arc::new(terms),
-            shutdown: down,
+            shutdown: shutdown.clone(),
             registry: Registry::default(),
         };
-        Ok(Self { directory, shutdown, sessions: tokio::spawn(serve(listeners, parents)) })
+        Ok(Self { directory, shutdown: Some(shutdown.drop_guard()), sessions: tokio::spawn(serve(listeners, parents)) })
     }
 
     /// Says goodbye to all parents and frees the addresses.
@@ -80,8 +82,7 @@ impl Host {
     /// # Errors
     /// When a listener had failed.
     pub async fn end(mut self) -> anyhow::Result<()> {
-        // Nobody hears it only if the sessions have ended already.
-        let _ = self.shutdown.send(true);
+        drop(self.shutdown.take());
         Ok((&mut self.sessions).await??)
     }
 }

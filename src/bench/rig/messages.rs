@@ -6,9 +6,9 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::WINDOW;
-use crate::gossip::Payloads;
-use crate::pipeline::{Arrival, Peer, Topic};
-use crate::wire::{HeaderOrigin, MessageId, PmqHeader};
+use pmq_gossip::Payloads;
+use pmq_pipeline::{Arrival, Peer, Topic};
+use pmq_protocol::wire::{HeaderOrigin, MessageId, PmqHeader};
 
 /// Who makes messages, in turn.
 const ORIGINS: u64 = 4;

@@ -25,9 +25,9 @@ pub use host::{Host, network};
 pub use messages::{Messages, Received, SMALLEST, due, messages, received, share_and_clone, topic};
 pub use parent::{Parent, Work};
 
-use crate::pipeline::{Claims, Part, Plan};
-use crate::stages::{NetworkContext, Registry};
-use crate::wire::Window;
+use pmq_pipeline::{Claims, Part, Plan};
+use pmq_protocol::wire::Window;
+use pmq_stages::{NetworkContext, Registry};
 
 /// The network's name.
 pub const NETWORK: &str = "bench";

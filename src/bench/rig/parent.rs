@@ -8,8 +8,8 @@ use futures::{FutureExt, SinkExt, Stream, StreamExt};
 use tokio::sync::Notify;
 
 use super::{DEADLINE, NETWORK, WINDOW, due};
-use crate::bench::{Latency, now};
-use crate::client::{Client, ConsumeOptions, Consumer, Delivery, Verdict, Verifier, VerifyOptions};
+use crate::{Latency, now};
+use pmq_client::{Client, ConsumeOptions, Consumer, Delivery, Verdict, Verifier, VerifyOptions};
 
 /// Most messages that are taken at once.
 const BURST: usize = 64;

@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use super::*;
-use crate::transports::{Address, Listener};
-use crate::wire::{Limits, PmqHeader, Verdict};
+use pmq_protocol::wire::{Limits, PmqHeader, Verdict};
+use pmq_transports::{Address, Listener};
 
 #[test]
 fn a_message_has_its_size_and_says_when_it_was_due() {
@@ -33,7 +33,7 @@ async fn passes(stages: &str, work: Work, name: &str) {
     let parent = Parent::attach(&format!("memory:{name}"), work).await.unwrap();
     let mut messages = Messages::new(300);
     for number in 0..COUNT {
-        let message = messages.make(if number < 100 { 0 } else { crate::bench::now() });
+        let message = messages.make(if number < 100 { 0 } else { crate::now() });
         let arrival = messages.hand_over(message);
         assert!(rig.inlet.offer(arrival));
     }

@@ -8,8 +8,8 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use crate::agent::console::{Answer, Ask, Code, Lines, Problem, write};
 use crate::cli::{Exit, Failure};
+use pmq_agent::console::{Answer, Ask, Code, Lines, Problem, write};
 
 /// Longest line of an answer, in bytes.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;

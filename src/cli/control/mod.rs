@@ -26,11 +26,11 @@ impl Where {
             return Ok(path.clone());
         }
         let config = globals.load()?;
-        if !config.control.enabled {
+        if !config.settings.control.enabled {
             let text = "control.enabled = false: the agent has no control socket to ask; set it to true, or give --socket";
             return Err(Failure::new(Exit::Config, text));
         }
-        Ok(config.control.place(&config.attach.unix.path))
+        Ok(config.settings.control.place(&config.settings.attach.unix.path))
     }
 }
 

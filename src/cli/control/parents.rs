@@ -9,16 +9,16 @@ use serde_json::json;
 use super::connection::Connection;
 use super::table::{aligned, counts, plain};
 use super::{Where, block_on};
-use crate::agent::console::{Answer, Ask, Consuming, Credit, OnNetwork, Parent, Verifying};
 use crate::cli::output::print;
 use crate::cli::{Exit, Failure, Globals, Output};
+use pmq_agent::console::{Answer, Ask, Consuming, Credit, OnNetwork, Parent, Verifying};
 
 /// Arguments of `pmq parents`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A line for each session, and below it one for each network and role. HELD: messages and bytes that the parent has without an answer, of those that it \
 lets the agent have on its way. LAG: records of the network's log that wait for its credit.")]
-pub(in crate::cli) struct Args {
+pub(crate) struct Args {
     /// How long the agent may take to answer
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
     timeout: Duration,
@@ -26,7 +26,7 @@ pub(in crate::cli) struct Args {
     place: Where,
 }
 
-pub(in crate::cli) fn run(arguments: &Args, globals: &Globals) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Args, globals: &Globals) -> Result<(), Failure> {
     let path = arguments.place.path(globals)?;
     let parents = block_on(async {
         let asked = tokio::time::timeout(arguments.timeout, list(&path)).await;

@@ -15,9 +15,9 @@ use super::connection::Connection;
 use super::input::{self, Encoding};
 use super::table::{counts, plain};
 use super::{Where, block_on, interrupted};
-use crate::agent::console::{Answer, Ask, PublishAsk, PublishLine, Published};
 use crate::cli::output::{note, print};
 use crate::cli::{Exit, Failure, Globals, Output};
+use pmq_agent::console::{Answer, Ask, PublishAsk, PublishLine, Published};
 
 /// Lines that may be under way without an answer. At the bound no further line is sent, which the summary's time shows.
 const WAITING: u64 = 256;
@@ -33,7 +33,7 @@ has already counts as that), 1 if not, and 130 if Ctrl-C has cut it short.
 
   echo hello | pmq publish weather.reports
   pmq publish weather.reports messages.hex --hex --rate 50")]
-pub(in crate::cli) struct Args {
+pub(crate) struct Args {
     /// The topic
     topic: String,
     /// The file with the lines; else, or for -, standard input
@@ -122,7 +122,7 @@ impl Summary {
     }
 }
 
-pub(in crate::cli) fn run(arguments: &Args, globals: &Globals) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Args, globals: &Globals) -> Result<(), Failure> {
     let path = arguments.place.path(globals)?;
     let input = input::open(arguments.file.as_deref())?;
     let mut summary = Summary::default();

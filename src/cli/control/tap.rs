@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::connection::Connection;
 use super::table::plain;
 use super::{Where, block_on};
-use crate::agent::console::{Answer, Ask, Lost, Message, Missed, Outcome, Said, TapAsk};
 use crate::cli::output::show;
 use crate::cli::{Failure, Globals, Output};
+use pmq_agent::console::{Answer, Ask, Lost, Message, Missed, Outcome, Said, TapAsk};
 
 /// Arguments of `pmq tap`.
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,7 @@ never waits for it. A line: time, network, outcome, reason, time from arrival to
   pmq tap                               everything
   pmq tap 'weather.*' --outcome reject  what is held against peers, and who sent it
   pmq tap --limit 100 --output json | jq -r .message.reason | sort | uniq -c")]
-pub(in crate::cli) struct Args {
+pub(crate) struct Args {
     /// Topics, or patterns in which * stands for any run of characters; none = all
     #[arg(value_name = "TOPIC")]
     topics: Vec<String>,
@@ -39,7 +39,7 @@ pub(in crate::cli) struct Args {
     place: Where,
 }
 
-pub(in crate::cli) fn run(arguments: &Args, globals: &Globals) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Args, globals: &Globals) -> Result<(), Failure> {
     let path = arguments.place.path(globals)?;
     let ask = Ask::Tap(TapAsk {
         topics: arguments.topics.clone(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::input::{self, Encoding};
 use super::publish::Summary;
 use super::{parents, table};
-use crate::agent::console::{Consuming, Credit, OnNetwork, Parent, Published, Verifying};
+use pmq_agent::console::{Consuming, Credit, OnNetwork, Parent, Published, Verifying};
 
 fn counts<const N: usize>(counts: [(&str, u64); N]) -> BTreeMap<String, u64> {
     counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()

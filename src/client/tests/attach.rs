@@ -6,10 +6,10 @@ use futures::{FutureExt, SinkExt, StreamExt};
 
 use super::super::{Client, ClientError, ConsumeOptions, PublishError, RefuseCode, RequestError, VerifyOptions};
 use super::{Agent, Place, Status, on_all, soon, wait_for};
-use crate::session::{AgentEvent, Timing};
-use crate::transports::Credential;
-use crate::wire::message::Refuse;
-use crate::wire::{Cursor, Encoder, SessionId};
+use pmq_protocol::session::{AgentEvent, Timing};
+use pmq_protocol::wire::message::Refuse;
+use pmq_protocol::wire::{Cursor, Encoder, SessionId};
+use pmq_transports::Credential;
 
 on_all! {
     a_role_that_is_not_granted_ends_the_client,
@@ -98,9 +98,9 @@ async fn a_welcome_that_does_not_come_is_a_timeout(place: Place) {
     assert!(matches!(connected, Err(ClientError::Timeout { after, .. }) if after == patience));
     assert!(matches!(Client::builder("tcp://127.0.0.1:1").connect().await, Err(ClientError::Link(_))));
     // What no further attempt mends is told at once.
-    #[cfg(feature = "client-grpc")]
+    #[cfg(feature = "grpc")]
     assert!(
-        matches!(Client::builder("grpcs://127.0.0.1:1").connect().await, Err(ClientError::Link(error)) if matches!(*error, crate::transports::LinkError::Certificate { .. }))
+        matches!(Client::builder("grpcs://127.0.0.1:1").connect().await, Err(ClientError::Link(error)) if matches!(*error, pmq_transports::LinkError::Certificate { .. }))
     );
 }
 
@@ -184,7 +184,8 @@ async fn close_sends_what_was_given(place: Place) {
 async fn garbage_costs_one_link(place: Place) {
     let mut listener = place.listen().await;
     let (client, mut agent) = place.attached(&mut listener).await;
-    let hello = crate::session::ParentEnd::new(agent.wants.clone(), "", crate::session::ParentTerms::default(), Instant::now());
+    let hello =
+        pmq_protocol::session::ParentEnd::new(agent.wants.clone(), "", pmq_protocol::session::ParentTerms::default(), Instant::now());
     let mut foreign = hello.unwrap().poll_frame().unwrap();
     foreign.prefix.session = agent.end.session();
     agent.link.outgoing.send(foreign).await.unwrap();

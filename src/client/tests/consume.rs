@@ -6,8 +6,8 @@ use futures::{FutureExt, StreamExt};
 
 use super::super::{ClientError, ConsumeOptions, Cursor, Delivery, GapReason, Overflow, Reason, Window};
 use super::{Agent, Place, id, message, on_all, payload, soon, wait_for};
-use crate::session::{AgentEvent, Timing};
-use crate::wire::{Outstanding, Record};
+use pmq_protocol::session::{AgentEvent, Timing};
+use pmq_protocol::wire::{Outstanding, Record};
 
 on_all! {
     everything_comes_in_order_and_acks_give_credit_back,

@@ -18,16 +18,16 @@ use futures::{SinkExt, StreamExt};
 use tempfile::TempDir;
 
 use super::{Client, ConsumeOptions, Status, VerifyOptions};
-use crate::session::{AgentEnd, AgentEvent, AgentTerms, Grant, NetworkTerms, Timing, Want};
-use crate::transports::{Address, Link, LinkError, Listener};
-use crate::wire::message::Judged;
-use crate::wire::{Cursor, Limits, MessageId, Offer, Record, Roles, SessionId, Ticket, Verdict};
+use pmq_protocol::session::{AgentEnd, AgentEvent, AgentTerms, Grant, NetworkTerms, Timing, Want};
+use pmq_protocol::wire::message::Judged;
+use pmq_protocol::wire::{Cursor, Limits, MessageId, Offer, Record, Roles, SessionId, Ticket, Verdict};
+use pmq_transports::{Address, Link, LinkError, Listener};
 
 /// Runs each test on every transport.
 macro_rules! on_all {
     ($($name:ident,)*) => {
-        mod on_unix { $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)] async fn $name() { super::$name(crate::client::tests::unix()).await; })* }
-        mod on_memory { $(#[tokio::test] async fn $name() { super::$name(crate::client::tests::memory()).await; })* }
+        mod on_unix { $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)] async fn $name() { super::$name(crate::tests::unix()).await; })* }
+        mod on_memory { $(#[tokio::test] async fn $name() { super::$name(crate::tests::memory()).await; })* }
     };
 }
 use on_all;
@@ -165,7 +165,7 @@ impl Agent {
     }
 
     /// A request's number and content.
-    async fn request(&mut self) -> (u64, crate::session::Request) {
+    async fn request(&mut self) -> (u64, pmq_protocol::session::Request) {
         match self.event().await {
             AgentEvent::Request { network: 0, request, what } => (request, what),
             other => panic!("{other:?}"),

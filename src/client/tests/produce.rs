@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::super::{AllowOp, ClientError, MarkOp, MessageId, PublishError, PublishStatus, Published, RefuseCode, RequestError};
 use super::{Agent, Place, id, on_all, soon, wait_for};
-use crate::session::Request;
-use crate::wire::Cursor;
+use pmq_protocol::session::Request;
+use pmq_protocol::wire::Cursor;
 
 on_all! {
     a_publish_is_answered,

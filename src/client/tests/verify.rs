@@ -7,8 +7,8 @@ use futures::{SinkExt, StreamExt};
 
 use super::super::{ClientError, Verdict, VerifyOptions, Window};
 use super::{Agent, Place, offer, on_all, payload, soon, wait_for};
-use crate::session::{AgentEvent, SendError, Timing};
-use crate::wire::{Cursor, Outstanding, Roles};
+use pmq_protocol::session::{AgentEvent, SendError, Timing};
+use pmq_protocol::wire::{Cursor, Outstanding, Roles};
 
 on_all! {
     a_closure_answers_a_burst_in_one_frame,

@@ -11,7 +11,7 @@ fn files(ops: &str) -> Files {
 
 #[test]
 fn the_flag_goes_over_the_environment_over_the_file_over_the_default() {
-    let port = |ops, environment: &[_], flags: &[_]| files(ops).load(environment, flags).unwrap().ops.listen.port();
+    let port = |ops, environment: &[_], flags: &[_]| files(ops).load(environment, flags).unwrap().settings.ops.listen.port();
     let variable = [("PMQ__OPS__LISTEN", "127.0.0.1:2222")];
     assert_eq!(port("", &[], &[]), 9464);
     assert_eq!(port(LISTEN, &[], &[]), 1111);
@@ -29,15 +29,15 @@ fn overrides_are_toml_or_bare_texts() {
             &["gossip.mesh.gossip_factor=0.5"],
         )
         .unwrap();
-    assert_eq!((config.agent.threads, config.ops.expose), (2, true));
-    assert_eq!(config.agent.shutdown_within.as_secs(), 3);
-    assert!((config.gossip.mesh.gossip_factor - 0.5).abs() < f64::EPSILON);
+    assert_eq!((config.settings.agent.threads, config.settings.ops.expose), (2, true));
+    assert_eq!(config.settings.agent.shutdown_within.as_secs(), 3);
+    assert!((config.settings.gossip.mesh.gossip_factor - 0.5).abs() < f64::EPSILON);
 }
 
 #[test]
 fn networks_and_their_stages_are_overridden_by_name() {
     let overrides = [("PMQ__NETWORK__WEATHER__LOOPBACK", "false"), ("PMQ__NETWORK__WEATHER__STAGE__VALIDATION_QUEUE__DEADLINE", "2s")];
-    let network = files("").load(&overrides, &["network.weather.max_message=2MiB"]).unwrap().networks.remove(0);
+    let network = files("").load(&overrides, &["network.weather.max_message=2MiB"]).unwrap().settings.networks.remove(0);
     assert!(!network.loopback);
     assert_eq!(network.max_message, 2 * 1024 * 1024);
     assert_eq!(network.plan.store.deadline().as_secs(), 2);
@@ -79,7 +79,7 @@ fn secrets_are_refused_from_the_environment_and_never_shown() {
     let pem = "-----BEGIN PRIVATE KEY-----";
     let error = files("").load(&[("PMQ__GOSSIP__IDENTITY", pem)], &[]).unwrap_err();
     assert!(error.mend.contains("0600") && !format!("{error:?}").contains(pem), "{error}");
-    assert!(files("").load(&[("PMQ__GOSSIP__IDENTITY", "other.key")], &[]).unwrap().gossip.identity.ends_with("other.key"));
+    assert!(files("").load(&[("PMQ__GOSSIP__IDENTITY", "other.key")], &[]).unwrap().settings.gossip.identity.ends_with("other.key"));
 }
 
 #[test]
@@ -122,14 +122,14 @@ fn show_tells_where_each_setting_comes_from() {
 fn what_shows_only_at_start_names_where_the_setting_was_written() {
     let setup = files(LISTEN);
     let taken = "ops.listen = \"127.0.0.1:1111\": cannot bind: Address already in use; choose another port";
-    let told = |environment: &[_], key| setup.load(environment, &[]).unwrap().refuse(key, &taken).to_string();
+    let told = |environment: &[_], key| setup.load(environment, &[]).unwrap().places.refuse(key, &taken).to_string();
     let told_end = "cannot bind: Address already in use; choose another port";
     let file = setup.agent().display().to_string();
     assert_eq!(told(&[], "ops.listen"), format!("{file}:4:10: ops.listen = \"127.0.0.1:1111\": {told_end}"));
     let variable = [("PMQ__OPS__LISTEN", "127.0.0.1:2")];
     assert_eq!(told(&variable, "ops.listen"), format!("environment variable PMQ__OPS__LISTEN: ops.listen = 127.0.0.1:2: {told_end}"));
     // What nobody wrote is a default of the file.
-    let error = setup.load(&[], &[]).unwrap().refuse("attach.unix.path", &"somebody listens there; stop it");
+    let error = setup.load(&[], &[]).unwrap().places.refuse("attach.unix.path", &"somebody listens there; stop it");
     assert_eq!(error.to_string(), format!("{file}: attach.unix.path = default: somebody listens there; stop it"));
 }
 
@@ -140,7 +140,7 @@ fn unclaimed_topics_go_to_the_network_that_takes_them() {
     let agent = "version = 1\nnetworks = [\"weather.toml\", \"quakes.toml\"]\n";
     let both = [("weather.toml", NETWORK), ("quakes.toml", quakes.as_str())];
     let claims = |config: &super::Config| -> Vec<(String, Vec<String>)> {
-        config.networks.iter().map(|network| (network.name.clone(), network.claims.0.clone())).collect()
+        config.settings.networks.iter().map(|network| (network.name.clone(), network.claims.0.clone())).collect()
     };
     let (weather, quakes) = (("weather".to_owned(), vec!["weather.*".to_owned()]), ("quakes".to_owned(), vec!["quakes.*".to_owned()]));
     let refused = Files::new(agent, &both).load(&[], &[]).unwrap();

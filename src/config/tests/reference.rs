@@ -10,11 +10,11 @@ use toml::de::{DeTable, DeValue};
 use super::super::agent_file::AgentFile;
 use super::super::reference::{REFERENCE, REFERENCE_NETWORK, uncommented};
 use super::{Files, fields};
-use crate::agent::settings::{Head, Unclaimed};
-use crate::gossip::NetworkSettings;
-use crate::stages::admission::AdmissionSettings;
-use crate::stages::window::WindowSettings;
-use crate::stages::{decode, delivery, validation};
+use pmq_agent::settings::{Head, Unclaimed};
+use pmq_gossip::NetworkSettings;
+use pmq_stages::admission::AdmissionSettings;
+use pmq_stages::window::WindowSettings;
+use pmq_stages::{decode, delivery, validation};
 
 /// The table of an uncommented reference file, without what the loader itself takes out.
 fn table(text: &str, without: &[&str]) -> toml::Table {
@@ -113,7 +113,7 @@ fn every_standard_stage_is_shown() {
     let table = DeTable::parse(&text).unwrap().into_inner();
     let list = table["stage"].get_ref().as_array().unwrap();
     let shown: BTreeSet<_> = list.iter().filter_map(|stage| stage.get_ref().get("use")?.get_ref().as_str()).collect();
-    let registry = crate::stages::Registry::standard();
+    let registry = pmq_stages::Registry::standard();
     assert_eq!(shown, registry.names().collect());
     assert!(list.iter().all(|stage| matches!(stage.get_ref(), DeValue::Table(_))));
 }
@@ -122,14 +122,14 @@ fn every_standard_stage_is_shown() {
 fn the_reference_files_load_with_every_option_in_force() {
     let files = Files::new(&uncommented(REFERENCE), &[("reference-network.toml", &uncommented(REFERENCE_NETWORK))]);
     let config = files.load(&[], &[]).unwrap();
-    assert_eq!(config.networks[0].name, "reference");
+    assert_eq!(config.settings.networks[0].name, "reference");
     assert_eq!(config.warnings, []);
 }
 
 #[test]
 fn the_reference_files_load_as_they_are() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/reference.toml");
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/reference.toml");
     let config = super::load(&super::request(&dir, &[], &[])).unwrap();
-    assert_eq!(config.networks.len(), 1);
+    assert_eq!(config.settings.networks.len(), 1);
     assert_eq!(config.warnings, []);
 }

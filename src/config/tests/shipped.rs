@@ -5,14 +5,14 @@ use std::path::Path;
 use super::{load, request};
 
 fn shipped(flags: &[&str]) -> super::Config {
-    load(&request(&Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/minimal.toml"), &[], flags)).unwrap()
+    load(&request(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/minimal.toml"), &[], flags)).unwrap()
 }
 
 #[test]
 fn the_minimal_files_are_minimal() {
     let config = shipped(&[]);
-    assert_eq!(config.networks.len(), 1);
-    assert_eq!(config.networks[0].plan.front.len(), 0);
+    assert_eq!(config.settings.networks.len(), 1);
+    assert_eq!(config.settings.networks[0].plan.front.len(), 0);
     assert_eq!(config.warnings, []);
     for text in [include_str!("../../../configs/minimal.toml"), include_str!("../../../configs/minimal-network.toml")] {
         assert!(text.lines().count() < 15);
@@ -22,9 +22,9 @@ fn the_minimal_files_are_minimal() {
 #[test]
 fn the_oracle_networks_load_together() {
     let config = shipped(&["networks=[\"weather.toml\", \"quakes.toml\", \"flights.toml\"]"]);
-    assert_eq!(config.networks.iter().map(|network| network.name.as_str()).collect::<Vec<_>>(), ["weather", "quakes", "flights"]);
+    assert_eq!(config.settings.networks.iter().map(|network| network.name.as_str()).collect::<Vec<_>>(), ["weather", "quakes", "flights"]);
     assert_eq!(config.warnings, []);
-    for network in &config.networks {
+    for network in &config.settings.networks {
         assert_eq!(network.plan.front.iter().map(|stage| stage.name()).collect::<Vec<_>>(), ["admission", "decode", "sequence-window"]);
         assert_eq!(network.plan.store.deadline(), std::time::Duration::from_secs(4));
         assert!(network.subscribe.iter().all(|topic| network.claims.matches(topic)));
@@ -33,16 +33,16 @@ fn the_oracle_networks_load_together() {
 
 #[test]
 fn the_files_for_high_throughput_load() {
-    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/high-throughput.toml");
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/high-throughput.toml");
     let config = load(&request(&files, &[], &[])).unwrap();
     assert_eq!(config.warnings, []);
-    assert_eq!(config.attach.zeromq.bind.len(), 1);
+    assert_eq!(config.settings.attach.zeromq.bind.len(), 1);
     assert!(config.notes()[0].contains("enormous frame") && config.notes()[1].contains("handshake"));
     assert!(shipped(&[]).notes().is_empty(), "without ZeroMQ there is no exception");
     assert!(config.memory()[0].items.iter().any(|item| item.what == "inboxes of zeromq" && item.bytes == 8 * (32 << 20)));
     let quic = config.memory()[0].items.iter().find(|item| item.what == "windows of peers over QUIC").cloned().unwrap();
     assert_eq!((quic.bytes, quic.bound), (64 * ((6 << 20) + 10_000_000), true));
-    assert!(config.gossip.listen.iter().any(|address| address.ends_with("/quic-v1")), "it listens on both");
+    assert!(config.settings.gossip.listen.iter().any(|address| address.ends_with("/quic-v1")), "it listens on both");
 }
 
 #[test]

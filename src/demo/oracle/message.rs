@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 use super::{Network, Node, NodeKey, Sig};
-use crate::client::{HeaderOrigin, PmqHeader};
+use pmq_client::{HeaderOrigin, PmqHeader};
 
 /// A body that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

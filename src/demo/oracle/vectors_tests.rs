@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 use super::message::{Body, Endorsement, Observation, Proposal, Share, Signer, median, network_origin};
 use super::test_support::Four;
 use super::*;
-use crate::client::{HeaderOrigin, PmqHeader};
+use pmq_client::{HeaderOrigin, PmqHeader};
 
 /// Set to write the file anew, after a change of what it is made of.
 const WRITE: &str = "PMQ_WRITE_VECTORS";
 
-const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/demo/oracle/vectors.json");
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/oracle/vectors.json");
 
 fn fixed() -> (Four, Vec<String>) {
     let dir = tempfile::tempdir().unwrap();

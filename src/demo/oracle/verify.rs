@@ -2,7 +2,7 @@
 
 use super::message::{Body, Endorsement, Internal, Report, Signer, Unreadable, median, network_origin, open_internal, open_report};
 use super::{Network, Node, Roster};
-use crate::client::{HeaderOrigin, PmqHeader};
+use pmq_client::{HeaderOrigin, PmqHeader};
 
 /// Why a message is invalid. All of these are a Reject.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,10 +2,10 @@
 
 use super::processes::Death;
 use super::run::Run;
-use crate::demo::report::books::Role;
-use crate::demo::report::facts::{Fact, Nanos};
-use crate::demo::report::summary::{DishonestSummary, NetworkSummary, RestartSummary, Summary};
-use crate::gossip::Transport;
+use crate::report::books::Role;
+use crate::report::facts::{Fact, Nanos};
+use crate::report::summary::{DishonestSummary, NetworkSummary, RestartSummary, Summary};
+use pmq_gossip::Transport;
 
 /// How long a round is under way, in seconds, on a busy machine.
 const UNDER_WAY_S: f64 = 0.3;

@@ -11,11 +11,11 @@ use rand::RngExt;
 use toml::{Table, Value};
 
 use super::topology::{Spot, Topology};
-use crate::demo::args::{Args, Scoring, Via, ages};
-use crate::demo::oracle::{NUMBERS_PER_ROUND, Network, NodeKey, Roster};
-use crate::demo::parent::{Part, Setup};
-use crate::demo::report::books::Role;
-use crate::gossip::{Identity, Transport};
+use crate::args::{Args, Scoring, Via, ages};
+use crate::oracle::{NUMBERS_PER_ROUND, Network, NodeKey, Roster};
+use crate::parent::{Part, Setup};
+use crate::report::books::Role;
+use pmq_gossip::{Identity, Transport};
 
 /// Ports that no outgoing connection takes (below the ranges that Linux and macOS take them from), so that a port that was free when
 /// asked is still free when its agent binds it.

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use clap::Parser;
 
 use super::*;
-use crate::config::{Config, ConfigError, Request};
+use pmq_config::{Config, ConfigError, Request};
 
 #[derive(Parser)]
 struct Line {
@@ -19,7 +19,7 @@ fn args(line: &[&str]) -> Args {
 }
 
 fn load(place: &Place) -> Result<Config, ConfigError> {
-    crate::config::load(&Request { file: Some(place.config()), ..Request::default() })
+    pmq_config::load(&Request { file: Some(place.config()), ..Request::default() })
 }
 
 #[test]
@@ -38,22 +38,22 @@ fn every_agents_file_is_one_that_the_agent_takes() {
         let (work, places) = prepare(&args, &topology).unwrap();
         for (spot, place) in topology.spots.iter().zip(&places) {
             let config = load(place).unwrap_or_else(|error| panic!("{}: {error}", spot.name));
-            assert_eq!(config.networks.len(), args.networks.0.len() + usize::from(spot.network.is_some()));
-            let dialled: BTreeSet<&str> = config.gossip.peers.iter().filter_map(|peer| peer.rsplit('/').next()).collect();
+            assert_eq!(config.settings.networks.len(), args.networks.0.len() + usize::from(spot.network.is_some()));
+            let dialled: BTreeSet<&str> = config.settings.gossip.peers.iter().filter_map(|peer| peer.rsplit('/').next()).collect();
             let neighbours: BTreeSet<&str> = spot.dials.iter().map(|dialled| places[*dialled].peer_id.as_str()).collect();
             assert_eq!(dialled, neighbours);
-            assert_eq!(config.gossip.score.enabled, !line.contains(&"--scoring"));
+            assert_eq!(config.settings.gossip.score.enabled, !line.contains(&"--scoring"));
             let setup = Setup::load(&place.setup()).unwrap();
-            let mut bound: Vec<String> = config.attach.zeromq.bind.iter().map(ToString::to_string).collect();
-            bound.extend(config.attach.grpc.bind.iter().map(ToString::to_string));
-            bound.extend(config.attach.quic.bind.iter().map(|at| format!("quic://{at}/{}", place.peer_id)));
-            assert_eq!(setup.identity.is_some(), config.attach.grant.iter().any(|grant| grant.peer.is_some()));
+            let mut bound: Vec<String> = config.settings.attach.zeromq.bind.iter().map(ToString::to_string).collect();
+            bound.extend(config.settings.attach.grpc.bind.iter().map(ToString::to_string));
+            bound.extend(config.settings.attach.quic.bind.iter().map(|at| format!("quic://{at}/{}", place.peer_id)));
+            assert_eq!(setup.identity.is_some(), config.settings.attach.grant.iter().any(|grant| grant.peer.is_some()));
             assert!(
-                bound.contains(&setup.attach) || setup.attach == format!("unix://{}", config.attach.unix.path.display()),
+                bound.contains(&setup.attach) || setup.attach == format!("unix://{}", config.settings.attach.unix.path.display()),
                 "{}",
                 setup.attach
             );
-            let token = config.attach.zeromq.token.first().or(config.attach.grpc.token.first());
+            let token = config.settings.attach.zeromq.token.first().or(config.settings.attach.grpc.token.first());
             assert_eq!(setup.token, token.map(|token| token.file.clone()));
             assert_eq!(setup.token.is_some(), ["zmq+tcp://", "grpc://"].iter().any(|scheme| setup.attach.starts_with(scheme)));
             assert_eq!(setup.key.is_some(), spot.role == Role::Honest);
@@ -72,11 +72,11 @@ fn addresses(line: &[&str]) -> [Vec<String>; 4] {
     let topology = Topology::new(&args.networks.0, args.agents);
     let (_work, places) = prepare(&args, &topology).unwrap();
     let configs: Vec<_> = places.iter().map(|place| load(place).unwrap()).collect();
-    let of = |addresses: fn(&crate::gossip::Settings) -> &Vec<String>, part: &str| -> Vec<String> {
-        configs.iter().flat_map(|config| addresses(&config.gossip)).filter(|address| address.contains(part)).cloned().collect()
+    let of = |addresses: fn(&pmq_gossip::Settings) -> &Vec<String>, part: &str| -> Vec<String> {
+        configs.iter().flat_map(|config| addresses(&config.settings.gossip)).filter(|address| address.contains(part)).cloned().collect()
     };
     let listened = ["/tcp/", "/quic-v1"].map(|part| of(|settings| &settings.listen, part));
-    for dialled in configs.iter().flat_map(|config| &config.gossip.peers) {
+    for dialled in configs.iter().flat_map(|config| &config.settings.gossip.peers) {
         let bare = dialled.split("/p2p/").next().unwrap().to_owned();
         assert!(listened.iter().flatten().any(|address| *address == bare), "nobody listens at {dialled}");
     }

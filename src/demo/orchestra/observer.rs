@@ -7,12 +7,12 @@ use futures::future::join_all;
 use super::health::{self, Health};
 use super::layout::Place;
 use super::topology::Topology;
-use crate::demo::oracle::Network;
-use crate::demo::report::books::Role;
-use crate::demo::report::facts::{Nanos, now};
-use crate::demo::report::summary::{Percentiles, Verdicts};
-use crate::demo::report::table::Row;
-use crate::gossip::Transport;
+use crate::oracle::Network;
+use crate::report::books::Role;
+use crate::report::facts::{Nanos, now};
+use crate::report::summary::{Percentiles, Verdicts};
+use crate::report::table::Row;
+use pmq_gossip::Transport;
 
 /// What is known of all agents.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::layout::Place;
-use crate::demo::report::facts::{Nanos, now};
+use crate::report::facts::{Nanos, now};
 
 /// Deaths under way to the run. Each process dies once, so this is never full.
 const DEATHS: usize = 1024;

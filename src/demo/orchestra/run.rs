@@ -11,11 +11,11 @@ use super::layout::{Place, WorkDir, prepare};
 use super::observer::Observer;
 use super::processes::{Death, Kind, Processes};
 use super::topology::Topology;
-use crate::demo::args::Args;
-use crate::demo::parent::Order;
-use crate::demo::report::books::{Account, Books, Kill, Role};
-use crate::demo::report::facts::{Nanos, now, read};
-use crate::demo::report::table::{Foot, Table};
+use crate::args::Args;
+use crate::parent::Order;
+use crate::report::books::{Account, Books, Kill, Role};
+use crate::report::facts::{Nanos, now, read};
+use crate::report::table::{Foot, Table};
 
 /// From the first process to a formed overlay at most.
 const WARM_UP: Duration = Duration::from_secs(30);
@@ -239,7 +239,7 @@ impl Run {
             let (beside_dishonest, live) = (beside.contains(&node), self.live(node));
             accounts.push(Account { role: spot.role, beside_dishonest, live, facts: read(&place.facts())? });
         }
-        let validity = crate::demo::args::ages(self.args.rate).validity;
+        let validity = crate::args::ages(self.args.rate).validity;
         let (victim, witness) = (Some(self.topology.victim), Some(self.topology.witness));
         Ok(Books { accounts, victim, witness, kills: self.kills.clone(), validity })
     }

@@ -20,8 +20,8 @@
 //! - The victim is no neighbour of the dishonest node.
 //! - Without any one agent the others still reach each other.
 
-use crate::demo::oracle::{Network, Node};
-use crate::demo::report::books::Role;
+use crate::oracle::{Network, Node};
+use crate::report::books::Role;
 
 /// One node: an agent and a parent.
 #[derive(Debug, Clone)]

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{Part, Setup};
-use crate::demo::oracle::{
+use crate::oracle::{
     Assembly, Identity, Kind, Liar, Lie, Network, Output, Report, Round, fingerprint, observe, open_internal, open_report,
 };
-use crate::demo::report::facts::Nanos;
+use crate::report::facts::Nanos;
 
 /// Lies told per second, over all networks.
 const LIES_PER_SECOND: f64 = 4.0;
@@ -164,7 +164,7 @@ impl Member {
 
     fn sends(&self, out: Vec<Output>) -> Vec<Send> {
         let network = self.me.network;
-        let internal = |message: crate::demo::oracle::Internal| {
+        let internal = |message: crate::oracle::Internal| {
             let origin = self.me.roster.origin(network, self.me.node).unwrap_or_default();
             Send { topic: network.shares(), payload: message.seal(origin), report: None, lie: None }
         };

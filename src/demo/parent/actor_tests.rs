@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::*;
-use crate::demo::oracle::{Ages, NodeKey, Roster};
+use crate::oracle::{Ages, NodeKey, Roster};
 
 const NET: Network = Network::Quakes;
 const SECOND: Nanos = 1_000_000_000;

@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use tokio::sync::mpsc;
 
-use crate::demo::report::facts::Nanos;
+use crate::report::facts::Nanos;
 
 /// What the demo says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::Part;
-use crate::client::Verdict;
-use crate::demo::oracle::{Network, Roster, fingerprint};
-use crate::demo::report::facts::{Fact, Ledger, now};
+use crate::oracle::{Network, Roster, fingerprint};
+use crate::report::facts::{Fact, Ledger, now};
+use pmq_client::Verdict;
 
 /// Judges messages of all topics. A clone is the same judge.
 #[derive(Debug, Clone)]

@@ -12,9 +12,9 @@ use super::actor::{Actor, Send, actor};
 use super::control::{Order, orders};
 use super::judge::Judge;
 use super::{Part, Setup};
-use crate::client::{Client, ConsumeOptions, Consumer, Delivery, Identity as Key, Incoming, Token, VerifyOptions};
-use crate::demo::oracle::{Identity, NUMBERS_PER_ROUND, Network, NodeKey, Roster, fingerprint, open_report};
-use crate::demo::report::facts::{Fact, Ledger, now};
+use crate::oracle::{Identity, NUMBERS_PER_ROUND, Network, NodeKey, Roster, fingerprint, open_report};
+use crate::report::facts::{Fact, Ledger, now};
+use pmq_client::{Client, ConsumeOptions, Consumer, Delivery, Identity as Key, Incoming, Token, VerifyOptions};
 
 /// Distance of two looks at the clock.
 const TICK: Duration = Duration::from_millis(20);

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::books::{Books, Role};
 use super::facts::{Fact, Nanos};
-use crate::demo::oracle::{Network, Round};
+use crate::oracle::{Network, Round};
 
 impl Books {
     /// Publish calls of live honest parents that failed and that no other transmitter made good. A message of a round's making counts too.

@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use super::*;
-use crate::demo::oracle::Kind;
-use crate::demo::report::books::{Account, Kill};
+use crate::oracle::Kind;
+use crate::report::books::{Account, Kill};
 
 const NET: Network = Network::Weather;
 const ROUND: Round = Round { network: NET, epoch: 1, seq: 1 };

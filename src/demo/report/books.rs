@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::facts::{Fact, Nanos};
 use super::told::Told;
-use crate::demo::oracle::{Kind, Network, Round};
+use crate::oracle::{Kind, Network, Round};
 
 /// What a node is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use crate::demo::oracle::{Kind, Round};
+use crate::oracle::{Kind, Round};
 
 /// Nanoseconds since some moment before the demo began.
 pub(crate) type Nanos = u64;

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use super::*;
-use crate::demo::oracle::Network;
+use crate::oracle::Network;
 
 #[test]
 fn facts_survive_their_file_and_a_cut_line_is_no_fact() {

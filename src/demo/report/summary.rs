@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::books::Tally;
-use crate::demo::oracle::Network;
+use crate::oracle::Network;
 
 /// Percentiles in microseconds; 0 where nothing was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]

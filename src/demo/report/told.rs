@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::books::{Account, Sent};
 use super::facts::{Fact, Nanos, Place};
-use crate::demo::oracle::{Kind, Network, Round};
+use crate::oracle::{Kind, Network, Round};
 
 /// The verdict deadline in `configs/`, after which an agent reports a message as unverified.
 const DEADLINE: Nanos = 4_000_000_000;

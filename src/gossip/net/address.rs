@@ -7,8 +7,8 @@ use libp2p::{Multiaddr, PeerId};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 
 use super::Target;
-use crate::gossip::face::Transport;
-use crate::gossip::settings::{Settings, SettingsError, wrong};
+use crate::face::Transport;
+use crate::settings::{Settings, SettingsError, wrong};
 
 /// The transport of an address, with or without a peer's id behind it; `None` for one that is not spoken.
 pub(crate) fn transport(address: &Multiaddr) -> Option<Transport> {

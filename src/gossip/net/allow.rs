@@ -13,7 +13,7 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId};
 
-use crate::gossip::face::AllowChange;
+use crate::face::AllowChange;
 
 /// The peer is not on the list.
 #[derive(Debug, thiserror::Error)]

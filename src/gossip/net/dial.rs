@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use libp2p::{Multiaddr, PeerId};
 
-use crate::gossip::settings::Redial;
+use crate::settings::Redial;
 
 /// A peer to stay connected to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use libp2p::PeerId;
 use libp2p::swarm::NetworkBehaviour;
 
-use crate::pipeline::Topic;
-use crate::wire::{MessageId, Verdict};
+use pmq_pipeline::Topic;
+use pmq_protocol::wire::{MessageId, Verdict};
 
 /// What a router has to tell.
 #[derive(Debug)]

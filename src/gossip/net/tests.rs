@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use super::*;
-use crate::gossip::settings::Quic;
+use crate::settings::Quic;
 
 #[test]
 fn every_setting_of_quic_reaches_the_library() {

@@ -159,7 +159,7 @@ fn quic_follows_the_addresses() {
     assert_eq!(settings("").quic_connections(), 0);
     let both = settings(r#"listen = ["/ip4/0.0.0.0/tcp/4001", "/ip4/0.0.0.0/udp/4001/quic-v1"]"#);
     assert_eq!(both.quic_connections(), 256);
-    let peer = |n: u8| format!("\"/ip4/10.0.0.{n}/udp/4001/quic-v1/p2p/{}\"", crate::gossip::Identity::ephemeral().peer_id());
+    let peer = |n: u8| format!("\"/ip4/10.0.0.{n}/udp/4001/quic-v1/p2p/{}\"", crate::Identity::ephemeral().peer_id());
     let dialling = settings(&format!("peers = [{}, {}]", peer(1), peer(2)));
     assert_eq!(dialling.quic_connections(), 2);
     assert_eq!(dialling.quic.memory(2), 2 * (3 * 1024 * 1024 + 10_000_000));

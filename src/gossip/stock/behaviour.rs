@@ -20,13 +20,13 @@ use libp2p::{Multiaddr, PeerId};
 use super::config::{Forward, config};
 use super::networks::{Claimed, Inbound, Networks};
 use super::score;
-use crate::gossip::error::GossipError;
-use crate::gossip::face::NetworkOverlay;
-use crate::gossip::net::{Router, RouterError, RouterEvent};
-use crate::gossip::payloads::Payloads;
-use crate::gossip::settings::{Score, Settings};
-use crate::pipeline::Topic;
-use crate::wire::{MessageId, Verdict};
+use crate::error::GossipError;
+use crate::face::NetworkOverlay;
+use crate::net::{Router, RouterError, RouterEvent};
+use crate::payloads::Payloads;
+use crate::settings::{Score, Settings};
+use pmq_pipeline::Topic;
+use pmq_protocol::wire::{MessageId, Verdict};
 
 type Inner = Behaviour<Inbound, MaxCountSubscriptionFilter<Claimed>>;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use libp2p::gossipsub::{Config, ConfigBuilder, Message, MessageId, ValidationMode};
 
 use super::networks::Networks;
-use crate::gossip::error::GossipError;
-use crate::gossip::settings::Settings;
+use crate::error::GossipError;
+use crate::settings::Settings;
 
 /// A size as the library wants it. Checked settings fit on every platform that libp2p runs on.
 fn size(bytes: u64) -> usize {
@@ -15,7 +15,7 @@ fn size(bytes: u64) -> usize {
 
 /// Who forwards a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::gossip) enum Forward {
+pub(crate) enum Forward {
     /// The router, when it is told the verdict.
     Judged,
     /// The router by itself, at once.
@@ -23,7 +23,7 @@ pub(in crate::gossip) enum Forward {
 }
 
 /// The configuration for these networks.
-pub(in crate::gossip) fn config(settings: &Settings, networks: &Networks, forward: Forward) -> Result<Config, GossipError> {
+pub(crate) fn config(settings: &Settings, networks: &Networks, forward: Forward) -> Result<Config, GossipError> {
     let mesh = &settings.mesh;
     let deadline = networks.longest_deadline();
     mesh.fits(deadline)?;

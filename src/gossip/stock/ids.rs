@@ -3,8 +3,8 @@
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
-use crate::gossip::settings::{ContentHash, MessageIdFunction};
-use crate::wire::MessageId;
+use crate::settings::{ContentHash, MessageIdFunction};
+use pmq_protocol::wire::MessageId;
 
 /// The longest id: sha256 in hex.
 const MAX: usize = 64;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use libp2p::gossipsub::{DataTransform, Message, RawMessage, TopicHash, TopicSubscriptionFilter};
 
 use super::ids;
-use crate::gossip::face::NetworkOverlay;
-use crate::gossip::settings::MessageIdFunction;
+use crate::face::NetworkOverlay;
+use crate::settings::MessageIdFunction;
 
 /// The networks in the order of their claims: the first that claims a topic has it.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ pub(crate) struct Networks {
 }
 
 impl Networks {
-    pub(in crate::gossip) fn new(list: Vec<NetworkOverlay>) -> Self {
+    pub(crate) fn new(list: Vec<NetworkOverlay>) -> Self {
         let mut functions = list.iter().map(|network| network.id);
         let first = functions.next().unwrap_or_default();
         let id = functions.all(|function| function == first).then_some(first);

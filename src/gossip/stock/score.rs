@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use libp2p::gossipsub::{PeerScoreParams, PeerScoreThresholds, TopicScoreParams, score_parameter_decay_with_base};
 
-use crate::gossip::settings::{Score, TopicScore};
+use crate::settings::{Score, TopicScore};
 
 /// The factor by which a counter shrinks at each decay so that it is gone after `time`.
 fn decay(score: &Score, time: Duration) -> f64 {
@@ -14,7 +14,7 @@ fn decay(score: &Score, time: Duration) -> f64 {
 }
 
 /// Parameters of all peers; those of topics follow when the topics are known.
-pub(in crate::gossip) fn peer_params(score: &Score) -> PeerScoreParams {
+pub(crate) fn peer_params(score: &Score) -> PeerScoreParams {
     PeerScoreParams {
         topics: HashMap::new(),
         topic_score_cap: score.topic_cap,
@@ -35,7 +35,7 @@ pub(in crate::gossip) fn peer_params(score: &Score) -> PeerScoreParams {
 }
 
 /// Thresholds.
-pub(in crate::gossip) fn thresholds(score: &Score) -> PeerScoreThresholds {
+pub(crate) fn thresholds(score: &Score) -> PeerScoreThresholds {
     PeerScoreThresholds {
         gossip_threshold: score.thresholds.gossip,
         publish_threshold: score.thresholds.publish,
@@ -47,7 +47,7 @@ pub(in crate::gossip) fn thresholds(score: &Score) -> PeerScoreThresholds {
 }
 
 /// Parameters of one topic.
-pub(in crate::gossip) fn topic_params(score: &Score, topic: &TopicScore) -> TopicScoreParams {
+pub(crate) fn topic_params(score: &Score, topic: &TopicScore) -> TopicScoreParams {
     TopicScoreParams {
         topic_weight: topic.weight,
         time_in_mesh_weight: topic.time_in_mesh.weight,

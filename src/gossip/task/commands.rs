@@ -8,12 +8,12 @@ use tokio::sync::oneshot;
 
 use super::waiting::Parked;
 use super::{Command, Sink, Task};
-use crate::gossip::error::{PublishError, SubscribeError};
-use crate::gossip::face::{PeerView, Published};
-use crate::gossip::net::{Router, RouterError};
-use crate::gossip::settings::MessageIdFunction;
-use crate::pipeline::{Inlet, Report, Topic};
-use crate::wire::Verdict;
+use crate::error::{PublishError, SubscribeError};
+use crate::face::{PeerView, Published};
+use crate::net::{Router, RouterError};
+use crate::settings::MessageIdFunction;
+use pmq_pipeline::{Inlet, Report, Topic};
+use pmq_protocol::wire::Verdict;
 
 /// Sends an answer; nobody waiting for it any more is no error.
 fn tell<T>(answer: oneshot::Sender<T>, value: T) {

@@ -9,10 +9,10 @@ use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId};
 
 use super::Task;
-use crate::gossip::net::{Ending, Router, RouterEvent, SharedEvent, transport};
-use crate::gossip::peers::Link;
-use crate::pipeline::Arrival;
-use crate::wire::{MessageId, Verdict};
+use crate::net::{Ending, Router, RouterEvent, SharedEvent, transport};
+use crate::peers::Link;
+use pmq_pipeline::Arrival;
+use pmq_protocol::wire::{MessageId, Verdict};
 
 impl<R: Router> Task<R> {
     pub(super) fn on_swarm(&mut self, event: SwarmEvent<SharedEvent<R>>, now: Instant) {
@@ -173,7 +173,7 @@ impl<R: Router> Task<R> {
     }
 }
 
-fn graylist(entry: &mut crate::gossip::peers::Entry, now: Instant) {
+fn graylist(entry: &mut crate::peers::Entry, now: Instant) {
     if entry.graylisted_after.is_none() {
         let after = now.saturating_duration_since(entry.since);
         entry.graylisted_after = Some(after);

@@ -26,7 +26,7 @@ use super::metrics::Metrics;
 use super::net::{Dialler, Router, Shared, listen_address, probe, target};
 use super::peers::Peers;
 use super::settings::{Settings, SettingsError};
-use crate::pipeline::{Inlet, Peer, Report, Topic};
+use pmq_pipeline::{Inlet, Peer, Report, Topic};
 use solitude::Solitude;
 use waiting::Waiting;
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::gossip::error::PublishError;
-use crate::gossip::face::Published;
-use crate::pipeline::Topic;
+use crate::error::PublishError;
+use crate::face::Published;
+use pmq_pipeline::Topic;
 
 /// One of them.
 #[derive(Debug)]

@@ -19,8 +19,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::*;
-use crate::pipeline::{Arrival, Claims, Inlet, Outcome, Overflowed, Report, Topic, Topics};
-use crate::wire::{Reason, Verdict};
+use pmq_pipeline::{Arrival, Claims, Inlet, Outcome, Overflowed, Report, Topic, Topics};
+use pmq_protocol::wire::{Reason, Verdict};
 
 /// Nothing in these tests takes longer.
 pub(super) const BOUND: Duration = Duration::from_secs(20);

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::{Driver, PAUSE, RouterGone, Step, down, stream};
-use crate::pipeline::{BATCH_MESSAGES, Batch, Cut, Outcome, Report, RoadError, TICK};
-use crate::wire::Reason;
+use super::{Driver, PAUSE, RouterGone, Step, stream};
+use crate::{BATCH_MESSAGES, Batch, Cut, Outcome, Report, RoadError, TICK};
+use pmq_protocol::wire::Reason;
 
 impl Driver {
     /// Stops intake, waits for what is pending, within a bound, and settles the rest.
@@ -107,7 +107,7 @@ impl Driver {
         self.report().await.map_err(|_| RouterGone(self.network.clone()))?;
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
-            () = down(&mut self.channels.shutdown) => {}
+            () = self.channels.shutdown.cancelled() => {}
         }
         Ok(())
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Driver;
-use crate::pipeline::{Compared, Conflict, Down, Heard, LinkId, News, Said};
-use crate::wire::message::Judged;
-use crate::wire::{Frame, Verdict};
+use crate::{Compared, Conflict, Down, Heard, LinkId, News, Said};
+use pmq_protocol::wire::message::Judged;
+use pmq_protocol::wire::{Frame, Verdict};
 
 /// At most one line of a kind in this time; how many were left out stands in the next one.
 const PAUSE: Duration = Duration::from_secs(1);

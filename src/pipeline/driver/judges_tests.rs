@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use super::*;
-use crate::wire::Ticket;
+use pmq_protocol::wire::Ticket;
 
 #[test]
 fn one_of_a_kind_is_told_a_second_and_the_rest_is_counted() {

@@ -4,12 +4,12 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Instant;
 
-use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
 
-use super::{Driver, Step, down};
-use crate::pipeline::{RoadError, TICK};
-use crate::wire::Reason;
+use super::{Driver, Step};
+use crate::{RoadError, TICK};
+use pmq_protocol::wire::Reason;
 
 impl Driver {
     /// Waits until the stages take a pass; to be awaited before each one. A stack that is not ready holds up the road, but neither a deadline nor the
@@ -27,7 +27,7 @@ impl Driver {
             tokio::select! {
                 biased;
                 ready = poll_fn(|cx| self.road.poll_ready(cx)) => return Ok(ready.map_err(RoadError::from)?),
-                () = over(end, &mut self.channels.shutdown) => return Err(Step::Down),
+                () = over(end, &self.channels.shutdown) => return Err(Step::Down),
                 _ = ticks.tick() => {
                     self.missed(Reason::QueueFull)?;
                     self.road.overdue(Instant::now());
@@ -67,9 +67,9 @@ impl Driver {
 }
 
 /// Returns when the drain is over, or, as long as there is none, when the agent shuts down.
-async fn over(end: Option<tokio::time::Instant>, shutdown: &mut watch::Receiver<bool>) {
+async fn over(end: Option<tokio::time::Instant>, shutdown: &CancellationToken) {
     match end {
         Some(end) => tokio::time::sleep_until(end).await,
-        None => down(shutdown).await,
+        None => shutdown.cancelled().await,
     }
 }

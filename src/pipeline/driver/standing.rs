@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::pipeline::{MarkAction, Order, Origin, Topic};
+use crate::{MarkAction, Order, Origin, Topic};
 
 /// Marks that one driver keeps, at most.
 pub(super) const MARKS: usize = 16_384;

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use super::*;
-use crate::pipeline::testing::topic;
+use crate::testing::topic;
 
 fn mark(epoch: u64, action: MarkAction) -> Order {
     Order::Mark { topic: topic(0), origin: Origin::default(), epoch, action }

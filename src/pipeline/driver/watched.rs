@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::Driver;
-use crate::pipeline::{Ended, LinkView, Outcome, Seen, Snapshot, Tap, Topic};
-use crate::wire::{Reason, Verdict};
+use crate::{Ended, LinkView, Outcome, Seen, Snapshot, Tap, Topic};
+use pmq_protocol::wire::{Reason, Verdict};
 
 impl Driver {
     /// Shows outcomes at `tap`.

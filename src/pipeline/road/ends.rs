@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::{Report, Road, RoadError, faulted};
-use crate::pipeline::{Batch, Envelope, Outcome, Outlet, Settled, Topic};
-use crate::wire::{Reason, Verdict};
+use crate::{Batch, Envelope, Outcome, Outlet, Settled, Topic};
+use pmq_protocol::wire::{Reason, Verdict};
 
 /// Losses that consumers are to be told of, collected over one step, so that a flood which alternates topics or causes appends one record of
 /// each and not one a message. Drained at the end of the step; bounded by what the step settles.
@@ -87,7 +87,7 @@ impl Road {
     }
 
     /// Takes over the book of a road that failed, and settles what it still held: without its stages, which are broken.
-    pub(in crate::pipeline) fn inherit(&mut self, old: Self, mut rest: Batch) {
+    pub fn inherit(&mut self, old: Self, mut rest: Batch) {
         self.tally = old.tally;
         self.reports = old.reports;
         self.lost = old.lost;

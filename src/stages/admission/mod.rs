@@ -24,8 +24,8 @@ use self::bucket::{Bucket, Dry, Rates};
 pub use self::settings::{AdmissionSettings, By};
 use super::NetworkContext;
 use super::table::Table;
-use crate::pipeline::{Batch, Blueprint, Envelope, Origin, Outcome, Peer, Settled, Stage};
-use crate::wire::Reason;
+use pmq_pipeline::{Batch, Blueprint, Envelope, Origin, Outcome, Peer, Settled, Stage};
+use pmq_protocol::wire::Reason;
 
 /// Entries that one tick looks at, so that a tick is short whatever the table's size.
 const SWEEP: usize = 64;

@@ -3,8 +3,8 @@
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-use crate::pipeline::Part;
-use crate::stages::{NetworkContext, SettingError, StageSettings};
+use crate::{NetworkContext, SettingError, StageSettings};
+use pmq_pipeline::Part;
 
 /// Whose rates and quotas an `admission` keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use bytesize::ByteSize;
 
 use super::{Admission, AdmissionSettings, AdmissionStage, By};
-use crate::pipeline::{Blueprint, Envelope, Header, Outcome, Settled, Stage, Topic};
-use crate::stages::fixture::{envelope, inward, network, origin, topic};
-use crate::wire::{Reason, Verdict};
+use crate::fixture::{envelope, inward, network, origin, topic};
+use pmq_pipeline::{Blueprint, Envelope, Header, Outcome, Settled, Stage, Topic};
+use pmq_protocol::wire::{Reason, Verdict};
 
 fn settings() -> AdmissionSettings {
     AdmissionSettings {

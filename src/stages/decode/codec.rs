@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use crate::pipeline::Header;
-use crate::stages::SettingError;
+use crate::SettingError;
+use pmq_pipeline::Header;
 
 /// Reads a message's header out of its payload. Pure: no IO, no state that a message changes.
 pub trait Codec: Send + Sync + std::fmt::Debug {

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeValue, Error};
 
 use super::{CodecSettings, FixedSettings, JsonSettings, PmqSettings, ProtobufSettings, RawSettings};
-use crate::stages::registry::{SharedCodec, complaint, settle, unknown};
+use crate::registry::{SharedCodec, complaint, settle, unknown};
 
 type Parser = Box<dyn Fn(Spanned<DeValue<'_>>) -> Result<SharedCodec, Error> + Send + Sync>;
 

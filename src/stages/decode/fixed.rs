@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{Codec, CodecSettings, ContentTag, Malformed};
-use crate::pipeline::{Header, MAX_ORIGIN, Origin};
-use crate::stages::SettingError;
+use crate::SettingError;
+use pmq_pipeline::{Header, MAX_ORIGIN, Origin};
 
 /// Longest integer field, in bytes.
 const MAX_INTEGER: usize = 8;

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use super::protobuf::max_bytes;
 use super::{Codec, CodecSettings, ContentTag, Malformed};
-use crate::pipeline::{Header, MAX_ORIGIN, Origin};
-use crate::stages::SettingError;
+use crate::SettingError;
+use pmq_pipeline::{Header, MAX_ORIGIN, Origin};
 
 /// Deepest nesting that may be set; the parser's own bound is 128.
 const MAX_DEPTH: usize = 100;

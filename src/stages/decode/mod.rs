@@ -32,8 +32,8 @@ pub use self::pmq::PmqSettings;
 pub use self::protobuf::{Path, ProtobufSettings};
 pub use self::raw::RawSettings;
 pub use self::tag::ContentTag;
-use crate::pipeline::{Batch, Blueprint, Envelope, Header, Outcome, Stage};
-use crate::wire::Reason;
+use pmq_pipeline::{Batch, Blueprint, Envelope, Header, Outcome, Stage};
+use pmq_protocol::wire::Reason;
 
 const NAME: &str = "decode";
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{Codec, CodecSettings, ContentTag, Malformed};
-use crate::pipeline::{Header, Origin};
-use crate::stages::SettingError;
-use crate::wire::{HeaderError, PmqHeader};
+use crate::SettingError;
+use pmq_pipeline::{Header, Origin};
+use pmq_protocol::wire::{HeaderError, PmqHeader};
 
 /// Settings of the codec `pmq`: none, the header says everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

@@ -6,8 +6,8 @@ use prost::encoding::{WireType, decode_key, decode_varint};
 use serde::Deserialize;
 
 use super::{Codec, CodecSettings, ContentTag, Malformed};
-use crate::pipeline::{Header, MAX_ORIGIN, Origin};
-use crate::stages::SettingError;
+use crate::SettingError;
+use pmq_pipeline::{Header, MAX_ORIGIN, Origin};
 
 /// Messages within messages that a path may lead through.
 const MAX_DEPTH: usize = 8;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use prost::Message;
 
 use super::{Codec, CodecSettings, ProtobufSettings};
-use crate::stages::decode::Malformed;
+use crate::decode::Malformed;
 
 /// A report as a network might have it.
 #[derive(Clone, PartialEq, Message)]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{Codec, CodecSettings, Malformed};
-use crate::pipeline::Header;
-use crate::stages::SettingError;
+use crate::SettingError;
+use pmq_pipeline::Header;
 
 /// Settings of the codec `raw`: none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

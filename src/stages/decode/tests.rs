@@ -8,9 +8,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Codec, Codecs, Decode, Malformed};
-use crate::pipeline::{Blueprint, Header};
-use crate::stages::fixture::{envelope, inward, origin, topic};
-use crate::wire::{HeaderOrigin, PmqHeader, Reason, Verdict};
+use crate::fixture::{envelope, inward, origin, topic};
+use pmq_pipeline::{Blueprint, Header};
+use pmq_protocol::wire::{HeaderOrigin, PmqHeader, Reason, Verdict};
 
 fn codec(text: &str) -> Arc<dyn Codec> {
     let table = DeTable::parse(text).unwrap();

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::pipeline::{ConsumerView, Entry, LinkId, Log, Shipment};
-use crate::wire::{GapReason, Outstanding, Overflow, Record, Window};
+use pmq_pipeline::{ConsumerView, Entry, LinkId, Log, Shipment};
+use pmq_protocol::wire::{GapReason, Outstanding, Overflow, Record, Window};
 
 /// A consumer that is attached.
 #[derive(Debug)]

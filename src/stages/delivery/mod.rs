@@ -22,8 +22,8 @@ pub use settings::{Policy, Settings};
 
 use self::consumer::Consumer;
 use self::names::Names;
-use crate::pipeline::{ConsumerView, Entry, Envelope, LinkId, Log, LogError, Opened, Outlet, Shipment, Topic};
-use crate::wire::{ConsumerTerms, Cursor, GapReason, Reason, Window};
+use pmq_pipeline::{ConsumerView, Entry, Envelope, LinkId, Log, LogError, Opened, Outlet, Shipment, Topic};
+use pmq_protocol::wire::{ConsumerTerms, Cursor, GapReason, Reason, Window};
 
 /// Its name in a network's file.
 pub const NAME: &str = "delivery";

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::pipeline::{Entry, Log, LogError};
-use crate::wire::Reason;
+use pmq_pipeline::{Entry, Log, LogError};
+use pmq_protocol::wire::Reason;
 
 /// A ring of the newest entries, bounded by count and bytes. At most once over an agent's crash.
 #[derive(Debug)]

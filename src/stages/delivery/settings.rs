@@ -4,9 +4,9 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::{Delivery, MemoryRing};
-use crate::pipeline::{Outlet, OutletBlueprint, Part};
-use crate::stages::{NetworkContext, SettingError, StageSettings};
-use crate::wire::Overflow;
+use crate::{NetworkContext, SettingError, StageSettings};
+use pmq_pipeline::{Outlet, OutletBlueprint, Part};
+use pmq_protocol::wire::Overflow;
 
 /// What happens to a slow consumer, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]

@@ -5,9 +5,9 @@ mod streams;
 use bytesize::ByteSize;
 
 use super::*;
-use crate::pipeline::testing::{arrival, number, topic};
-use crate::stages::{StageSettings, testing::network};
-use crate::wire::{Overflow, Record};
+use crate::{StageSettings, testing::network};
+use pmq_pipeline::testing::{arrival, number, topic};
+use pmq_protocol::wire::{Overflow, Record};
 
 const STREAM: u64 = 77;
 const WIDE: Window = Window { messages: 1_000, bytes: 1 << 30 };
@@ -361,7 +361,7 @@ fn the_name_longest_unused_makes_room() {
 #[test]
 fn the_ring_is_bounded_by_bytes_and_keeps_the_newest() {
     let mut ring = MemoryRing::new(100, 25);
-    let entry = |bytes: usize| Entry::Message { topic: "t".into(), id: crate::pipeline::testing::id(1), payload: vec![0; bytes].into() };
+    let entry = |bytes: usize| Entry::Message { topic: "t".into(), id: pmq_pipeline::testing::id(1), payload: vec![0; bytes].into() };
     assert_eq!((ring.append(entry(10)), ring.append(entry(10))), (2, 3));
     ring.append(entry(10));
     assert_eq!((ring.first(), ring.next()), (3, 5));

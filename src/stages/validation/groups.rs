@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use super::Pending;
 use super::verifiers::Verifiers;
-use crate::pipeline::{Known, LinkId, Tickets};
-use crate::wire::{Offer, Ticket};
+use pmq_pipeline::{Known, LinkId, Tickets};
+use pmq_protocol::wire::{Offer, Ticket};
 
 #[derive(Debug)]
 pub(super) struct Group {

@@ -31,11 +31,11 @@ pub use settings::{Fallback, Fallbacks, Settings};
 use self::groups::Group;
 use self::shadows::{Settlement, Shadows};
 use self::verifiers::Verifiers;
-use crate::pipeline::{
+use pmq_pipeline::{
     Arrival, Batch, Census, Conflict, End, Envelope, Heard, Known, LinkId, News, Outcome, Said, Seat, Settled, Store, Tickets,
     VerifierTerms, VerifierView, Wheel,
 };
-use crate::wire::{Offer, Reason, Ticket, Verdict, VerdictRefused, Window};
+use pmq_protocol::wire::{Offer, Reason, Ticket, Verdict, VerdictRefused, Window};
 
 /// Its name in a network's file.
 pub const NAME: &str = "validation-queue";

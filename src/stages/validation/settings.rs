@@ -7,10 +7,10 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::ValidationQueue;
-use crate::pipeline::{Part, Store, StoreBlueprint};
-use crate::stages::{NetworkContext, SettingError, StageSettings};
-use crate::wire::Reason;
-use crate::wire::message::MAX_REASON;
+use crate::{NetworkContext, SettingError, StageSettings};
+use pmq_pipeline::{Part, Store, StoreBlueprint};
+use pmq_protocol::wire::Reason;
+use pmq_protocol::wire::message::MAX_REASON;
 
 /// What takes the place of a verdict that does not come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]

@@ -14,8 +14,8 @@
 use std::time::Instant;
 
 use super::verifiers::Verifiers;
-use crate::pipeline::{Arrival, Compared, End, Known, LinkId, News, Outcome, Said, Tickets, Topic, Wheel};
-use crate::wire::{MessageId, Offer, Ticket, VerdictRefused};
+use pmq_pipeline::{Arrival, Compared, End, Known, LinkId, News, Outcome, Said, Tickets, Topic, Wheel};
+use pmq_protocol::wire::{MessageId, Offer, Ticket, VerdictRefused};
 
 /// Table and wheel entries of one watch, in bytes.
 pub(super) const WATCH_BYTES: usize = size_of::<Watch>() + 40;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use super::*;
-use crate::pipeline::testing::{batch, number};
-use crate::stages::{StageSettings, testing::network};
+use crate::{StageSettings, testing::network};
+use pmq_pipeline::testing::{batch, number};
 
 const A: LinkId = LinkId(1);
 const B: LinkId = LinkId(2);

@@ -1,7 +1,7 @@
 //! The verifiers of one group, or the shadows: who has how much credit, and whose turn it is.
 
-use crate::pipeline::{LinkId, VerifierView};
-use crate::wire::{Outstanding, Window};
+use pmq_pipeline::{LinkId, VerifierView};
+use pmq_protocol::wire::{Outstanding, Window};
 
 #[derive(Debug)]
 struct Verifier {

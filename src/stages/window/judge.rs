@@ -1,7 +1,7 @@
 //! What the window may say of a message, and what that means going in and coming out (promises 2).
 
-use crate::pipeline::Outcome;
-use crate::wire::Reason;
+use pmq_pipeline::Outcome;
+use pmq_protocol::wire::Reason;
 
 /// Counts behind the high mark. `skip` < `validity`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

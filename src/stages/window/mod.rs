@@ -26,8 +26,8 @@ use self::origins::{Bounds, Losses, Numbering, Origins};
 use self::ring::Ring;
 pub use self::settings::WindowSettings;
 use super::NetworkContext;
-use crate::pipeline::{Batch, Blueprint, Command, CommandError, Envelope, MarkAction, Order, Origin, Outcome, Settled, Stage, Topic};
-use crate::wire::Verdict;
+use pmq_pipeline::{Batch, Blueprint, Command, CommandError, Envelope, MarkAction, Order, Origin, Outcome, Settled, Stage, Topic};
+use pmq_protocol::wire::Verdict;
 
 const NAME: &str = "sequence-window";
 

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::pipeline::{Header, MarkAction};
-use crate::wire::{Reason, Verdict};
+use pmq_pipeline::{Header, MarkAction};
+use pmq_protocol::wire::{Reason, Verdict};
 
 /// Topic, origin, epoch.
 pub(super) type Key = (u32, u8, u64);

@@ -2,8 +2,8 @@
 
 use super::judge::{Age, Judgement, Thresholds};
 use super::ring::{Ring, Seen};
-use crate::pipeline::{Header, MarkAction, Origin};
-use crate::stages::table::Table;
+use crate::table::Table;
+use pmq_pipeline::{Header, MarkAction, Origin};
 
 /// The floor of a retired epoch: none of its numbers is above it.
 const RETIRED: u64 = u64::MAX;

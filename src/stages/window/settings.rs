@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::pipeline::Part;
-use crate::stages::{NetworkContext, SettingError, StageSettings};
+use crate::{NetworkContext, SettingError, StageSettings};
+use pmq_pipeline::Part;
 
 /// Largest bitmap, in numbers: 9 MiB for each origin.
 const MAX_WINDOW: u64 = 1 << 20;

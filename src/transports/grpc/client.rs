@@ -16,7 +16,7 @@ use super::super::{Address, LinkError, Proof, Token, memory};
 use super::link::{Feed, Reader, Requests};
 use super::proto::attach_client::AttachClient;
 use super::{CONNECTION_WINDOW, STREAM_WINDOW, longest, tls};
-use crate::wire::Limits;
+use pmq_protocol::wire::Limits;
 
 /// How long the agent may take to open the call.
 const OPEN: Duration = Duration::from_secs(5);

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::wire::message::{
+use pmq_protocol::wire::message::{
     Ack, AllowList, Credit, Delivered, Done, Granted, Item, Judged, Lost, Mark, Offered, Pause, Ping, Pong, Publish, Published, Refuse,
     Resume, Subscribe, Thresholds, Unjudged, Unsubscribe, Wanted,
 };
-use crate::wire::{
+use pmq_protocol::wire::{
     AllowOp, Cursor, Encoder, Frame, FrameError, GapReason, MarkOp, MessageId, Overflow, PublishStatus, Reason, RefuseCode, Roles,
     SessionId, Ticket, VERSION, Verdict, Window,
 };

@@ -1,10 +1,10 @@
 //! Frames as protobuf.
 
-use crate::wire::message::{
+use pmq_protocol::wire::message::{
     Ack, AllowList, Credit, Delivered, Done, Granted, Item, Judged, Lost, Mark, Offered, Pause, Ping, Pong, Publish, Published, Refuse,
     Resume, Subscribe, Thresholds, Unjudged, Unsubscribe, Wanted,
 };
-use crate::wire::{Cursor, Frame, FrameError, Kind, VERSION, Window};
+use pmq_protocol::wire::{Cursor, Frame, FrameError, Kind, VERSION, Window};
 
 use super::proto::{self, frame::Body};
 

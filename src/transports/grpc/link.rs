@@ -14,7 +14,7 @@ use super::super::memory::{Closer, Receiver};
 use super::from_proto::from_proto;
 use super::into_proto::into_proto;
 use super::{longest, proto};
-use crate::wire::{Encoder, Frame, FrameError, Limits};
+use pmq_protocol::wire::{Encoder, Frame, FrameError, Limits};
 
 /// How long a call that nobody reads any more may take to end by itself: until then what was sent last is still on its way.
 const LINGER: Duration = Duration::from_secs(2);
@@ -34,7 +34,7 @@ pub(in super::super) struct Reader {
 
 impl Reader {
     /// An agent's: what a parent sends.
-    #[cfg(feature = "agent")]
+    #[cfg(feature = "listen")]
     pub(super) fn of_agent(stream: Streaming<proto::Frame>, limits: Limits, other_half: Closer) -> Self {
         Self::new(stream, limits, other_half, false)
     }
@@ -117,11 +117,11 @@ impl Feed {
 }
 
 /// The agent's answers.
-#[cfg(feature = "agent")]
+#[cfg(feature = "listen")]
 #[derive(Debug)]
 pub(super) struct Answers(pub(super) Feed);
 
-#[cfg(feature = "agent")]
+#[cfg(feature = "listen")]
 impl Stream for Answers {
     type Item = Result<proto::Frame, Status>;
 

@@ -12,15 +12,16 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 use tonic_health::ServingStatus;
 
+use super::super::accept::AcceptError;
 use super::super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
-use super::super::token::Tokens;
-use super::super::unix::{self, AcceptError};
+use super::super::tokens::Tokens;
+use super::super::unix;
 use super::super::{Address, LinkError, SocketMode, memory};
 use super::link::{Answers, Feed, Reader};
 use super::proto::attach_server::{Attach, AttachServer};
 use super::socket::{Socket, Who};
 use super::{CONNECTION_WINDOW, GrpcSettings, Guard, STREAM_WINDOW, longest, proto};
-use crate::wire::Limits;
+use pmq_protocol::wire::Limits;
 
 /// Sessions that are open and not accepted yet.
 const BACKLOG: usize = 128;
@@ -38,7 +39,7 @@ const METADATA: u32 = 16 * 1024;
 const PING: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(10));
 
 /// What server reflection shows.
-const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+const DESCRIPTORS: &[u8] = include_bytes!("generated/descriptors.bin");
 
 #[derive(Debug)]
 pub(in super::super) struct Listener {

@@ -13,13 +13,13 @@ mod codec;
 mod from_proto;
 mod into_proto;
 mod link;
-#[cfg(feature = "agent")]
+#[cfg(feature = "listen")]
 mod listener;
-#[cfg(feature = "agent")]
+#[cfg(feature = "listen")]
 mod settings;
-#[cfg(feature = "agent")]
+#[cfg(feature = "listen")]
 mod socket;
-#[cfg(feature = "agent")]
+#[cfg(feature = "listen")]
 mod strangers;
 #[cfg(test)]
 #[path = "proto_tests.rs"]
@@ -31,37 +31,37 @@ pub use codec::{Bounded, Codec, FlatCodec, decode};
 pub use from_proto::from_proto;
 pub use into_proto::into_proto;
 pub(super) use link::Reader;
-#[cfg(feature = "agent")]
+#[cfg(feature = "listen")]
 pub use listener::Caller;
-#[cfg(feature = "agent")]
+#[cfg(feature = "listen")]
 pub(super) use listener::Listener;
-#[cfg(feature = "agent")]
+#[cfg(feature = "listen")]
 pub use settings::{GrpcError, GrpcSettings};
-#[cfg(feature = "agent")]
-pub(crate) use socket::CONNECTIONS;
+#[cfg(feature = "listen")]
+pub use socket::CONNECTIONS;
 pub use tls::Certificate;
-#[cfg(feature = "agent")]
+#[cfg(feature = "listen")]
 pub use tls::{ClientCertificate, GrpcTls, TlsError};
-#[cfg(feature = "agent")]
-pub(crate) use tls::{Guard, Own, Parents};
+#[cfg(feature = "listen")]
+pub use tls::{Guard, Own, Parents};
 
 /// The attach protocol's messages and service, as `proto/pmq/v1/attach.proto` says.
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, unused_qualifications)]
 pub mod proto {
-    tonic::include_proto!("pmq.v1");
+    include!("generated/pmq.v1.rs");
 }
 
 /// The Go predecessor's messages and services, as `proto/p2pmq/p2pmq.proto` says.
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, unused_qualifications)]
 pub mod p2pmq {
-    tonic::include_proto!("proto");
+    include!("generated/p2pmq.rs");
 }
 
 /// What hashicorp/go-plugin expects of a plugin, as `proto/plugin/plugin.proto` says.
-#[cfg(feature = "agent")]
+#[cfg(feature = "listen")]
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, unused_qualifications)]
 pub mod plugin {
-    tonic::include_proto!("plugin");
+    include!("generated/plugin.rs");
 }
 
 /// What one stream may have in flight, in bytes.
@@ -71,10 +71,10 @@ const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
 /// What a link may make an end hold beside its frames, in bytes: both directions of its connection.
-#[cfg(feature = "agent")]
+#[cfg(feature = "listen")]
 pub const LINK_BYTES: u64 = 2 * CONNECTION_WINDOW as u64;
 
 /// The longest message that is read: a frame at its limits, with what protobuf needs around it.
-fn longest(limits: crate::wire::Limits) -> usize {
+fn longest(limits: pmq_protocol::wire::Limits) -> usize {
     limits.head.saturating_mul(2).saturating_add(limits.payloads).saturating_add(64 * 1024)
 }

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::super::token::{self, TokenError};
-use super::super::{Address, LinkError, TokenFile, place};
+use super::super::address::MAX_PATH;
+use super::super::tokens::{self, TokenError};
+use super::super::{Address, LinkError, TokenFile};
 use super::tls::{self, ClientCertificate, GrpcTls, Guard, TlsError};
 
 /// Settings of the gRPC listeners.
@@ -76,7 +77,7 @@ pub enum GrpcError {
 
 impl GrpcSettings {
     /// The files of TLS that it names, in no order.
-    pub(crate) fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+    pub fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let own = [&mut self.tls.certificate_file, &mut self.tls.key_file].into_iter().filter(|file| !file.as_os_str().is_empty());
         own.chain(self.client.iter_mut().flat_map(|client| client.certificate_file.iter_mut().chain(&mut client.authority_file)))
     }
@@ -90,7 +91,7 @@ impl GrpcSettings {
             Guard::read(&self.tls, &self.client)?;
         }
         let plain = self.bind.iter().any(|address| matches!(address, Address::Grpc(_)));
-        token::check_files(if plain { &self.token } else { &[] })
+        tokens::check_files(if plain { &self.token } else { &[] })
     }
 
     /// Checks what can be checked without touching the disk.
@@ -102,7 +103,7 @@ impl GrpcSettings {
         for (index, address) in self.bind.iter().enumerate() {
             match address {
                 Address::GrpcUnix(path) => {
-                    if path.file_name().is_none() || path.as_os_str().len() > place::MAX_PATH {
+                    if path.file_name().is_none() || path.as_os_str().len() > MAX_PATH {
                         return Err(GrpcError::Path(index));
                     }
                 }
@@ -130,6 +131,6 @@ impl GrpcSettings {
         }
         let tls_at = self.bind.iter().position(|address| matches!(address, Address::Grpcs { .. }));
         tls::check(&self.tls, &self.client, tls_at)?;
-        Ok(token::check(&self.token)?)
+        Ok(tokens::check(&self.token)?)
     }
 }

@@ -19,14 +19,15 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tonic::transport::server::Connected;
 
+use super::super::accept::{AcceptError, classify};
 use super::super::link::Credential;
 use super::super::throttle::Seldom;
-use super::super::unix::{self, AcceptError};
+use super::super::unix;
 use super::Guard;
 use super::strangers::{Stranger, Strangers};
 
 /// Connections at a time. A further one waits in the system's queue.
-pub(crate) const CONNECTIONS: usize = 256;
+pub const CONNECTIONS: usize = 256;
 
 /// Connections at a time that have not said anything or not proven themselves yet, and how long they may take.
 const HANDSHAKES: usize = CONNECTIONS;
@@ -161,7 +162,7 @@ impl Socket {
     async fn next(&self) -> Result<(Plain, Seen), AcceptError> {
         match self {
             Self::Tcp(listener) => {
-                let (stream, from) = listener.accept().await.map_err(unix::classify)?;
+                let (stream, from) = listener.accept().await.map_err(classify)?;
                 stream.set_nodelay(true).map_err(AcceptError::Peer)?;
                 Ok((Either::Left(stream), Seen::From(from)))
             }

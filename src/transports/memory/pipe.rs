@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::super::link::{frame_len, within};
 use super::super::{LinkError, SEND_BYTES, SEND_FRAMES};
-use crate::wire::{Frame, Limits};
+use pmq_protocol::wire::{Frame, Limits};
 
 #[derive(Debug, Default)]
 struct State {
@@ -109,7 +109,7 @@ impl Sender {
     }
 }
 
-#[cfg(feature = "client-grpc")]
+#[cfg(feature = "grpc")]
 impl Sender {
     /// Closes it, and is ready when the receiving end is gone: where that hands over what it takes, it has done so.
     pub(in super::super) fn poll_close_taken(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
@@ -131,10 +131,10 @@ impl Drop for Sender {
 
 /// Closes a pipe from outside of it: what is in it is still read, nothing more is taken.
 #[derive(Debug)]
-#[cfg(feature = "client-grpc")]
+#[cfg(feature = "grpc")]
 pub(in super::super) struct Closer(Shared);
 
-#[cfg(feature = "client-grpc")]
+#[cfg(feature = "grpc")]
 impl Closer {
     pub(in super::super) fn of(sender: &Sender) -> Self {
         Self(sender.shared.clone())

@@ -9,11 +9,11 @@ use quinn::{Connection, ConnectionError, Endpoint, EndpointConfig, Incoming as H
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use super::super::accept::AcceptError;
 use super::super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
-use super::super::unix::AcceptError;
 use super::super::{Address, LinkError};
-use super::{HANDSHAKE, Identity, Reader, TURNED_AWAY, Writer, greet, lanes, named, tls};
-use crate::wire::{Lane, Limits};
+use super::{HANDSHAKE, Identity, Reader, TURNED_AWAY, Writer, greet, lanes, named, server_tls};
+use pmq_protocol::wire::{Lane, Limits};
 
 /// Links that are open and not accepted yet.
 const BACKLOG: usize = 128;
@@ -59,7 +59,7 @@ impl Listener {
             _ => LinkError::Io { what: format!("listen at {}", address(socket)), source: error },
         };
         let udp = std::net::UdpSocket::bind(socket).map_err(what)?;
-        let config = tls::server(identity)?;
+        let config = server_tls::server(identity)?;
         let endpoint = Endpoint::new(EndpointConfig::default(), Some(config), udp, Arc::new(TokioRuntime)).map_err(what)?;
         let bound = address(endpoint.local_addr().map_err(what)?);
         let door = Arc::new(Door { parents: parents.into_iter().collect(), limits });
@@ -145,7 +145,7 @@ async fn admit(handshake: Handshake, door: &Door) -> Result<Link, Failed> {
         connection.close(TURNED_AWAY, why.as_bytes());
         Failed::TurnedAway(peer, why)
     };
-    let peer = tls::peer(&connection).map_err(|why| turn_away("unproven".to_owned(), why))?.to_base58();
+    let peer = server_tls::peer(&connection).map_err(|why| turn_away("unproven".to_owned(), why))?.to_base58();
     if !door.parents.contains(&peer) {
         let why = format!("peer {peer} is granted nothing: add an [[attach.grant]] with peer = \"{peer}\"");
         return Err(turn_away(peer, why));

@@ -11,9 +11,13 @@
 //! (`order.rs`). `docs/wire.md`, "Over QUIC", has the bytes.
 
 mod identity;
+#[cfg(feature = "listen")]
 mod listener;
 mod order;
 mod reader;
+#[cfg(feature = "listen")]
+mod server_tls;
+#[cfg(feature = "listen")]
 mod settings;
 mod tls;
 mod writer;
@@ -24,15 +28,17 @@ use std::time::Duration;
 use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream, VarInt};
 
 pub use identity::{Identity, peer_id};
+#[cfg(feature = "listen")]
 pub(super) use listener::Listener;
 pub(super) use reader::Reader;
+#[cfg(feature = "listen")]
 pub use settings::{QuicError, QuicSettings};
 pub use tls::LINK_BYTES;
 pub(super) use writer::Writer;
 
 use super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
 use super::{Address, LinkError};
-use crate::wire::{Lane, Limits};
+use pmq_protocol::wire::{Lane, Limits};
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);

@@ -1,6 +1,6 @@
 //! What a frame waits for: frames of other lanes that were sent before it.
 
-use crate::wire::{Lane, Lanes};
+use pmq_protocol::wire::{Lane, Lanes};
 
 /// Bytes of the order in front of every frame.
 pub(super) const ORDER: usize = 16;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Counts, Order};
-use crate::wire::{Lane, Lanes};
+use pmq_protocol::wire::{Lane, Lanes};
 
 /// A frame's lane and what it waits for; `true` stands for a refusal that ends the session.
 fn of((lane, last): (Lane, bool)) -> (Lane, Lanes) {

@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::super::LinkError;
 use super::order::{Counts, ORDER, Order};
-use crate::wire::{Frame, FrameBuffer, FrameError, Lane, Limits};
+use pmq_protocol::wire::{Frame, FrameBuffer, FrameError, Lane, Limits};
 
 /// One lane's stream. CORRECTNESS: all progress is here, so that a dropped `next` loses nothing.
 #[derive(Debug)]

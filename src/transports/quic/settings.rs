@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 /// Settings of the QUIC listeners.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "agent", derive(serde::Deserialize), serde(deny_unknown_fields, default))]
+#[cfg_attr(feature = "listen", derive(serde::Deserialize), serde(deny_unknown_fields, default))]
 pub struct QuicSettings {
     /// Where to listen, UDP: `"0.0.0.0:5580"`. None = no QUIC. Both ends prove who they are by their keys and everything is encrypted, so any address
     /// is fine. Parents are let in by grants that name their peer ids.

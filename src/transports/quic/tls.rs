@@ -4,18 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libp2p_identity::PeerId;
-use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn::crypto::rustls::QuicClientConfig;
 use quinn::rustls::NoKeyLog;
 use quinn::rustls::client::Resumption;
-use quinn::rustls::pki_types::CertificateDer;
-use quinn::rustls::server::NoServerSessionStorage;
-use quinn::{ClientConfig, Connection, IdleTimeout, ServerConfig, TransportConfig, VarInt};
+use quinn::{ClientConfig, IdleTimeout, TransportConfig, VarInt};
 
 use super::super::LinkError;
 use super::Identity;
 
 /// The protocol that the handshake names. The digit is the frames' version.
-const ALPN: &[u8] = b"pmq/1";
+pub(super) const ALPN: &[u8] = b"pmq/1";
 
 /// What one lane may have in flight, in bytes: a second lane is never held up by the first, and a peer that does not read holds no more than this.
 const LANE_WINDOW: u32 = 2 * 1024 * 1024;
@@ -29,14 +27,8 @@ pub const LINK_BYTES: u64 = 3 * LANE_WINDOW as u64 + SEND_WINDOW;
 /// Silence after which QUIC itself gives up. The session's heartbeat is far quicker; this clears up what never became a session.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// Handshakes that wait for an address to be proven, and datagrams kept for them.
-const MAX_INCOMING: usize = 256;
-
-/// Bytes kept for all of them together.
-const INCOMING_BYTES: u64 = 1024 * 1024;
-
 /// QUIC's bounds at an end to which the other may open so many streams.
-fn transport(bidirectional: u32, unidirectional: u32) -> Arc<TransportConfig> {
+pub(super) fn transport(bidirectional: u32, unidirectional: u32) -> Arc<TransportConfig> {
     let mut transport = TransportConfig::default();
     transport.max_concurrent_bidi_streams(bidirectional.into());
     transport.max_concurrent_uni_streams(unidirectional.into());
@@ -51,21 +43,6 @@ fn transport(bidirectional: u32, unidirectional: u32) -> Arc<TransportConfig> {
     Arc::new(transport)
 }
 
-/// The agent's: one control stream and one lane come from the parent.
-pub(super) fn server(identity: &Identity) -> Result<ServerConfig, LinkError> {
-    let mut tls = libp2p_tls::make_server_config(identity.keypair()).map_err(unusable)?;
-    tls.alpn_protocols = vec![ALPN.to_vec()];
-    // Every link is proven anew: no tickets, no early data. Keys are never written to a log.
-    tls.session_storage = Arc::new(NoServerSessionStorage {});
-    tls.send_tls13_tickets = 0;
-    tls.max_early_data_size = 0;
-    tls.key_log = Arc::new(NoKeyLog);
-    let mut config = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls).map_err(unusable)?));
-    config.transport_config(transport(1, 1));
-    config.max_incoming(MAX_INCOMING).incoming_buffer_size_total(INCOMING_BYTES);
-    Ok(config)
-}
-
 /// The parent's: two lanes come from the agent, and nobody but `agent` passes.
 pub(super) fn client(identity: &Identity, agent: PeerId) -> Result<ClientConfig, LinkError> {
     let mut tls = libp2p_tls::make_client_config(identity.keypair(), Some(agent)).map_err(unusable)?;
@@ -78,16 +55,8 @@ pub(super) fn client(identity: &Identity, agent: PeerId) -> Result<ClientConfig,
     Ok(config)
 }
 
-fn unusable(error: impl std::fmt::Display) -> LinkError {
+pub(super) fn unusable(error: impl std::fmt::Display) -> LinkError {
     LinkError::Identity { what: format!("no certificate can be made of the key: {error}") }
-}
-
-/// Who has proven to be at the other end.
-pub(super) fn peer(connection: &Connection) -> Result<PeerId, String> {
-    let proof = connection.peer_identity().and_then(|proof| proof.downcast::<Vec<CertificateDer<'static>>>().ok());
-    let certificate = proof.as_ref().and_then(|chain| chain.first()).ok_or("no certificate was shown")?;
-    let parsed = libp2p_tls::certificate::parse(certificate).map_err(|error| error.to_string())?;
-    Ok(parsed.peer_id())
 }
 
 /// Whether the handshake failed because the other end is somebody else, and not because it cannot be reached.

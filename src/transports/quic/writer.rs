@@ -10,7 +10,7 @@ use quinn::{SendStream, StoppedError, VarInt, WriteError};
 use super::super::link::frame_len;
 use super::super::{LinkError, SEND_BYTES, SEND_FRAMES};
 use super::order::{Counts, ORDER};
-use crate::wire::{Frame, Lane, Lanes};
+use pmq_protocol::wire::{Frame, Lane, Lanes};
 
 /// Parts below this are gathered, so that small frames go out many to a packet.
 const GATHERED: usize = 8 * 1024;

@@ -1,5 +1,6 @@
 //! Links over a Unix socket: the agent binds, parents connect.
 
+#[cfg(feature = "listen")]
 mod listener;
 mod reader;
 mod writer;
@@ -9,16 +10,15 @@ use std::path::Path;
 
 use tokio::net::UnixStream;
 
-#[cfg(feature = "agent")]
-pub(super) use listener::classify;
-pub(crate) use listener::{AcceptError, Listener};
+#[cfg(feature = "listen")]
+pub use listener::Listener;
 pub(super) use reader::Reader;
 pub(super) use writer::Writer;
 
+use super::address::MAX_PATH;
 use super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
-use super::place::MAX_PATH;
 use super::{Address, LinkError};
-use crate::wire::Limits;
+use pmq_protocol::wire::Limits;
 
 pub(super) async fn connect(path: &Path, limits: Limits) -> Result<Link, LinkError> {
     let what = || format!("connect to the agent's socket {}", path.display());

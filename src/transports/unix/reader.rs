@@ -8,7 +8,7 @@ use tokio::net::unix::OwnedReadHalf;
 
 use super::super::LinkError;
 use super::gone;
-use crate::wire::{Frame, FrameBuffer, Limits};
+use pmq_protocol::wire::{Frame, FrameBuffer, Limits};
 
 #[derive(Debug)]
 pub(crate) struct Reader {

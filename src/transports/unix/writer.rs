@@ -11,7 +11,7 @@ use tokio::net::unix::OwnedWriteHalf;
 use super::super::link::frame_len;
 use super::super::{LinkError, SEND_BYTES, SEND_FRAMES};
 use super::gone;
-use crate::wire::{Frame, PREFIX};
+use pmq_protocol::wire::{Frame, PREFIX};
 
 /// Slices of one write (Linux allows no more).
 const SLICES: usize = 1024;

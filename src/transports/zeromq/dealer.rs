@@ -19,7 +19,7 @@ use super::super::{Address, LinkError};
 use super::envelope::{self, Said};
 use super::failed;
 use super::load::Load;
-use crate::wire::{Frame, Limits};
+use pmq_protocol::wire::{Frame, Limits};
 
 /// How long the handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(3);

@@ -8,7 +8,7 @@ use zeromq::ZmqMessage;
 
 use super::super::link::frame_len;
 use super::load::Load;
-use crate::wire::{Frame, FrameError, Limits, PREFIX, Prefix};
+use pmq_protocol::wire::{Frame, FrameError, Limits, PREFIX, Prefix};
 
 /// First bytes of what concerns the link and is no frame.
 const WORD: &[u8; 4] = b"PMQZ";

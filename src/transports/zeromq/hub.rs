@@ -16,7 +16,7 @@ use super::envelope::{self, Said};
 use super::lane::{Inbox, Lane, Ready};
 use super::listener::{Door, Gate};
 use super::peers::Peers;
-use crate::wire::{Frame, Limits};
+use pmq_protocol::wire::{Frame, Limits};
 
 /// Links that wait to be accepted; a further one is cut off. Those without a valid token may take half of them.
 pub(super) const BACKLOG: usize = 128;

@@ -13,7 +13,7 @@ use super::super::link::frame_len;
 use super::super::{LinkError, SEND_BYTES, SEND_FRAMES};
 use super::envelope;
 use super::load::Load;
-use crate::wire::Frame;
+use pmq_protocol::wire::Frame;
 
 /// Bounds of what has come for a link and is not read yet. Past either, the link is cut.
 #[derive(Clone, Copy, Debug)]

@@ -14,14 +14,15 @@ use rustix::io::Errno;
 use tokio::sync::{mpsc, oneshot};
 use zeromq::{Endpoint, RouterSocket, Socket};
 
+use super::super::accept::AcceptError;
+use super::super::address::MAX_PATH;
 use super::super::link::{Credential, Link};
-use super::super::token::Tokens;
-use super::super::unix::AcceptError;
-use super::super::{Address, LinkError, place};
+use super::super::tokens::Tokens;
+use super::super::{Address, LinkError, socket_dir};
 use super::ZeromqSettings;
 use super::hub::{BACKLOG, Hub, Opened};
 use super::lane::Inbox;
-use crate::wire::Limits;
+use pmq_protocol::wire::Limits;
 
 /// Numbers of the names under which sockets are bound.
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -87,7 +88,7 @@ impl Drop for Listener {
     fn drop(&mut self) {
         // A successor may have taken the path; its socket is not ours to remove.
         if let Some((path, identity)) = &self.file
-            && fs::symlink_metadata(path).is_ok_and(|meta| place::identity(&meta) == *identity)
+            && fs::symlink_metadata(path).is_ok_and(|meta| socket_dir::identity(&meta) == *identity)
             && let Err(error) = fs::remove_file(path)
         {
             tracing::warn!(path = %path.display(), %error, "the agent's socket file stays behind");
@@ -105,21 +106,21 @@ impl Drop for Listener {
 /// by then.
 async fn ipc(path: &Path) -> Result<(UnixListener, (u64, u64)), LinkError> {
     let what = |step: &str| LinkError::io(format!("{step} {}", path.display()));
-    let locked = place::directory(path, place::OURS_ALONE).await?;
-    place::clear(path, || Address::ZmqIpc(path.to_owned())).await?;
+    let locked = socket_dir::directory(path, socket_dir::OURS_ALONE).await?;
+    socket_dir::clear(path, || Address::ZmqIpc(path.to_owned())).await?;
     // Never the same twice, since the crate removes it some time after a listener is gone.
     let own = path.with_file_name(format!(".{:x}.{:x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
-    if own.as_os_str().len() > place::MAX_PATH {
+    if own.as_os_str().len() > MAX_PATH {
         return Err(LinkError::PathTooLong(own));
     }
-    place::clear(&own, || Address::ZmqIpc(path.to_owned())).await?;
+    socket_dir::clear(&own, || Address::ZmqIpc(path.to_owned())).await?;
     // Between here and the rename nobody else gets near: the directory is ours alone.
     let listener = UnixListener::bind(&own).map_err(what("bind"))?;
     let placed = || -> Result<_, LinkError> {
         fs::set_permissions(&own, Permissions::from_mode(0o600)).map_err(what("set the mode of"))?;
         let meta = fs::symlink_metadata(&own).map_err(what("examine"))?;
         fs::rename(&own, path).map_err(what("take the place of"))?;
-        Ok(place::identity(&meta))
+        Ok(socket_dir::identity(&meta))
     };
     let identity = placed().inspect_err(|_| drop(fs::remove_file(&own)))?;
     drop(locked);

@@ -16,16 +16,24 @@
 
 mod dealer;
 mod envelope;
+#[cfg(feature = "listen")]
 mod hub;
+#[cfg(feature = "listen")]
 mod lane;
+#[cfg(feature = "listen")]
 mod listener;
 mod load;
+#[cfg(feature = "listen")]
 mod peers;
+#[cfg(feature = "listen")]
 mod settings;
 
 pub(super) use dealer::{Receiver as DealerReceiver, Sender as DealerSender, connect};
+#[cfg(feature = "listen")]
 pub(super) use lane::{Receiver as LaneReceiver, Sender as LaneSender};
+#[cfg(feature = "listen")]
 pub(super) use listener::Listener;
+#[cfg(feature = "listen")]
 pub use settings::{ZeromqError, ZeromqSettings};
 
 use std::io;

@@ -4,8 +4,8 @@ use tokio::sync::mpsc;
 
 use super::super::lane::Inbox;
 use super::*;
-use crate::wire::message::Ping;
-use crate::wire::{Encoder, SessionId};
+use pmq_protocol::wire::message::Ping;
+use pmq_protocol::wire::{Encoder, SessionId};
 
 fn identity(number: usize) -> Bytes {
     Bytes::copy_from_slice(&number.to_be_bytes())

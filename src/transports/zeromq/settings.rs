@@ -2,15 +2,16 @@
 
 use std::collections::HashSet;
 
-use super::super::token::{self, TokenError};
-use super::super::{Address, LinkError, TokenFile, place};
+use super::super::address::MAX_PATH;
+use super::super::tokens::{self, TokenError};
+use super::super::{Address, LinkError, TokenFile};
 
 /// Bytes of the names under which sockets are bound, with the slash: two numbers of 32 bits and two dots.
 const OWN_NAME: usize = 20;
 
 /// Settings of the ZeroMQ listeners.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "agent", derive(serde::Deserialize), serde(deny_unknown_fields, default))]
+#[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct ZeromqSettings {
     /// Where to listen: `zmq+ipc:///path` (in a directory with mode 0700), `zmq+tcp://ip:port`. None = no ZeroMQ.
     pub bind: Vec<Address>,
@@ -23,7 +24,7 @@ pub struct ZeromqSettings {
     /// Frames of one parent that may wait to be read by its session; one that sends more is cut off.
     pub inbox_frames: u32,
     /// The same by bytes. One frame of any allowed size passes when nothing waits.
-    #[cfg_attr(feature = "agent", serde(deserialize_with = "size"))]
+    #[serde(deserialize_with = "size")]
     pub inbox_bytes: u64,
     /// What parents have to show over TCP.
     pub token: Vec<TokenFile>,
@@ -44,7 +45,6 @@ impl Default for ZeromqSettings {
 }
 
 /// As other sizes: "64MiB".
-#[cfg(feature = "agent")]
 fn size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     serde::Deserialize::deserialize(deserializer).map(|size: bytesize::ByteSize| size.as_u64())
 }
@@ -89,7 +89,7 @@ impl ZeromqSettings {
     /// The key, and [`LinkError::Token`] or [`LinkError::Io`].
     pub fn check_files(&self) -> Result<(), (String, LinkError)> {
         let tcp = self.bind.iter().any(|address| matches!(address, Address::ZmqTcp(_)));
-        token::check_files(if tcp { &self.token } else { &[] })
+        tokens::check_files(if tcp { &self.token } else { &[] })
     }
 
     /// Checks what can be checked without touching the disk.
@@ -102,8 +102,8 @@ impl ZeromqSettings {
             match address {
                 Address::ZmqIpc(path) => {
                     // A longer name is needed there while it is bound.
-                    let fits = |dir: &std::path::Path| dir.parent().is_some() && dir.as_os_str().len() + OWN_NAME <= place::MAX_PATH;
-                    if path.file_name().is_none() || !path.parent().is_some_and(fits) || path.as_os_str().len() > place::MAX_PATH {
+                    let fits = |dir: &std::path::Path| dir.parent().is_some() && dir.as_os_str().len() + OWN_NAME <= MAX_PATH;
+                    if path.file_name().is_none() || !path.parent().is_some_and(fits) || path.as_os_str().len() > MAX_PATH {
                         return Err(ZeromqError::Path(index));
                     }
                 }
@@ -136,7 +136,7 @@ impl ZeromqSettings {
         {
             return Err(ZeromqError::Zero(key));
         }
-        token::check(&self.token)?;
+        tokens::check(&self.token)?;
         Ok(())
     }
 }

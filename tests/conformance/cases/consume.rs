@@ -1,8 +1,8 @@
 //! What consumers are told, and what they are told instead.
 
 use futures::StreamExt as _;
-use pmq::client::{ConsumeOptions, Cursor, GapReason, Overflow, Reason, RefuseCode};
-use pmq::wire::{Record, Verdict, Window};
+use pmq_client::{ConsumeOptions, Cursor, GapReason, Overflow, Reason, RefuseCode};
+use pmq_protocol::wire::{Record, Verdict, Window};
 
 use crate::rig::hand::judged;
 use crate::rig::{Agent, Asks, Bench, Hand, NETWORK, Setting, WIDE, soon, text, texts};
@@ -68,7 +68,7 @@ async fn slow_beside_fast(bench: &Bench) {
         for number in 0..ALL {
             let delivery = soon("a delivery", fast.next()).await.unwrap();
             match &delivery {
-                pmq::client::Delivery::Message { payload, .. } => assert_eq!(*payload, *text(number).as_bytes()),
+                pmq_client::Delivery::Message { payload, .. } => assert_eq!(*payload, *text(number).as_bytes()),
                 other => panic!("the fast one lost {other:?}"),
             }
             fast.ack(&delivery);

@@ -1,7 +1,7 @@
 //! Windows: what may be on its way without an answer.
 
-use pmq::client::RefuseCode;
-use pmq::wire::{Record, Roles, Verdict, Window};
+use pmq_client::RefuseCode;
+use pmq_protocol::wire::{Record, Roles, Verdict, Window};
 
 use crate::rig::hand::{Hand, judged};
 use crate::rig::{Agent, Asks, Bench, Setting, texts};

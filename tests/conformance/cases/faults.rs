@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use pmq::client::{ConsumeOptions, Delivery, GapReason, Reason, RefuseCode, Status, VerifyOptions};
-use pmq::wire::{Record, Verdict};
+use pmq_client::{ConsumeOptions, Delivery, GapReason, Reason, RefuseCode, Status, VerifyOptions};
+use pmq_protocol::wire::{Record, Verdict};
 
 use crate::rig::hand::{Offer, judged};
 use crate::rig::parent::Doomed;
-use crate::rig::process::{message, next};
 use crate::rig::{Agent, Asks, Bench, Hand, NETWORK, Setting, soon, text, texts};
+use pmq_testing::{message, next};
 
 cases! {
     parent_killed_and_back: "A parent that is killed with messages in its hands and is back within the deadline misses none of them.",
@@ -131,7 +131,7 @@ async fn agent_killed(bench: &Bench) {
     let mut agent = bench.agent(Setting::default()).await;
     let builder = agent.builder().verify(NETWORK, VerifyOptions::default()).consume(NETWORK, ConsumeOptions::named("archive"));
     let client = builder.connect().await.unwrap();
-    client.verify(NETWORK, |batch| batch.iter_mut().for_each(pmq::client::Incoming::accept)).unwrap();
+    client.verify(NETWORK, |batch| batch.iter_mut().for_each(pmq_client::Incoming::accept)).unwrap();
     let mut consumer = client.consumer(NETWORK).unwrap();
     bench.publish_numbers(0..3).await;
     for number in 0..3 {

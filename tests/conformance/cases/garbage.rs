@@ -1,7 +1,7 @@
 //! Bytes that are no frames, or none of ours, from a socket that no library writes to.
 
-use pmq::client::RefuseCode;
-use pmq::wire::{Frame, Kind, PREFIX, Prefix, SessionId};
+use pmq_client::RefuseCode;
+use pmq_protocol::wire::{Frame, Kind, PREFIX, Prefix, SessionId};
 
 use crate::rig::hand::Hand;
 use crate::rig::raw::{Raw, bytes_of};
@@ -22,7 +22,7 @@ const HEAD: usize = 52;
 /// A parent that must not notice anything.
 struct Bystander {
     consumer: Hand,
-    _verifier: pmq::client::Client,
+    _verifier: pmq_client::Client,
     messages: usize,
 }
 
@@ -157,7 +157,7 @@ async fn out_of_order(bench: &Bench) {
     let twice = agent.hand(Asks::consume()).await;
     twice.send_frame(with_session(Asks::consume().hello(), twice.session));
     let mut disguised = agent.hand(Asks::consume()).await;
-    disguised.send([pmq::wire::message::Done { network: 0, request: 1 }]);
+    disguised.send([pmq_protocol::wire::message::Done { network: 0, request: 1 }]);
     for (what, mut hand) in [("twice", twice), ("disguised", disguised)] {
         let end = hand.end().await;
         assert_eq!(end.code, RefuseCode::OutOfOrder, "{what}: {end:?}");

@@ -1,7 +1,7 @@
 //! Who may attach as what.
 
-use pmq::client::{ClientError, RefuseCode, VerifyOptions};
-use pmq::wire::{PREFIX, PublishStatus, Roles, Ticket, Verdict};
+use pmq_client::{ClientError, RefuseCode, VerifyOptions};
+use pmq_protocol::wire::{PREFIX, PublishStatus, Roles, Ticket, Verdict};
 
 use crate::rig::raw::{Raw, bytes_of};
 use crate::rig::{Asks, Bench, Hand, NETWORK, Setting, text};
@@ -63,7 +63,7 @@ async fn role_not_claimed(bench: &Bench) {
         assert!(refusal.text.contains("\"net\""), "{refusal:?}");
     }
     // A network that is not in the welcome is none of this session's either.
-    consumer.send([pmq::wire::message::Judged { network: 5, ..crate::rig::hand::judged(Ticket(1), Verdict::Accept) }]);
+    consumer.send([pmq_protocol::wire::message::Judged { network: 5, ..crate::rig::hand::judged(Ticket(1), Verdict::Accept) }]);
     assert_eq!(consumer.refusal().await.code, RefuseCode::NetworkUnknown);
     verifier.verdict(offer.ticket, Verdict::Accept);
     assert_eq!(consumer.messages(1).await, [text(0)]);

@@ -1,7 +1,7 @@
 //! Messages of every size, in both directions.
 
 use bytes::Bytes;
-use pmq::wire::{PublishStatus, Record, Roles, Verdict};
+use pmq_protocol::wire::{PublishStatus, Record, Roles, Verdict};
 
 use crate::rig::{Asks, Bench, Setting};
 

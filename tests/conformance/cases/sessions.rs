@@ -1,7 +1,7 @@
 //! Sessions that come and go.
 
-use pmq::client::{RefuseCode, VerifyOptions};
-use pmq::wire::Verdict;
+use pmq_client::{RefuseCode, VerifyOptions};
+use pmq_protocol::wire::Verdict;
 
 use crate::rig::{Asks, Bench, NETWORK, Setting, text};
 use crate::transports::Host;
@@ -45,7 +45,7 @@ async fn hundred_connects(bench: &Bench) {
     // Descriptors of a thread are those of the whole suite, whose other cases come and go meanwhile.
     if bench.transport.host == Host::Process {
         let same = async || (descriptors(agent.pid()) <= before + 1).then_some(());
-        crate::rig::process::until("the descriptors of before", same).await;
+        pmq_testing::until("the descriptors of before", same).await;
     }
     // Every place is free again: as many as there may be of one user, less the consumer's.
     let mut all = Vec::new();

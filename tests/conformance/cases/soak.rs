@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use pmq::client::{ConsumeOptions, Consumer, Delivery, Incoming, Verdict, VerifyOptions, Window};
+use pmq_client::{ConsumeOptions, Consumer, Delivery, Incoming, Verdict, VerifyOptions, Window};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -76,7 +76,7 @@ async fn soak(bench: &Bench) {
 }
 
 /// Verdicts by chance: most at once, some after a while, so that they come in any order.
-async fn judge(verifier: pmq::client::Verifier, mut random: SmallRng, given: Book) {
+async fn judge(verifier: pmq_client::Verifier, mut random: SmallRng, given: Book) {
     let judge = |mut message: Incoming| {
         let text = String::from_utf8(message.payload.to_vec()).unwrap();
         let verdict = if text == LAST { Verdict::Accept } else { Verdict::ALL[[0, 0, 0, 1, 2][random.random_range(0..5)]] };

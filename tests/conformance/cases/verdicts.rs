@@ -1,7 +1,7 @@
 //! What a verdict does, and what none of its kind does.
 
-use pmq::client::RefuseCode;
-use pmq::wire::{SessionId, Ticket, Verdict};
+use pmq_client::RefuseCode;
+use pmq_protocol::wire::{SessionId, Ticket, Verdict};
 
 use crate::rig::hand::{Offer, judged};
 use crate::rig::{Asks, Bench, Setting, text, texts};
@@ -69,7 +69,7 @@ async fn goes_on(bench: &Bench, parent: &mut crate::rig::Hand, consumer: &mut cr
 async fn verdict_late(bench: &Bench) {
     let agent = bench.agent(Setting::deadline("1s")).await;
     // Its window has room for one message, so the next offer shows that the late verdict gave the credit back.
-    let mut parent = agent.hand(Asks::verify_window(pmq::wire::Window { messages: 1, bytes: 1 << 20 })).await;
+    let mut parent = agent.hand(Asks::verify_window(pmq_protocol::wire::Window { messages: 1, bytes: 1 << 20 })).await;
     bench.publish_numbers(0..1).await;
     let late = parent.offered(1).await.remove(0);
     assert_eq!(agent.outcomes(1).await, (0, 1, 0), "the fallback has taken its place");
@@ -134,7 +134,7 @@ async fn verdict_foreign_ticket(bench: &Bench) {
     let mut parent = agent.hand(Asks::verify()).await;
     bench.publish_numbers(0..1).await;
     let offer = parent.offered(1).await.remove(0);
-    let mut thief = agent.hand(Asks::verify_window(pmq::wire::Window { messages: 0, bytes: 0 })).await;
+    let mut thief = agent.hand(Asks::verify_window(pmq_protocol::wire::Window { messages: 0, bytes: 0 })).await;
     thief.verdict(offer.ticket, Verdict::Reject);
     let refusal = thief.refusal().await;
     assert_eq!((refusal.code, refusal.about, refusal.fatal), (RefuseCode::UnknownTicket, offer.ticket.0, false), "{refusal:?}");

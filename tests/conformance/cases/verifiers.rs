@@ -1,8 +1,8 @@
 //! Several verifiers.
 
-use pmq::client::{Reason, RefuseCode};
-use pmq::wire::message::Judged;
-use pmq::wire::{Record, Roles, Verdict};
+use pmq_client::{Reason, RefuseCode};
+use pmq_protocol::wire::message::Judged;
+use pmq_protocol::wire::{Record, Roles, Verdict};
 
 use crate::rig::hand::{Offer, judged};
 use crate::rig::{Agent, Asks, Bench, Hand, Setting, text, texts};
@@ -66,7 +66,7 @@ async fn verifier_leaves(bench: &Bench) {
         let own = stays.offered(5).await;
         let held: Vec<String> = leaves.offered(5).await.iter().map(Offer::text).collect();
         if politely {
-            leaves.send([pmq::wire::message::Refuse {
+            leaves.send([pmq_protocol::wire::message::Refuse {
                 network: 0,
                 code: RefuseCode::ShuttingDown,
                 fatal: true,
@@ -90,14 +90,14 @@ async fn verifier_pauses(bench: &Bench) {
     let agent = bench.agent(Setting::default()).await;
     let mut one = agent.hand(Asks::verify()).await;
     let mut two = agent.hand(Asks::verify()).await;
-    one.send([pmq::wire::message::Pause { network: 0 }]);
+    one.send([pmq_protocol::wire::message::Pause { network: 0 }]);
     one.settled().await;
     // The pause has reached the road when it shows in what is offered: to the one that has not paused, although it has more work.
     bench.publish_numbers(0..6).await;
     assert_eq!(two.offered(6).await.iter().map(Offer::text).collect::<Vec<_>>(), texts(0..6));
     one.settled().await;
     assert!(one.offers.is_empty());
-    one.send([pmq::wire::message::Resume { network: 0 }]);
+    one.send([pmq_protocol::wire::message::Resume { network: 0 }]);
     one.settled().await;
     bench.publish_numbers(6..9).await;
     assert_eq!(one.offered(3).await.iter().map(Offer::text).collect::<Vec<_>>(), texts(6..9), "it has less work now");

@@ -1,15 +1,15 @@
 //! Every promise of the table, kept or named.
 
 use bytes::Bytes;
-use pmq::transports::grpc::p2pmq::{Message, ValidationResult};
-use pmq::wire::Roles;
+use pmq_protocol::wire::Roles;
+use pmq_transports::grpc::p2pmq::{Message, ValidationResult};
 use tonic::Code;
 
 use super::Cell::{self, Kept, Not};
 use super::peer::{Judge, Peer, text};
-use crate::rig::process::until;
 use crate::rig::raw::RawCall;
 use crate::rig::{Agent, Bench, Setting, texts};
+use pmq_testing::until;
 
 macro_rules! kept {
     ($case:ident) => {

@@ -1,10 +1,10 @@
 //! A parent as the predecessor's: the calls of its proto, over TCP, without a token.
 
 use bytes::Bytes;
-use pmq::transports::grpc::p2pmq::control_service_client::ControlServiceClient;
-use pmq::transports::grpc::p2pmq::msg_router_client::MsgRouterClient;
-use pmq::transports::grpc::p2pmq::validation_router_client::ValidationRouterClient;
-use pmq::transports::grpc::p2pmq::{ListenRequest, Message, PublishRequest, ValidatedMessage, ValidationResult};
+use pmq_transports::grpc::p2pmq::control_service_client::ControlServiceClient;
+use pmq_transports::grpc::p2pmq::msg_router_client::MsgRouterClient;
+use pmq_transports::grpc::p2pmq::validation_router_client::ValidationRouterClient;
+use pmq_transports::grpc::p2pmq::{ListenRequest, Message, PublishRequest, ValidatedMessage, ValidationResult};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};

@@ -2,16 +2,16 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use pmq::client::{Builder, Client, VerifyOptions};
-use pmq::wire::Roles;
+use pmq_client::{Builder, Client, VerifyOptions};
+use pmq_protocol::wire::Roles;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::hand::{Asks, Hand};
-use super::process::{self, SOON, Setup, until};
 use super::thread::Thread;
 use super::{Bench, NETWORK};
 use crate::transports::{Host, Transport};
+use pmq_testing::{SOON, Setup, until};
 
 /// What a case changes of the agent's files.
 #[derive(Default)]
@@ -55,7 +55,7 @@ pub fn address(number: usize, which: u16) -> SocketAddr {
 }
 
 enum Running {
-    Process(process::Agent),
+    Process(pmq_testing::Agent),
     Thread(Thread),
     /// Killed, with the files for another start.
     Dead(Setup),
@@ -74,7 +74,7 @@ impl Agent {
     pub(super) async fn start(bench: &Bench, setting: Setting, number: usize) -> Self {
         let transport = bench.transport;
         let ops = address(number, 0);
-        let further = setting.only.map(|name| process::network(name, "", "20s"));
+        let further = setting.only.map(|name| pmq_testing::network(name, "", "20s"));
         let networks = [Some(setting.network(&bench.topic)), further];
         let networks: Vec<&str> = networks.iter().flatten().map(String::as_str).collect();
         let mut setup = Setup::with(&networks).peer(&bench.around.neighbour).peer(&bench.around.behind);
@@ -201,7 +201,7 @@ impl Agent {
     /// A parent that accepts everything.
     pub async fn accepting(&self) -> Client {
         let client = self.builder().verify(NETWORK, VerifyOptions::default()).connect().await.unwrap();
-        client.verify(NETWORK, |batch| batch.iter_mut().for_each(pmq::client::Incoming::accept)).unwrap();
+        client.verify(NETWORK, |batch| batch.iter_mut().for_each(pmq_client::Incoming::accept)).unwrap();
         client
     }
 }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use pmq::client::{Client, VerifyOptions};
+use pmq_client::{Client, VerifyOptions};
 use tokio::sync::{OnceCell, watch};
 
-use super::process::{Agent, Setup, soon};
+use pmq_testing::{Agent, Setup, soon};
 
 const WORLD: &str = "world";
 
@@ -48,7 +48,7 @@ impl Around {
         let seen = Arc::new(Mutex::new(HashMap::<String, Vec<Bytes>>::new()));
         let (told, news) = watch::channel(());
         let book = seen.clone();
-        let note = move |batch: &mut [pmq::client::Incoming]| {
+        let note = move |batch: &mut [pmq_client::Incoming]| {
             let mut book = book.lock().unwrap();
             for message in batch {
                 book.entry(message.topic.to_string()).or_default().push(message.payload.clone());

@@ -3,8 +3,8 @@
 use bytes::{Buf as _, Bytes};
 use h2::client::SendRequest;
 use h2::{RecvStream, SendStream};
-use pmq::transports::grpc::{from_proto, into_proto, proto};
-use pmq::wire::{Encoder, Frame, FrameError, Limits, PREFIX, Prefix};
+use pmq_protocol::wire::{Encoder, Frame, FrameError, Limits, PREFIX, Prefix};
+use pmq_transports::grpc::{from_proto, into_proto, proto};
 use prost::Message as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;

@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
-use pmq::client::RefuseCode;
-use pmq::transports::{Link, connect_with};
-use pmq::wire::message::{
+use pmq_client::RefuseCode;
+use pmq_protocol::wire::message::{
     Ack, Credit, Delivered, Done, Granted, Judged, Lost, Offered, Ping, Pong, Publish, Published, Refuse, Unjudged, Wanted,
 };
-use pmq::wire::{Cursor, Encoder, Frame, Item, Kind, Limits, Overflow, PublishStatus, Record, Roles, SessionId, Ticket, Verdict, Window};
+use pmq_protocol::wire::{
+    Cursor, Encoder, Frame, Item, Kind, Limits, Overflow, PublishStatus, Record, Roles, SessionId, Ticket, Verdict, Window,
+};
+use pmq_transports::{Link, connect_with};
 use tokio::sync::mpsc;
 
-use super::process::{SOON, soon};
 use super::{Agent, NETWORK, WIDE};
+use pmq_testing::{SOON, soon};
 
 /// What a hello asks for.
 #[derive(Clone)]

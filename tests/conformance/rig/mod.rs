@@ -10,19 +10,15 @@ mod streams;
 mod thread;
 mod zmtp;
 
-#[allow(dead_code, reason = "shared with the tests of the agent's process")]
-#[path = "../../agent/rig.rs"]
-pub mod process;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pmq::wire::Window;
+use pmq_protocol::wire::Window;
 
 pub use agent::{Agent, Setting, address};
 pub use around::{Around, Surroundings};
 pub use hand::{Asks, Hand};
-pub use process::soon;
+pub use pmq_testing::soon;
 
 use crate::transports::Transport;
 

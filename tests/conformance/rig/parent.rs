@@ -4,14 +4,14 @@
 use std::process::{ExitCode, Stdio};
 
 use futures::StreamExt as _;
-use pmq::client::{Builder, Client, VerifyOptions};
+use pmq_client::{Builder, Client, VerifyOptions};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::{oneshot, watch};
 
-use super::process::{SOON, soon};
 use super::{Agent, NETWORK};
 use crate::transports::{self, Host};
+use pmq_testing::{SOON, soon};
 
 /// Says to this program that it is a parent of the agent at that address.
 const VARIABLE: &str = "PMQ_CONFORMANCE_PARENT";

@@ -1,19 +1,19 @@
 //! Peers of no library's making: bytes written by hand into the socket itself.
 
 use futures::{SinkExt as _, StreamExt as _};
-use pmq::client::RefuseCode;
-use pmq::transports::{Link, connect};
-use pmq::wire::message::Refuse;
-use pmq::wire::{Frame, Kind, Limits, PREFIX, Prefix, SessionId};
+use pmq_client::RefuseCode;
+use pmq_protocol::wire::message::Refuse;
+use pmq_protocol::wire::{Frame, Kind, Limits, PREFIX, Prefix, SessionId};
+use pmq_transports::{Link, connect};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::Agent;
 pub use super::calls::Call as RawCall;
 use super::calls::Call;
-use super::process::soon;
 use super::streams::{ORDER, Streams};
 use super::zmtp::{Stream, Zmtp};
+use pmq_testing::soon;
 
 /// How a peer by hand comes to the agent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,12 +1,12 @@
 //! An agent in a thread of the test, for the transport that ends in one process.
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use pmq::config::{Request, load};
-use pmq::transports::Listener;
-use pmq::wire::Limits;
+use pmq_config::{Request, load};
+use pmq_protocol::wire::Limits;
+use pmq_transports::Listener;
 use tokio::sync::oneshot;
 
-use super::process::{Setup, soon};
+use pmq_testing::{Setup, soon};
 
 /// A running agent, on a runtime of its own with a single thread.
 pub struct Thread {
@@ -23,7 +23,7 @@ impl Thread {
         // Writes the files.
         drop(setup.command());
         let request = Request { file: Some(setup.dir.path().join("pmq.toml")), ..Request::default() };
-        let mut config = load(&request).unwrap();
+        let config = load(&request).unwrap();
         let recorder = PrometheusBuilder::new().build_recorder();
         let metrics = recorder.handle();
         let (kill, killed) = oneshot::channel();
@@ -34,7 +34,7 @@ impl Thread {
             let agent = async {
                 let listener = Listener::bind(&address, 10_000, Limits::default()).await.unwrap();
                 tokio::select! {
-                    ended = pmq::agent::run_with(&mut config, vec![listener], std::future::pending()) => panic!("the agent has ended: {ended:?}"),
+                    ended = pmq_agent::Agent::builder(config.settings).listener(listener).build().run(std::future::pending()) => panic!("the agent has ended: {ended:?}"),
                     _ = killed => {}
                 }
             };

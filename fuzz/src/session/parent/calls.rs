@@ -1,8 +1,8 @@
 //! What the parent asks of its end.
 
-use pmq::session::{Request, SendError};
-use pmq::wire::message::Judged;
-use pmq::wire::{AllowOp, MarkOp, Roles};
+use pmq_protocol::session::{Request, SendError};
+use pmq_protocol::wire::message::Judged;
+use pmq_protocol::wire::{AllowOp, MarkOp, Roles};
 
 use super::super::super::input::Input;
 use super::super::said::{code, index, judged, payload, topic, window};

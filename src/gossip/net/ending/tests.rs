@@ -7,9 +7,9 @@ use libp2p::ping;
 use libp2p::swarm::SwarmEvent;
 
 use super::*;
-use crate::gossip::identity::Identity;
-use crate::gossip::net::assemble;
-use crate::gossip::settings::Settings;
+use crate::identity::Identity;
+use crate::net::assemble;
+use crate::settings::Settings;
 
 #[test]
 fn only_a_goodbye_is_agreed() {

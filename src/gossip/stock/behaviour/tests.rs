@@ -5,8 +5,8 @@ use std::time::Duration;
 use libp2p::core::ConnectedPoint;
 
 use super::*;
-use crate::gossip::settings::NetworkSettings;
-use crate::pipeline::{Claims, Topics};
+use crate::settings::NetworkSettings;
+use pmq_pipeline::{Claims, Topics};
 
 fn stock() -> Stock {
     let network = NetworkOverlay::new("test", Claims(vec!["test/*".into()]), Duration::from_secs(4), &NetworkSettings::default());

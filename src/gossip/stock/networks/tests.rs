@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::gossip::settings::{ContentHash, NetworkSettings};
-use crate::pipeline::Claims;
+use crate::settings::{ContentHash, NetworkSettings};
+use pmq_pipeline::Claims;
 
 fn network(name: &str, claims: &[&str], id: MessageIdFunction) -> NetworkOverlay {
     let claims = Claims(claims.iter().map(|&claim| claim.to_owned()).collect());

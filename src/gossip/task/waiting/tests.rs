@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::pipeline::Topics;
+use pmq_pipeline::Topics;
 
 type Answer = oneshot::Receiver<Result<Published, PublishError>>;
 

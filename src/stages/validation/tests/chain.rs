@@ -1,7 +1,7 @@
 //! Groups in a chain.
 
 use super::*;
-use crate::pipeline::News;
+use pmq_pipeline::News;
 
 const C: LinkId = LinkId(3);
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
-use crate::pipeline::News;
+use pmq_pipeline::News;
 
 const SIZE: u64 = 10;
 /// Times are multiples of the wheel's tick, so that it is exact.

@@ -1,7 +1,7 @@
 //! Shadows see everything and change nothing.
 
 use super::*;
-use crate::pipeline::News;
+use pmq_pipeline::News;
 
 const SHADOW: LinkId = LinkId(9);
 

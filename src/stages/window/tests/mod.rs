@@ -6,9 +6,9 @@ mod vectors;
 use std::time::Instant;
 
 use super::{SequenceWindow, WindowSettings, WindowStage};
-use crate::pipeline::{Command, CommandError, Envelope, Header, MarkAction, Order, Outcome, Settled, Stage, Topic};
-use crate::stages::fixture::{inward, network, numbered, origin, topic};
-use crate::wire::{Reason, Verdict};
+use crate::fixture::{inward, network, numbered, origin, topic};
+use pmq_pipeline::{Command, CommandError, Envelope, Header, MarkAction, Order, Outcome, Settled, Stage, Topic};
+use pmq_protocol::wire::{Reason, Verdict};
 
 fn stage(settings: WindowSettings) -> WindowStage {
     settings.check().unwrap();

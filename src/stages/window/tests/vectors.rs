@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::pipeline::Blueprint;
-use crate::stages::window::WindowCounters;
+use crate::window::WindowCounters;
+use pmq_pipeline::Blueprint;
 
 fn small() -> WindowSettings {
     WindowSettings { skip: 10, validity: 100, window: 64, origins: 4, floors: 4, warm_after: 2, ..WindowSettings::default() }

@@ -34,20 +34,20 @@ use signatures_by_provider;
 
 mod agent;
 mod own;
-#[cfg(feature = "agent")]
+#[cfg(feature = "listen")]
 mod parents;
-#[cfg(feature = "agent")]
+#[cfg(feature = "listen")]
 mod settings;
 
 pub(super) use agent::connect;
 pub use own::Certificate;
-#[cfg(feature = "agent")]
-pub(crate) use own::Own;
-#[cfg(feature = "agent")]
-pub(crate) use parents::{Guard, Parents};
-#[cfg(feature = "agent")]
+#[cfg(feature = "listen")]
+pub use own::Own;
+#[cfg(feature = "listen")]
+pub use parents::{Guard, Parents};
+#[cfg(feature = "listen")]
 pub(super) use settings::check;
-#[cfg(feature = "agent")]
+#[cfg(feature = "listen")]
 pub use settings::{ClientCertificate, GrpcTls, TlsError};
 
 /// What is spoken inside (HTTP/2).

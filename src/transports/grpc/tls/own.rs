@@ -37,15 +37,15 @@ impl Certificate {
 
 /// A certificate, those that lead to its authority, and its key. Its `Debug` form shows no key.
 #[derive(Clone)]
-pub(crate) struct Own {
+pub struct Own {
     pub(super) chain: Vec<CertificateDer<'static>>,
     key: Arc<PrivateKeyDer<'static>>,
 }
 
 impl Own {
     /// Takes what the caller has made.
-    #[cfg(feature = "agent")]
-    pub(crate) fn new(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> Self {
+    #[cfg(feature = "listen")]
+    pub fn new(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> Self {
         Self { chain: vec![certificate], key: Arc::new(key) }
     }
 

@@ -21,7 +21,7 @@ use super::{ALPN, ClientCertificate, GrpcTls};
 
 /// The door: nobody passes who is none of its parents.
 #[derive(Clone)]
-pub(crate) struct Guard {
+pub struct Guard {
     acceptor: TlsAcceptor,
     parents: Arc<Parents>,
 }
@@ -34,7 +34,7 @@ impl std::fmt::Debug for Guard {
 
 impl Guard {
     /// Shows `own`, and lets `parents` in, by TLS 1.3: before that certificates cross in the clear.
-    pub(crate) fn new(own: &Own, parents: Parents) -> Result<Self, Error> {
+    pub fn new(own: &Own, parents: Parents) -> Result<Self, Error> {
         let parents = Arc::new(parents);
         let mut config = ServerConfig::builder_with_provider(parents.provider.clone())
             .with_protocol_versions(&[&TLS13])?
@@ -73,7 +73,7 @@ impl Guard {
 
 /// Those who may come in, by certificate.
 #[derive(Debug)]
-pub(crate) struct Parents {
+pub struct Parents {
     known: Vec<(Arc<str>, Known)>,
     provider: Arc<CryptoProvider>,
 }
@@ -96,7 +96,7 @@ struct Issued {
 
 impl Parents {
     /// The holder of one certificate.
-    pub(crate) fn one(name: &str, certificate: CertificateDer<'static>) -> Self {
+    pub fn one(name: &str, certificate: CertificateDer<'static>) -> Self {
         let known = vec![(name.into(), Known::Pinned(vec![certificate]))];
         Self { known, provider: Arc::new(aws_lc_rs::default_provider()) }
     }

@@ -1,0 +1,18 @@
+//! Pipelines of the real stages: the road by hand, and under its driver.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod driver;
+mod road;
+
+use pmq_pipeline::{Part, Plan};
+use pmq_stages::{delivery, validation};
+
+/// A queue of this deadline with delivery behind it, and nothing in front.
+fn network_plan(deadline: &str) -> Plan {
+    let settings = validation::Settings {
+        deadline: humantime::parse_duration(deadline).unwrap(),
+        max_bytes: bytesize::ByteSize::mib(1),
+        ..validation::Settings::default()
+    };
+    Plan::new(vec![Part::Store(Box::new(settings)), Part::Outlet(Box::new(delivery::Settings::default()))]).unwrap()
+}
