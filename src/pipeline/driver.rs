@@ -10,9 +10,11 @@ mod standing;
 mod watched;
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
 use hdrhistogram::Histogram;
 use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::{mpsc, watch};
@@ -23,8 +25,8 @@ use self::judges::Teller;
 use self::standing::{MARKS, Standing};
 use super::metrics::Metrics;
 use super::{
-    Arrival, BATCH_MESSAGES, Cut, Down, Drops, LinkId, LinkPort, Overflowed, Refusals, Report, Road, RoadError, Seat, Seen, Shipment,
-    Snapshot, TICK, Tap, Up,
+    Arrival, BATCH_MESSAGES, Cut, Down, Drops, Fault, LinkId, LinkPort, Overflowed, Refusals, Report, Road, RoadError, Seat, Seen,
+    Shipment, Snapshot, TICK, Tap, Up,
 };
 use pmq_protocol::wire::{Offer, Reason, Record};
 
@@ -156,10 +158,14 @@ impl Driver {
     /// [`RouterGone`] when there is nobody left to report to.
     pub async fn run(mut self) -> Result<(), RouterGone> {
         loop {
-            let ended = match self.drive().await {
-                Err(Step::Down) => self.drain().await,
-                ended => ended,
-            };
+            // CORRECTNESS: a panic ends this road and no other: it is discarded with all that it may have left half done.
+            let ended = AssertUnwindSafe(async {
+                match self.drive().await {
+                    Err(Step::Down) => self.drain().await,
+                    ended => ended,
+                }
+            });
+            let ended = ended.catch_unwind().await.unwrap_or_else(|payload| Err(Step::Road(Fault::panicked(payload.as_ref()).into())));
             match ended {
                 Ok(()) | Err(Step::Down) => return Ok(()),
                 Err(Step::Router) => return Err(RouterGone(self.network)),

@@ -17,6 +17,7 @@
 
 mod ends;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -72,10 +73,8 @@ pub enum RoadError {
 /// One network's stages, queue, delivery and book.
 pub struct Road {
     front: Stack,
-    /// Whether a layer that may fail stands around the front.
-    wrapped: bool,
-    /// Copies of what such a layer has been given; it keeps the originals when it fails. Bounded by a batch.
-    lent: Vec<Envelope>,
+    /// The ends of the messages that the front has been given, should it keep them: by a panic, a failure or a mistake. Bounded by a batch.
+    lent: Vec<Report>,
     /// Expired and reported while the stack was not ready: these have yet to leave through the stages, which give back what they took. Bounded by the
     /// queue, since nothing enters meanwhile.
     late: Box<Batch>,
@@ -97,6 +96,12 @@ fn faulted(envelope: Envelope) -> Settled {
     Settled::new(envelope, Outcome::ignore(Reason::Fault))
 }
 
+/// One pass through a stack. What it panics with is a fault: the stack is not called again, and what it was given is known to the road.
+fn through(stack: &mut Stack, pass: Pass) -> Result<Pass, Fault> {
+    let passed = catch_unwind(AssertUnwindSafe(|| stack.call(pass).into_inner()));
+    passed.unwrap_or_else(|payload| Err(Fault::panicked(payload.as_ref())))
+}
+
 fn onion(stages: &[Box<dyn super::Blueprint>]) -> Stack {
     stages.iter().rev().fold(Box::new(Core) as Stack, |inner, stage| StageLayer(stage.as_ref()).layer(inner))
 }
@@ -109,7 +114,6 @@ impl Road {
         let (out, late) = (pool.take(), pool.take());
         Self {
             front: onion(&plan.front),
-            wrapped: false,
             lent: Vec::new(),
             late,
             tail: onion(&plan.tail),
@@ -134,7 +138,6 @@ impl Road {
         <L::Service as Service<Pass>>::Future: Send,
     {
         self.front = Box::new(Wrapped(layer.layer(self.front)));
-        self.wrapped = true;
         self
     }
 
@@ -143,41 +146,31 @@ impl Road {
     /// # Errors
     /// [`Fault`] when a layer has failed for good.
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        if self.front.poll_ready(cx)?.is_pending() {
-            return Poll::Pending;
-        }
-        self.tail.poll_ready(cx)
+        // A layer that panics leaves nothing of the road's own half done.
+        let ready = catch_unwind(AssertUnwindSafe(|| match self.front.poll_ready(cx) {
+            Poll::Ready(Ok(())) => self.tail.poll_ready(cx),
+            other => other,
+        }));
+        ready.unwrap_or_else(|payload| Poll::Ready(Err(Fault::panicked(payload.as_ref()))))
     }
 
     /// One pass of messages through the stages in front of the queue.
     fn front(&mut self, batch: Box<Batch>, pass: fn(Box<Batch>, Instant) -> Pass, now: Instant) -> Result<Box<Batch>, Fault> {
-        if self.wrapped {
-            self.lent.clear();
-            self.lent.extend(batch.settled.iter().map(|settled| &settled.envelope).chain(&batch.live).cloned());
-        }
+        let messages = batch.settled.iter().map(|settled| &settled.envelope).chain(&batch.live);
+        self.lent.clear();
+        self.lent.extend(messages.map(|envelope| Report::of(&envelope.arrival, Outcome::ignore(Reason::Fault))));
         let pass = pass(batch, now);
-        let (kind, count) = (std::mem::discriminant(&pass), self.lent.len());
-        let answer = match self.front.call(pass).into_inner() {
-            Ok(pass) if std::mem::discriminant(&pass) != kind => Err(Fault::Swapped),
-            Ok(Pass::Inward(batch, _) | Pass::Outward(batch, _) | Pass::Own(batch, _))
-                if self.wrapped && batch.live.len() + batch.settled.len() != count =>
-            {
-                Err(Fault::Kept)
-            }
-            Ok(Pass::Inward(batch, _) | Pass::Outward(batch, _) | Pass::Own(batch, _)) => Ok(batch),
-            Ok(Pass::Tick(_) | Pass::Command(..)) => Err(Fault::Swapped),
-            Err(fault) => Err(fault),
+        let kind = std::mem::discriminant(&pass);
+        let batch = match through(&mut self.front, pass)? {
+            passed if std::mem::discriminant(&passed) != kind => return Err(Fault::Swapped),
+            Pass::Inward(batch, _) | Pass::Outward(batch, _) | Pass::Own(batch, _) => batch,
+            Pass::Tick(_) | Pass::Command(..) => return Err(Fault::Swapped),
         };
-        if answer.is_ok() {
-            self.lent.clear();
+        if batch.live.len() + batch.settled.len() != self.lent.len() {
+            return Err(Fault::Kept);
         }
-        answer
-    }
-
-    /// What a pass that failed has lost: the lent copies are settled in its stead.
-    fn recall(&mut self, fault: Fault) -> RoadError {
-        self.out.settled.extend(self.lent.drain(..).map(faulted));
-        fault.into()
+        self.lent.clear();
+        Ok(batch)
     }
 
     /// Messages from the overlay. Drains `arrivals`. What the queue refuses takes effect at the next [`Road::settle`].
@@ -188,7 +181,7 @@ impl Road {
         self.tally.arrived(arrivals.len() as u64);
         let mut batch = self.pool.take();
         batch.live.extend(arrivals.drain(..).map(|arrival| Envelope { arrival, header: None }));
-        let mut batch = self.front(batch, Pass::Inward, now).map_err(|fault| self.recall(fault))?;
+        let mut batch = self.front(batch, Pass::Inward, now)?;
         if let Err(error) = self.finish(&mut batch, now) {
             self.out.settled.extend(batch.live.drain(..).map(faulted));
             return Err(error);
@@ -225,15 +218,17 @@ impl Road {
         let fresh = self.pool.take();
         if !self.late.settled.is_empty() {
             let late = std::mem::replace(&mut self.late, fresh);
+            let late = self.front(late, Pass::Outward, now);
             // Reported already: nothing is left to be settled, whatever becomes of the pass.
-            let mut late = self.front(late, Pass::Outward, now)?;
+            self.lent.clear();
+            let mut late = late?;
             late.settled.clear();
             late.live.clear();
             self.pool.give(late);
             return Ok(());
         }
         let batch = std::mem::replace(&mut self.out, fresh);
-        let mut batch = self.front(batch, Pass::Outward, now).map_err(|fault| self.recall(fault))?;
+        let mut batch = self.front(batch, Pass::Outward, now)?;
         self.finish(&mut batch, now)?;
         self.pool.give(batch);
         Ok(())
@@ -270,7 +265,7 @@ impl Road {
     fn tail(&mut self, accepted: Box<Batch>, now: Instant) -> Result<(), RoadError> {
         let mut batch = accepted;
         if !batch.live.is_empty() {
-            let Pass::Inward(passed, _) = self.tail.call(Pass::Inward(batch, now)).into_inner()? else {
+            let Pass::Inward(passed, _) = through(&mut self.tail, Pass::Inward(batch, now))? else {
                 return Err(Fault::Swapped.into());
             };
             batch = passed;
@@ -293,8 +288,10 @@ impl Road {
     pub fn own(&mut self, arrival: Arrival, deliver: bool, now: Instant) -> Result<(), RoadError> {
         let mut batch = self.pool.take();
         batch.live.push(Envelope { arrival, header: None });
+        let batch = self.front(batch, Pass::Own, now);
         // It never came in, so a pass that fails has nothing to settle.
-        let mut batch = self.front(batch, Pass::Own, now)?;
+        self.lent.clear();
+        let mut batch = batch?;
         batch.settled.clear();
         if !deliver {
             batch.live.clear();
@@ -307,8 +304,8 @@ impl Road {
     /// # Errors
     /// [`RoadError`] when the road cannot go on.
     pub fn tick(&mut self, now: Instant) -> Result<(), RoadError> {
-        self.front.call(Pass::Tick(now)).into_inner()?;
-        self.tail.call(Pass::Tick(now)).into_inner()?;
+        through(&mut self.front, Pass::Tick(now))?;
+        through(&mut self.tail, Pass::Tick(now))?;
         self.store.expire(now, &mut self.out);
         Ok(())
     }
@@ -320,7 +317,7 @@ impl Road {
     pub fn command(&mut self, order: Order, now: Instant) -> Result<Result<(), CommandError>, RoadError> {
         let mut command = Box::new(Command::new(order));
         for stack in [&mut self.front, &mut self.tail] {
-            let Pass::Command(passed, _) = stack.call(Pass::Command(command, now)).into_inner()? else {
+            let Pass::Command(passed, _) = through(stack, Pass::Command(command, now))? else {
                 return Err(Fault::Swapped.into());
             };
             command = passed;
@@ -357,6 +354,6 @@ impl Road {
     /// Messages that have come in and have no outcome yet.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
-        (self.store.len() + self.out.settled.len()) as u64
+        (self.store.len() + self.out.settled.len() + self.lent.len()) as u64
     }
 }

@@ -71,6 +71,9 @@ pub enum Fault {
     /// A layer of the library's user failed.
     #[error("a layer around the stages failed: {0}")]
     Layer(#[source] BoxError),
+    /// A stage or layer panicked.
+    #[error("a stage or a layer around the stages panicked: {0}")]
+    Panicked(String),
     /// A layer waited where only `poll_ready` may wait.
     #[error("a layer around the stages waited inside `call`; all waiting belongs into `poll_ready`")]
     Waited,
@@ -80,6 +83,14 @@ pub enum Fault {
     /// A layer answered with fewer or more messages than it was given.
     #[error("a layer around the stages answered with fewer or more messages than it was given; settle a message instead of dropping it")]
     Kept,
+}
+
+impl Fault {
+    /// What a panic's payload says.
+    pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Self {
+        let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        Self::Panicked(text.unwrap_or("no message").to_owned())
+    }
 }
 
 /// The one service type of a road: object-safe, because its future is named.

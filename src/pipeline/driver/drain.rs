@@ -1,5 +1,6 @@
 //! The ends of a network's road: the shutdown's drain, and a fault.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::{Driver, PAUSE, RouterGone, Step, stream};
@@ -100,7 +101,10 @@ impl Driver {
         // The stages are broken, so what the store still holds is reported without them.
         self.news();
         let mut rest = Batch::default();
-        self.road.store.flush(Reason::Fault, &mut rest);
+        // A queue that has panicked itself may do so again; what it then still holds has no report, and its neighbours' caches forget it.
+        if catch_unwind(AssertUnwindSafe(|| self.road.store.flush(Reason::Fault, &mut rest))).is_err() {
+            tracing::error!(network = %self.network, "the validation queue failed; what it held is not reported to the router");
+        }
         let old = std::mem::replace(&mut self.road, (self.build)(stream()));
         self.road.inherit(old, rest);
         self.links.drain().for_each(|(_, attached)| attached.end(Cut::Fault));

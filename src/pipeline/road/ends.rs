@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Report, Road, RoadError, faulted};
-use crate::{Batch, Envelope, Outcome, Outlet, Settled, Topic};
+use crate::{Batch, Outcome, Outlet, Topic};
 use pmq_protocol::wire::{Reason, Verdict};
 
 /// Losses that consumers are to be told of, collected over one step, so that a flood which alternates topics or causes appends one record of
@@ -70,18 +70,18 @@ impl Road {
         rest.iter_mut()
             .filter(|settled| settled.outcome.verdict != Verdict::Ignore)
             .for_each(|settled| settled.outcome = Outcome::ignore(reason));
-        self.end(rest);
+        self.end(rest.into_iter().map(|settled| Report::of(&settled.envelope.arrival, settled.outcome)));
         Ok(self.outlet.commit()?)
     }
 
     /// The ends of messages that leave without the stages.
-    fn end(&mut self, rest: Vec<Settled>) {
-        for Settled { envelope: Envelope { arrival, .. }, outcome, .. } in rest {
-            self.tally.settle(&arrival.topic, outcome);
-            if outcome.reason.lost_by_us() {
-                self.lost.add(&arrival.topic, outcome.reason);
+    fn end(&mut self, reports: impl IntoIterator<Item = Report>) {
+        for report in reports {
+            self.tally.settle(&report.topic, report.outcome);
+            if report.outcome.reason.lost_by_us() {
+                self.lost.add(&report.topic, report.outcome.reason);
             }
-            self.reports.push(Report::of(&arrival, outcome));
+            self.reports.push(report);
         }
         self.lost.tell(self.outlet.as_mut());
     }
@@ -92,6 +92,6 @@ impl Road {
         self.reports = old.reports;
         self.lost = old.lost;
         rest.settled.extend(old.out.settled.into_iter().map(|settled| faulted(settled.envelope)));
-        self.end(rest.settled);
+        self.end(rest.settled.into_iter().map(|settled| Report::of(&settled.envelope.arrival, settled.outcome)).chain(old.lent));
     }
 }
