@@ -5,10 +5,8 @@ use std::collections::HashMap;
 use pmq_pipeline::{PipelineLayer, Road};
 use pmq_transports::Listener;
 
-use super::error::RunError;
 use super::plugin::{self, Plugin};
 use super::settings::Settings;
-use super::start::run;
 
 /// What is put around the stages of one network, each time that its pipeline is built.
 pub(super) type Wrap = Box<dyn Fn(Road) -> Road + Send>;
@@ -36,26 +34,6 @@ impl Agent {
     #[must_use]
     pub fn builder(settings: Settings) -> AgentBuilder {
         AgentBuilder(Self { settings, listeners: Vec::new(), layers: HashMap::new(), plugin: None })
-    }
-
-    /// Runs until `leave` is ready, then shuts down in order: not ready, drain, last words to parents, gossip, the operator's address.
-    ///
-    /// # Errors
-    /// [`RunError`].
-    pub async fn run(self, leave: impl Future<Output = ()>) -> Result<(), RunError> {
-        let gone = self.plugin.as_ref().map(Plugin::gone);
-        let leave = async {
-            match gone {
-                Some(gone) => {
-                    tokio::select! {
-                        () = leave => {}
-                        () = gone => {}
-                    }
-                }
-                None => leave.await,
-            }
-        };
-        run(self, leave).await
     }
 }
 

@@ -21,6 +21,7 @@ use super::ops::{HealthBoard, Ops, OpsError, Status};
 use super::p2pmq::Inside;
 use super::parents::{Admission, Parents, Registry, serve};
 use super::placement::SwarmHome;
+use super::plugin::Plugin;
 use super::settings::Settings;
 use super::{Holder, grace, health, listeners, networks};
 use pmq_gossip::{Identity, NetworkOverlay};
@@ -38,8 +39,29 @@ const GOODBYES: Duration = Duration::from_secs(2);
 /// A request may take this much longer than a publish waits for its first peer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// See [`Agent::run`].
-pub(super) async fn run(agent: Agent, leave: impl Future<Output = ()>) -> Result<(), RunError> {
+impl Agent {
+    /// Runs until `leave` is ready, then shuts down in order: not ready, drain, last words to parents, gossip, the operator's address.
+    ///
+    /// # Errors
+    /// [`RunError`].
+    pub async fn run(self, leave: impl Future<Output = ()>) -> Result<(), RunError> {
+        let gone = self.plugin.as_ref().map(Plugin::gone);
+        let leave = async {
+            match gone {
+                Some(gone) => {
+                    tokio::select! {
+                        () = leave => {}
+                        () = gone => {}
+                    }
+                }
+                None => leave.await,
+            }
+        };
+        run(self, leave).await
+    }
+}
+
+async fn run(agent: Agent, leave: impl Future<Output = ()>) -> Result<(), RunError> {
     let within = agent.settings.agent.shutdown_within;
     let board = HealthBoard::new();
     board.expect([health::GOSSIP, health::NETWORKS, health::ATTACH]);
@@ -81,7 +103,7 @@ struct Running {
     /// Sessions say goodbye.
     part: DropGuard,
     /// Holds the socket's directory.
-    _plugin: Option<super::Plugin>,
+    _plugin: Option<Plugin>,
 }
 
 impl Running {

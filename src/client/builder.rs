@@ -1,10 +1,12 @@
 //! What a client wants, said before it connects.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 
+use super::attachment::Attachment;
 use super::connection::Connection;
 use super::handle::{Inner, PERMITS};
 use super::outbox::Outbox;
@@ -154,7 +156,16 @@ impl Builder {
             request_timeout: self.request_timeout,
             status: watched.clone(),
         });
-        let connection = Connection::new(address, self.proof, self.software, self.terms, slots, inner.outbox.clone(), status);
+        let kept = Attachment {
+            software: self.software,
+            terms: self.terms,
+            slots,
+            outbox: inner.outbox.clone(),
+            status,
+            times: 0,
+            subscriptions: BTreeSet::new(),
+        };
+        let connection = Connection::new(address, self.proof, kept);
         tokio::spawn(connection.run());
         // Dropped on every way out but the last: the connection ends with it.
         let client = Client(inner);

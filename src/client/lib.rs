@@ -57,6 +57,7 @@
 //! The crate's rkyv format features (`little_endian`, `unaligned`, `pointer_width_32`) unify over a whole build: a parent's own rkyv data
 //! gets them too.
 
+mod attachment;
 mod backoff;
 mod builder;
 mod connection;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures::{FutureExt, SinkExt, StreamExt};
 use tokio::time::timeout;
 
-use super::connection::Connection;
+use super::attachment::{Attachment, SUBSCRIPTIONS};
 use super::inbound::Bursts;
 use super::outbox::Given;
 use super::request::{Answer, Pending};
@@ -20,9 +20,6 @@ use pmq_protocol::wire::message::Judged;
 use pmq_protocol::wire::{Frame, FrameError, RefuseCode, Roles};
 use pmq_transports::Alarm;
 use pmq_transports::{Credential, FrameSink, Link, LinkError};
-
-/// Topics of one client that are joined again on every new link.
-pub(super) const SUBSCRIPTIONS: usize = 4096;
 
 /// Frames taken from the link before what they caused is written: bounds how long an answer waits.
 const TURN: usize = 32;
@@ -40,7 +37,7 @@ const ACK_HOLD: Duration = Duration::from_millis(1);
 const PARKED: Duration = Duration::from_millis(50);
 
 pub(super) struct Session<'a> {
-    of: &'a mut Connection,
+    of: &'a mut Attachment,
     /// Requests without an answer yet. Bounded by the client's permits and [`SUBSCRIPTIONS`].
     under_way: HashMap<u64, Pending>,
     bursts: Bursts,
@@ -54,7 +51,7 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(of: &'a mut Connection) -> Self {
+    pub(super) fn new(of: &'a mut Attachment) -> Self {
         Self { of, under_way: HashMap::new(), bursts: Bursts::default(), verdicts: Vec::new(), unpark: None, ack_at: None, attached: None }
     }
 

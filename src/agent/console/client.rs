@@ -7,14 +7,10 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::{Answer, Ask, Code, Console, LineError, Lines, MAX_REQUEST, Problem, parents, publish, request, tap};
+use super::{Answer, Code, LineError, Lines, MAX_REQUEST, Problem};
 
-/// A client has this long to ask.
-const ASK_WITHIN: Duration = Duration::from_secs(5);
 /// A client that takes nothing for this long is closed. A pager that waits for its reader is no fault; it is only kept from staying for good.
 const WRITE_WITHIN: Duration = Duration::from_secs(60);
-/// How long the last words may take.
-const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Why a client's request is over before its answer is complete.
 #[derive(Debug, thiserror::Error)]
@@ -77,35 +73,5 @@ impl Client {
             }
         }
         Ok(())
-    }
-
-    /// Serves the connection until either side ends it, or the agent does.
-    pub(super) async fn run(mut self, console: &Console) {
-        // CORRECTNESS: dropped at shutdown, `answer` leaves the rest of a line in `out`, so that the farewell begins a line of its own.
-        let ended = tokio::select! {
-            ended = self.answer(console) => ended,
-            () = console.shutdown.cancelled() => Err(Problem::new(Code::ShuttingDown, "the agent is shutting down").into()),
-        };
-        match ended {
-            Ok(()) | Err(Over::Left) => {}
-            Err(Over::Problem(problem)) => {
-                tracing::debug!(code = ?problem.code, text = problem.text, "a request at the control socket was not carried out");
-                self.say(&Answer::Error(problem));
-                // A client that does not read does without the reason.
-                let _ = tokio::time::timeout(FAREWELL, self.flush()).await;
-            }
-            Err(wrong) => tracing::debug!(%wrong, "a client of the control socket was closed"),
-        }
-    }
-
-    async fn answer(&mut self, console: &Console) -> Result<(), Over> {
-        let asked = tokio::time::timeout(ASK_WITHIN, self.lines.next()).await;
-        let late = || Problem::new(Code::TooSlow, format!("nothing was asked within {ASK_WITHIN:?}; send the request at once"));
-        let Some(line) = asked.map_err(|_| late())?? else { return Err(Over::Left) };
-        match request::read(&line)? {
-            Ask::Tap(ask) => tap::run(self, console, ask).await,
-            Ask::Publish(ask) => publish::run(self, console, ask).await,
-            Ask::Parents => parents::run(self, console).await,
-        }
     }
 }

@@ -7,13 +7,17 @@ use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::client::Client;
-use super::{Answer, Code, Problem};
+use super::client::{Client, Over};
+use super::{Answer, Ask, Code, Problem, parents, publish, request, tap};
 use crate::control::Control;
 use crate::directory::Directory;
 use crate::parents::Registry;
 use pmq_transports::{AcceptError, LocalSocket};
 
+/// A client has this long to ask.
+const ASK_WITHIN: Duration = Duration::from_secs(5);
+/// How long the last words may take.
+const FAREWELL: Duration = Duration::from_millis(500);
 /// Pause while the process is out of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -72,7 +76,7 @@ pub(crate) async fn serve(socket: LocalSocket, console: Console) {
 async fn attend(stream: UnixStream, console: Console) {
     let clients = metrics::gauge!("pmq_control_clients");
     clients.increment(1.0);
-    Client::new(stream).run(&console).await;
+    converse(Client::new(stream), &console).await;
     clients.decrement(1.0);
 }
 
@@ -107,5 +111,35 @@ async fn refuse(stream: &UnixStream, problem: Problem) {
     // A fresh socket has room for a line; one that has not does without the reason.
     if let Ok(Ok(())) = tokio::time::timeout(PAUSE, stream.writable()).await {
         let _ = stream.try_write(line.as_bytes());
+    }
+}
+
+/// Serves the connection until either side ends it, or the agent does.
+async fn converse(mut client: Client, console: &Console) {
+    // CORRECTNESS: dropped at shutdown, `answer` leaves the rest of a line in `out`, so that the farewell begins a line of its own.
+    let ended = tokio::select! {
+        ended = answer(&mut client, console) => ended,
+        () = console.shutdown.cancelled() => Err(Problem::new(Code::ShuttingDown, "the agent is shutting down").into()),
+    };
+    match ended {
+        Ok(()) | Err(Over::Left) => {}
+        Err(Over::Problem(problem)) => {
+            tracing::debug!(code = ?problem.code, text = problem.text, "a request at the control socket was not carried out");
+            client.say(&Answer::Error(problem));
+            // A client that does not read does without the reason.
+            let _ = tokio::time::timeout(FAREWELL, client.flush()).await;
+        }
+        Err(wrong) => tracing::debug!(%wrong, "a client of the control socket was closed"),
+    }
+}
+
+async fn answer(client: &mut Client, console: &Console) -> Result<(), Over> {
+    let asked = tokio::time::timeout(ASK_WITHIN, client.lines.next()).await;
+    let late = || Problem::new(Code::TooSlow, format!("nothing was asked within {ASK_WITHIN:?}; send the request at once"));
+    let Some(line) = asked.map_err(|_| late())?? else { return Err(Over::Left) };
+    match request::read(&line)? {
+        Ask::Tap(ask) => tap::run(client, console, ask).await,
+        Ask::Publish(ask) => publish::run(client, console, ask).await,
+        Ask::Parents => parents::run(client, console).await,
     }
 }

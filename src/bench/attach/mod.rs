@@ -18,6 +18,7 @@ mod cell;
 mod links;
 mod load;
 mod node;
+mod parent;
 mod raw;
 mod result;
 mod sessions;
@@ -154,7 +155,7 @@ async fn measure(cell: Cell, dir: &Path, number: usize) -> anyhow::Result<cell::
 /// # Errors
 /// When it cannot do its part.
 pub(super) async fn node(setup: &str) -> anyhow::Result<()> {
-    node::run(setup).await
+    parent::run(setup).await
 }
 
 /// What the parent's process is called.

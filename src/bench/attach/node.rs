@@ -1,6 +1,5 @@
 //! The parent's process.
 
-use std::io::Read;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,9 +8,7 @@ use anyhow::{Context, anyhow, ensure};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use tokio::process::{Child, ChildStdin};
-use tokio::sync::oneshot;
 
-use super::{links, raw};
 use crate::{command, rig};
 use pmq_client::{Client, VerifyOptions};
 use pmq_protocol::wire::Window;
@@ -46,33 +43,6 @@ pub(super) struct Setup {
     pub(super) window: (u32, u64),
     /// Bytes of a message.
     pub(super) size: usize,
-}
-
-/// Is one. Ends with stdin, or with the socket.
-///
-/// # Errors
-/// When it cannot attach, or the agent ends it.
-pub(super) async fn run(setup: &str) -> anyhow::Result<()> {
-    let setup: Setup = serde_json::from_str(setup).context("the setup is no such JSON")?;
-    let (over, mut ended) = oneshot::channel();
-    std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
-        // Whatever comes is of no interest; that nothing more does is.
-        let _ = std::io::copy(&mut std::io::stdin().lock().take(u64::MAX), &mut std::io::sink());
-        let _ = over.send(());
-    })?;
-    let work = async {
-        match setup.work {
-            Work::Verify => verify(&setup).await,
-            Work::Link => links::answer(&setup.url.parse()?).await,
-            Work::Raw => tokio::task::spawn_blocking(move || raw::answer(&raw::path(&setup.url))).await?,
-        }
-    };
-    tokio::select! {
-        biased;
-        _ = &mut ended => Ok(()),
-        // A link's end comes with stdin's.
-        done = work => done,
-    }
 }
 
 /// A parent: a verdict for each message, one by one.

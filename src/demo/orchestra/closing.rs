@@ -2,7 +2,7 @@
 
 use super::processes::Death;
 use super::run::Run;
-use crate::report::books::Role;
+use crate::report::account::Role;
 use crate::report::facts::{Fact, Nanos};
 use crate::report::summary::{DishonestSummary, NetworkSummary, RestartSummary, Summary};
 use pmq_gossip::Transport;

@@ -14,7 +14,7 @@ use super::topology::{Spot, Topology};
 use crate::args::{Args, Scoring, Via, ages};
 use crate::oracle::{NUMBERS_PER_ROUND, Network, NodeKey, Roster};
 use crate::parent::{Part, Setup};
-use crate::report::books::Role;
+use crate::report::account::Role;
 use pmq_gossip::{Identity, Transport};
 
 /// Ports that no outgoing connection takes (below the ranges that Linux and macOS take them from), so that a port that was free when

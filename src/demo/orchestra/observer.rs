@@ -8,7 +8,7 @@ use super::health::{self, Health};
 use super::layout::Place;
 use super::topology::Topology;
 use crate::oracle::Network;
-use crate::report::books::Role;
+use crate::report::account::Role;
 use crate::report::facts::{Nanos, now};
 use crate::report::summary::{Percentiles, Verdicts};
 use crate::report::table::Row;

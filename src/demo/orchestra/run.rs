@@ -13,7 +13,8 @@ use super::processes::{Death, Kind, Processes};
 use super::topology::Topology;
 use crate::args::Args;
 use crate::parent::Order;
-use crate::report::books::{Account, Books, Kill, Role};
+use crate::report::account::{Account, Role};
+use crate::report::books::{Books, Kill};
 use crate::report::facts::{Nanos, now, read};
 use crate::report::table::{Foot, Table};
 

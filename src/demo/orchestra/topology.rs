@@ -21,7 +21,7 @@
 //! - Without any one agent the others still reach each other.
 
 use crate::oracle::{Network, Node};
-use crate::report::books::Role;
+use crate::report::account::Role;
 
 /// One node: an agent and a parent.
 #[derive(Debug, Clone)]

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::books::{Books, Role};
+use super::account::Role;
+use super::books::Books;
 use super::facts::{Fact, Nanos};
 use crate::oracle::{Network, Round};
 

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::oracle::Kind;
-use crate::report::books::{Account, Kill};
+use crate::report::account::Account;
+use crate::report::books::Kill;
 
 const NET: Network = Network::Weather;
 const ROUND: Round = Round { network: NET, epoch: 1, seq: 1 };

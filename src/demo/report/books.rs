@@ -2,33 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::account::{Account, Role, Sent};
 use super::facts::{Fact, Nanos};
 use super::told::Told;
 use crate::oracle::{Kind, Network, Round};
-
-/// What a node is there for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// A member of a network.
-    Honest,
-    /// Sends invalid reports.
-    Dishonest,
-    /// Has one neighbour, and writes down everything that it gets from there.
-    Witness,
-}
-
-/// A node and everything that its parent wrote.
-#[derive(Debug, Clone)]
-pub(crate) struct Account {
-    /// What it is there for.
-    pub(crate) role: Role,
-    /// Whether the dishonest node is a neighbour, so that invalid messages may come from there.
-    pub(crate) beside_dishonest: bool,
-    /// Whether both its processes lived, but for what the demo itself did to them.
-    pub(crate) live: bool,
-    /// Its parent's facts, in order.
-    pub(crate) facts: Vec<Fact>,
-}
 
 /// One planned kill.
 #[derive(Debug, Clone, Copy)]
@@ -243,18 +220,6 @@ impl Books {
                 .map(|fact| fact.at().saturating_sub(kill.restarted)),
         })
     }
-}
-
-/// One round's report on its way out.
-pub(super) struct Sent {
-    /// When the first publish call began.
-    pub(super) at: Nanos,
-    /// When the last publish call began or was answered.
-    pub(super) last: Nanos,
-    /// Whose calls.
-    by: BTreeSet<usize>,
-    /// Whether it has certainly left.
-    sure: bool,
 }
 
 /// What honest nodes published.

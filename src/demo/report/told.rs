@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::books::{Account, Sent};
+use super::account::{Account, Sent};
 use super::facts::{Fact, Nanos, Place};
 use crate::oracle::{Kind, Network, Round};
 
