@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::LinkError;
 
 /// Longest path of a Unix socket in bytes (`sun_path` without its NUL).
+#[cfg(any(feature = "unix", feature = "listen"))]
 pub(super) const MAX_PATH: usize = 107;
 
 /// The Go predecessor's port.
@@ -132,7 +133,7 @@ fn quic(rest: &str) -> Result<Address, &'static str> {
         return Err(FORM);
     }
     #[cfg(feature = "quic")]
-    let peer = &*super::quic::peer_id(peer).ok_or("what follows the port is no peer id: `pmq key inspect FILE` shows the agent's")?;
+    let peer = &*super::peer_id::peer_id(peer).ok_or("what follows the port is no peer id: `pmq key inspect FILE` shows the agent's")?;
     Ok(Address::Quic { host: host.into(), port, peer: peer.into() })
 }
 

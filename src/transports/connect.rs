@@ -27,14 +27,14 @@ pub async fn connect(address: &Address, limits: Limits) -> Result<Link, LinkErro
 pub async fn connect_with(address: &Address, limits: Limits, proof: &Proof) -> Result<Link, LinkError> {
     match address {
         #[cfg(feature = "unix")]
-        Address::Unix(path) => unix::connect(path, limits).await,
+        Address::Unix(path) => unix::connect(path, limits).await.map(Link::from),
         #[cfg(feature = "zeromq")]
-        Address::ZmqIpc(_) | Address::ZmqTcp(_) => zeromq::connect(address, limits, proof.token.as_ref()).await,
+        Address::ZmqIpc(_) | Address::ZmqTcp(_) => zeromq::connect(address, limits, proof.token.as_ref()).await.map(Link::from),
         #[cfg(feature = "quic")]
-        Address::Quic { host, port, peer } => quic::connect(host, *port, peer, proof.identity.as_ref(), limits).await,
+        Address::Quic { host, port, peer } => quic::connect(host, *port, peer, proof.identity.as_ref(), limits).await.map(Link::from),
         #[cfg(feature = "grpc")]
-        Address::Grpc(_) | Address::Grpcs { .. } | Address::GrpcUnix(_) => grpc::connect(address, proof, limits).await,
-        Address::Memory(name) => memory::connect(name, limits, proof.on_behalf.clone()).await,
+        Address::Grpc(_) | Address::Grpcs { .. } | Address::GrpcUnix(_) => grpc::connect(address, proof, limits).await.map(Link::from),
+        Address::Memory(name) => memory::connect(name, limits, proof.on_behalf.clone()).await.map(Link::from),
         #[allow(unreachable_patterns, reason = "with all transports nothing is left")]
         _ => Err(LinkError::Address {
             url: address.to_string(),

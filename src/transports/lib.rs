@@ -20,6 +20,7 @@ mod accept;
 mod address;
 mod alarm;
 mod connect;
+mod ends;
 mod error;
 #[cfg(feature = "grpc")]
 pub mod grpc;
@@ -27,6 +28,8 @@ mod link;
 #[cfg(feature = "listen")]
 mod listener;
 mod memory;
+#[cfg(feature = "quic")]
+mod peer_id;
 mod proof;
 #[cfg(feature = "quic")]
 pub mod quic;
@@ -53,8 +56,9 @@ pub use accept::AcceptError;
 pub use address::Address;
 pub use alarm::Alarm;
 pub use connect::{connect, connect_with};
+pub use ends::Credential;
 pub use error::LinkError;
-pub use link::{Credential, FrameSink, FrameStream, Link};
+pub use link::{FrameSink, FrameStream, Link};
 #[cfg(feature = "listen")]
 pub use listener::Listener;
 pub use proof::Proof;

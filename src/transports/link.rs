@@ -1,13 +1,11 @@
 //! One connection: frames coming, frames going, and who is at the other end.
 
-use std::fmt;
-use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::{Sink, Stream};
 
+use super::ends::Ends;
 #[cfg(feature = "grpc")]
 use super::grpc;
 #[cfg(feature = "quic")]
@@ -16,8 +14,8 @@ use super::quic;
 use super::unix;
 #[cfg(feature = "zeromq")]
 use super::zeromq;
-use super::{LinkError, memory};
-use pmq_protocol::wire::{Frame, FrameError, Lanes, Limits, Prefix};
+use super::{Credential, LinkError, memory};
+use pmq_protocol::wire::{Frame, Lanes};
 
 /// One connection between an agent and a parent.
 #[derive(Debug)]
@@ -30,69 +28,38 @@ pub struct Link {
     pub outgoing: FrameSink,
 }
 
-/// Who is at the other end, as the operating system or a token says and not as the peer claims.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Credential {
-    /// A process of this machine (`SO_PEERCRED`; where that cannot be asked, whom the socket's directory lets in).
-    Uid {
-        /// Its effective user when it connected (or, seen from a parent, when the agent began to listen).
-        uid: u32,
-        /// Its effective group.
-        gid: u32,
-        /// Its process, where the system tells.
-        pid: Option<i32>,
-    },
-    /// Whoever holds the key of that peer id (base58), as the handshake has proven.
-    Peer(Arc<str>),
-    /// Whoever holds the token of that name. [`Credential::OWN`] counts as the user that runs the agent.
-    Token(Arc<str>),
-    /// Whoever holds the key of a certificate of that name.
-    Certificate(Arc<str>),
-    /// Nobody has proven anything: what answers at that address, or a parent there that has no valid token.
-    Unproven(SocketAddr),
-    /// This very process, over the address of that name.
-    Memory(Arc<str>),
+/// A twin's two halves make a link.
+macro_rules! link_from {
+    ($($(#[$when:meta])* $reader:ty, $writer:ty => $incoming:expr, $outgoing:expr;)*) => {$(
+        $(#[$when])*
+        impl From<Ends<$reader, $writer>> for Link {
+            fn from(Ends { peer, incoming, outgoing }: Ends<$reader, $writer>) -> Self {
+                Self { peer, incoming: FrameStream($incoming(incoming)), outgoing: FrameSink($outgoing(outgoing)) }
+            }
+        }
+    )*};
 }
 
-impl Credential {
-    /// Name of the token whose holder counts as the user that runs the agent.
-    pub const OWN: &str = "self";
-
-    /// Whose process it is, the same for all processes of one user.
-    #[must_use]
-    pub fn owner(&self) -> Arc<str> {
-        match self {
-            Self::Uid { uid, .. } => uid.to_string().into(),
-            Self::Token(name) if &**name == Self::OWN => rustix::process::geteuid().as_raw().to_string().into(),
-            Self::Token(name) => format!("token:{name}").into(),
-            Self::Peer(id) => format!("peer:{id}").into(),
-            Self::Certificate(name) => format!("certificate:{name}").into(),
-            Self::Unproven(_) => "unproven".into(),
-            Self::Memory(_) => "memory".into(),
-        }
-    }
-}
-
-impl fmt::Display for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Uid { uid, pid: Some(pid), .. } => write!(f, "uid {uid} (pid {pid})"),
-            Self::Uid { uid, .. } => write!(f, "uid {uid}"),
-            Self::Token(name) => write!(f, "token {name:?}"),
-            Self::Peer(id) => write!(f, "peer {id}"),
-            Self::Certificate(name) => write!(f, "certificate {name:?}"),
-            Self::Unproven(at) => write!(f, "somebody at {at}"),
-            Self::Memory(name) => write!(f, "memory:{name}"),
-        }
-    }
+link_from! {
+    #[cfg(feature = "unix")]
+    unix::Reader, unix::Writer => Incoming::Unix, Outgoing::Unix;
+    #[cfg(feature = "listen")]
+    zeromq::LaneReceiver, zeromq::LaneSender => Incoming::ZmqLane, Outgoing::ZmqLane;
+    #[cfg(feature = "zeromq")]
+    zeromq::DealerReceiver, zeromq::DealerSender => Incoming::ZmqDealer, Outgoing::ZmqDealer;
+    memory::Receiver, memory::Sender => Incoming::Memory, Outgoing::Memory;
+    #[cfg(feature = "quic")]
+    quic::Reader, quic::Writer => Incoming::Quic, Outgoing::Quic;
+    #[cfg(feature = "grpc")]
+    Box<grpc::Reader>, memory::Sender => Incoming::Grpc, Outgoing::Grpc;
 }
 
 /// Frames from the peer. `next` is cancel-safe.
 #[derive(Debug)]
-pub struct FrameStream(pub(super) Incoming);
+pub struct FrameStream(Incoming);
 
 #[derive(Debug)]
-pub(super) enum Incoming {
+enum Incoming {
     #[cfg(feature = "unix")]
     Unix(unix::Reader),
     #[cfg(feature = "listen")]
@@ -130,10 +97,10 @@ impl Stream for FrameStream {
 ///
 /// Dropping it ends the peer's `incoming`; what was not flushed is lost then.
 #[derive(Debug)]
-pub struct FrameSink(pub(super) Outgoing);
+pub struct FrameSink(Outgoing);
 
 #[derive(Debug)]
-pub(super) enum Outgoing {
+enum Outgoing {
     #[cfg(feature = "unix")]
     Unix(unix::Writer),
     #[cfg(feature = "listen")]
@@ -240,20 +207,10 @@ impl Sink<Frame> for FrameSink {
     }
 }
 
-/// All bytes of a frame.
-pub(super) fn frame_len(prefix: &Prefix) -> usize {
-    prefix.frame_len()
-}
-
 /// A frame whose parts do not match its prefix would turn everything behind it into garbage, so it is not sent.
 fn consistent(frame: &Frame) -> Result<(), LinkError> {
     let payloads = frame.payloads.iter().map(bytes::Bytes::len).sum();
     let same = |part, have, need| if have == need { Ok(()) } else { Err(LinkError::Inconsistent { part, have, need }) };
     same("headers", frame.head.len(), frame.prefix.head_len())?;
     same("payloads", payloads, frame.prefix.payloads as usize)
-}
-
-/// The same check against the receiver's limits that a frame from a stream passes.
-pub(super) fn within(prefix: &Prefix, limits: Limits) -> Result<(), FrameError> {
-    Prefix::read(&prefix.write(), limits).map(drop)
 }

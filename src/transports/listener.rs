@@ -138,11 +138,11 @@ impl Listener {
                 tokio::time::sleep(wait).await;
             }
             let accepted = match &mut self.inner {
-                Inner::Unix(listener) => listener.accept(self.limits).await,
-                Inner::Memory(listener) => listener.accept(self.limits).await,
-                Inner::Zeromq(listener) => listener.accept().await,
-                Inner::Quic(listener) => listener.accept().await,
-                Inner::Grpc(listener) => listener.accept().await,
+                Inner::Unix(listener) => listener.accept(self.limits).await.map(Link::from),
+                Inner::Memory(listener) => listener.accept(self.limits).await.map(Link::from),
+                Inner::Zeromq(listener) => listener.accept().await.map(Link::from),
+                Inner::Quic(listener) => listener.accept().await.map(Link::from),
+                Inner::Grpc(listener) => listener.accept().await.map(Link::from),
             };
             match accepted {
                 Ok(link) => {

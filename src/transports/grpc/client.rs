@@ -11,7 +11,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Request, Status};
 use tower::service_fn;
 
-use super::super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
+use super::super::ends::{Credential, Ends};
 use super::super::{Address, LinkError, Proof, Token, memory};
 use super::link::{Feed, Reader, Requests};
 use super::proto::attach_client::AttachClient;
@@ -24,7 +24,11 @@ const OPEN: Duration = Duration::from_secs(5);
 /// A URL that nothing is looked up by.
 const ANY: &str = "http://agent.invalid";
 
-pub(in super::super) async fn connect(address: &Address, proof: &Proof, limits: Limits) -> Result<Link, LinkError> {
+pub(in super::super) async fn connect(
+    address: &Address,
+    proof: &Proof,
+    limits: Limits,
+) -> Result<Ends<Box<Reader>, memory::Sender>, LinkError> {
     let (channel, peer) = channel(address, proof).await?;
     let mut client = AttachClient::new(channel).max_decoding_message_size(longest(limits)).max_encoding_message_size(usize::MAX);
     let (outgoing, answers) = memory::pipe();
@@ -39,8 +43,8 @@ pub(in super::super) async fn connect(address: &Address, proof: &Proof, limits: 
         Ok(Err(status)) => return Err(refused(&status, address)),
         Err(_) => return Err(LinkError::NobodyListens(address.clone())),
     };
-    let incoming = FrameStream(Incoming::Grpc(Box::new(Reader::of_parent(answer.into_inner(), limits, other_half))));
-    Ok(Link { peer, incoming, outgoing: FrameSink(Outgoing::Grpc(outgoing)) })
+    let incoming = Box::new(Reader::of_parent(answer.into_inner(), limits, other_half));
+    Ok(Ends { peer, incoming, outgoing })
 }
 
 /// A connection, and who is at its other end as far as the system says.

@@ -9,7 +9,7 @@ use futures::Stream;
 use tonic::{Code, Status, Streaming};
 
 use super::super::LinkError;
-use super::super::link::within;
+use super::super::ends::within;
 use super::super::memory::{Closer, Receiver};
 use super::from_proto::from_proto;
 use super::into_proto::into_proto;

@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status, Streaming};
 use tonic_health::ServingStatus;
 
 use super::super::accept::AcceptError;
-use super::super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
+use super::super::ends::{Credential, Ends};
 use super::super::tokens::Tokens;
 use super::super::unix;
 use super::super::{Address, LinkError, SocketMode, memory};
@@ -41,9 +41,12 @@ const PING: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs
 /// What server reflection shows.
 const DESCRIPTORS: &[u8] = include_bytes!("generated/descriptors.bin");
 
+/// A call that has become a link.
+type Opened = Ends<Box<Reader>, memory::Sender>;
+
 #[derive(Debug)]
 pub(in super::super) struct Listener {
-    opened: mpsc::Receiver<Link>,
+    opened: mpsc::Receiver<Opened>,
     socket: Arc<Socket>,
     /// What ended the socket; `None` once that was told.
     broken: Option<oneshot::Receiver<std::io::Error>>,
@@ -157,7 +160,7 @@ impl Listener {
         Ok((Self { opened, socket, broken: Some(broken), _stop: stop }, address))
     }
 
-    pub(in super::super) async fn accept(&mut self) -> Result<Link, AcceptError> {
+    pub(in super::super) async fn accept(&mut self) -> Result<Opened, AcceptError> {
         let gone = || AcceptError::Broken(std::io::ErrorKind::NotConnected.into());
         let Some(broken) = &mut self.broken else { return Err(gone()) };
         tokio::select! {
@@ -211,7 +214,7 @@ async fn well_known(routes: Routes) -> Result<Routes, LinkError> {
 /// Makes links of calls.
 #[derive(Debug)]
 struct Sessions {
-    accepted: mpsc::Sender<Link>,
+    accepted: mpsc::Sender<Opened>,
     caller: Caller,
     limits: Limits,
 }
@@ -223,9 +226,8 @@ impl Attach for Sessions {
     async fn session(&self, request: Request<Streaming<proto::Frame>>) -> Result<Response<Answers>, Status> {
         let peer = self.caller.of(request.metadata().as_ref(), request.extensions())?;
         let (outgoing, answers) = memory::pipe();
-        let incoming =
-            FrameStream(Incoming::Grpc(Box::new(Reader::of_agent(request.into_inner(), self.limits, memory::Closer::of(&outgoing)))));
-        let link = Link { peer, incoming, outgoing: FrameSink(Outgoing::Grpc(outgoing)) };
+        let incoming = Box::new(Reader::of_agent(request.into_inner(), self.limits, memory::Closer::of(&outgoing)));
+        let link = Ends { peer, incoming, outgoing };
         self.accepted.send(link).await.map_err(|_| Status::unavailable("the agent is shutting down"))?;
         Ok(Response::new(Answers(Feed(answers.limited(Limits { head: usize::MAX, payloads: usize::MAX })))))
     }

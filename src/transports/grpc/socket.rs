@@ -20,7 +20,7 @@ use tokio_util::either::Either;
 use tonic::transport::server::Connected;
 
 use super::super::accept::{AcceptError, classify};
-use super::super::link::Credential;
+use super::super::ends::Credential;
 use super::super::throttle::Seldom;
 use super::super::unix;
 use super::Guard;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::super::accept::AcceptError;
-use super::super::link::{Credential, Link};
+use super::super::ends::{Credential, Ends};
 use super::super::{Address, LinkError};
-use super::{PendingHandshake, link, names};
+use super::{PendingHandshake, Receiver, Sender, names};
 use pmq_protocol::wire::Limits;
 
 /// Connections that wait to be accepted; further ones wait for room, as with a socket's backlog.
@@ -35,13 +35,13 @@ impl Listener {
         Ok(Self { name: name.clone(), pending })
     }
 
-    pub(crate) async fn accept(&mut self, limits: Limits) -> Result<Link, AcceptError> {
+    pub(crate) async fn accept(&mut self, limits: Limits) -> Result<Ends<Receiver, Sender>, AcceptError> {
         // The registry holds a sender as long as this listener lives, so the channel cannot end before.
         let Some(PendingHandshake { from_parent, to_parent, who }) = self.pending.recv().await else {
             return Err(AcceptError::Broken(std::io::ErrorKind::NotConnected.into()));
         };
         let peer = who.unwrap_or_else(|| Credential::Memory(self.name.clone()));
-        Ok(link(peer, from_parent.limited(limits), to_parent))
+        Ok(Ends { peer, incoming: from_parent.limited(limits), outgoing: to_parent })
     }
 }
 

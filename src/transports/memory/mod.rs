@@ -15,7 +15,7 @@ pub(super) use listener::Listener;
 pub(super) use pipe::Closer;
 pub(super) use pipe::{Receiver, Sender, pipe};
 
-use super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
+use super::ends::{Credential, Ends};
 use super::{Address, LinkError};
 use pmq_protocol::wire::Limits;
 
@@ -36,15 +36,11 @@ fn names() -> MutexGuard<'static, HashMap<Arc<str>, mpsc::Sender<PendingHandshak
     NAMES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-pub(super) async fn connect(name: &Arc<str>, limits: Limits, who: Option<Credential>) -> Result<Link, LinkError> {
+pub(super) async fn connect(name: &Arc<str>, limits: Limits, who: Option<Credential>) -> Result<Ends<Receiver, Sender>, LinkError> {
     let nobody = || LinkError::NobodyListens(Address::Memory(name.clone()));
     let listener = names().get(name).cloned().ok_or_else(nobody)?;
     let (outgoing, from_parent) = pipe();
     let (to_parent, incoming) = pipe();
     listener.send(PendingHandshake { from_parent, to_parent, who }).await.map_err(|_| nobody())?;
-    Ok(link(Credential::Memory(name.clone()), incoming.limited(limits), outgoing))
-}
-
-fn link(peer: Credential, incoming: Receiver, outgoing: Sender) -> Link {
-    Link { peer, incoming: FrameStream(Incoming::Memory(incoming)), outgoing: FrameSink(Outgoing::Memory(outgoing)) }
+    Ok(Ends { peer: Credential::Memory(name.clone()), incoming: incoming.limited(limits), outgoing })
 }

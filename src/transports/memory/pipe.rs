@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::super::link::{frame_len, within};
+use super::super::ends::{frame_len, within};
 use super::super::{LinkError, SEND_BYTES, SEND_FRAMES};
 use pmq_protocol::wire::{Frame, Limits};
 

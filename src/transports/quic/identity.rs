@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use libp2p_identity::{Keypair, PeerId};
+use libp2p_identity::Keypair;
 
 use super::super::{LinkError, secret};
 
@@ -60,10 +60,4 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Identity({})", self.peer_id())
     }
-}
-
-/// The peer id that a text stands for, in the form in which ids are compared. `None` for a text that is no peer id.
-#[must_use]
-pub fn peer_id(text: &str) -> Option<String> {
-    text.parse().ok().map(|id: PeerId| id.to_base58())
 }

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::super::accept::AcceptError;
-use super::super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
+use super::super::ends::{Credential, Ends};
 use super::super::{Address, LinkError};
 use super::{HANDSHAKE, Identity, Reader, TURNED_AWAY, Writer, greet, lanes, named, server_tls};
 use pmq_protocol::wire::{Lane, Limits};
@@ -29,7 +29,7 @@ const WARN_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(in super::super) struct Listener {
-    opened: mpsc::Receiver<Link>,
+    opened: mpsc::Receiver<Ends<Reader, Writer>>,
     /// Dropped with this: no further handshake is answered. The socket goes with the last link.
     _stop: oneshot::Sender<()>,
 }
@@ -69,13 +69,13 @@ impl Listener {
         Ok((Self { opened, _stop: stop }, bound))
     }
 
-    pub(in super::super) async fn accept(&mut self) -> Result<Link, AcceptError> {
+    pub(in super::super) async fn accept(&mut self) -> Result<Ends<Reader, Writer>, AcceptError> {
         self.opened.recv().await.ok_or_else(|| AcceptError::Broken(std::io::ErrorKind::NotConnected.into()))
     }
 }
 
 /// Answers handshakes until the listener is dropped or the socket is broken.
-async fn serve(endpoint: Endpoint, door: Arc<Door>, accepted: mpsc::Sender<Link>, mut stopped: oneshot::Receiver<()>) {
+async fn serve(endpoint: Endpoint, door: Arc<Door>, accepted: mpsc::Sender<Ends<Reader, Writer>>, mut stopped: oneshot::Receiver<()>) {
     let mut handshakes = JoinSet::new();
     let mut warned: Option<Instant> = None;
     loop {
@@ -103,7 +103,12 @@ async fn serve(endpoint: Endpoint, door: Arc<Door>, accepted: mpsc::Sender<Link>
 /// Who was turned away, from where, and why.
 struct TurnedAway(String, SocketAddr, String);
 
-fn begin(handshake: Handshake, handshakes: &mut JoinSet<Result<(), TurnedAway>>, door: &Arc<Door>, accepted: &mpsc::Sender<Link>) {
+fn begin(
+    handshake: Handshake,
+    handshakes: &mut JoinSet<Result<(), TurnedAway>>,
+    door: &Arc<Door>,
+    accepted: &mpsc::Sender<Ends<Reader, Writer>>,
+) {
     let from = handshake.remote_address();
     if handshakes.len() >= HANDSHAKES {
         tracing::debug!(%from, "too many handshakes at a time");
@@ -139,7 +144,7 @@ impl From<ConnectionError> for Failed {
 }
 
 /// Lets a peer in, or turns it away before anything that it says is read.
-async fn admit(handshake: Handshake, door: &Door) -> Result<Link, Failed> {
+async fn admit(handshake: Handshake, door: &Door) -> Result<Ends<Reader, Writer>, Failed> {
     let connection = handshake.await?;
     let turn_away = |peer: String, why: String| {
         connection.close(TURNED_AWAY, why.as_bytes());
@@ -151,11 +156,11 @@ async fn admit(handshake: Handshake, door: &Door) -> Result<Link, Failed> {
         return Err(turn_away(peer, why));
     }
     let (incoming, outgoing) = open(&connection, door.limits).await.inspect_err(|_| connection.close(VarInt::from_u32(0), b""))?;
-    Ok(Link { peer: Credential::Peer(peer.into()), incoming, outgoing })
+    Ok(Ends { peer: Credential::Peer(peer.into()), incoming, outgoing })
 }
 
 /// The agent's streams: it opens its two lanes, the parent the control stream and one.
-async fn open(connection: &Connection, limits: Limits) -> Result<(FrameStream, FrameSink), ConnectionError> {
+async fn open(connection: &Connection, limits: Limits) -> Result<(Reader, Writer), ConnectionError> {
     let mut messages = connection.open_uni().await?;
     greet(&mut messages, Lane::Messages).await?;
     let mut records = connection.open_uni().await?;
@@ -166,5 +171,5 @@ async fn open(connection: &Connection, limits: Limits) -> Result<(FrameStream, F
     }
     let lanes = lanes(connection, 1).await?;
     let streams = std::iter::once((Lane::Control, control)).chain(lanes);
-    Ok((FrameStream(Incoming::Quic(Reader::new(streams, limits))), FrameSink(Outgoing::Quic(Writer::new([answers, messages, records])))))
+    Ok((Reader::new(streams, limits), Writer::new([answers, messages, records])))
 }

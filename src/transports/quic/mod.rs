@@ -27,7 +27,8 @@ use std::time::Duration;
 
 use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream, VarInt};
 
-pub use identity::{Identity, peer_id};
+pub use super::peer_id::peer_id;
+pub use identity::Identity;
 #[cfg(feature = "listen")]
 pub(super) use listener::Listener;
 pub(super) use reader::Reader;
@@ -36,7 +37,7 @@ pub use settings::{QuicError, QuicSettings};
 pub use tls::LINK_BYTES;
 pub(super) use writer::Writer;
 
-use super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
+use super::ends::{Credential, Ends};
 use super::{Address, LinkError};
 use pmq_protocol::wire::{Lane, Limits};
 
@@ -54,7 +55,13 @@ const TURNED_AWAY: VarInt = VarInt::from_u32(1);
 const NAME: &str = "pmq";
 
 /// Where an agent is found: `host`, `port`, and the peer id that has to answer there.
-pub(super) async fn connect(host: &str, port: u16, agent: &str, identity: Option<&Identity>, limits: Limits) -> Result<Link, LinkError> {
+pub(super) async fn connect(
+    host: &str,
+    port: u16,
+    agent: &str,
+    identity: Option<&Identity>,
+    limits: Limits,
+) -> Result<Ends<Reader, Writer>, LinkError> {
     let Some(identity) = identity else {
         let what = "a parent proves by its key who it is, and none is given: make one with `pmq key generate` and give it to the client"
             .to_owned();
@@ -77,7 +84,7 @@ pub(super) async fn connect(host: &str, port: u16, agent: &str, identity: Option
         })
     });
     let ((incoming, outgoing), _) = futures::future::select_ok(attempts).await?;
-    Ok(Link { peer: Credential::Peer(wanted.to_base58().into()), incoming, outgoing })
+    Ok(Ends { peer: Credential::Peer(wanted.to_base58().into()), incoming, outgoing })
 }
 
 /// One address.
@@ -87,7 +94,7 @@ async fn dial(
     at: &Address,
     agent: &str,
     limits: Limits,
-) -> Result<(FrameStream, FrameSink), LinkError> {
+) -> Result<(Reader, Writer), LinkError> {
     let local: SocketAddr = if socket.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
     let endpoint = Endpoint::client(local).map_err(LinkError::io(format!("make a socket for {at}")))?;
     let connecting = endpoint
@@ -120,7 +127,7 @@ fn refused(error: ConnectionError, at: &Address, agent: &str) -> LinkError {
 }
 
 /// The parent's streams: it opens the control stream and its lane, the agent its two.
-async fn open(connection: Connection, limits: Limits) -> Result<(FrameStream, FrameSink), ConnectionError> {
+async fn open(connection: Connection, limits: Limits) -> Result<(Reader, Writer), ConnectionError> {
     let (mut control, answers) = connection.open_bi().await?;
     greet(&mut control, Lane::Control).await?;
     let mut messages = connection.open_uni().await?;
@@ -128,7 +135,7 @@ async fn open(connection: Connection, limits: Limits) -> Result<(FrameStream, Fr
     // Only an agent that lets this parent in opens its lanes.
     let lanes = lanes(&connection, 2).await?;
     let streams = std::iter::once((Lane::Control, answers)).chain(lanes);
-    Ok((FrameStream(Incoming::Quic(Reader::new(streams, limits))), FrameSink(Outgoing::Quic(Writer::new([control, messages])))))
+    Ok((Reader::new(streams, limits), Writer::new([control, messages])))
 }
 
 /// Names the lane of a stream: its first byte. It also makes the stream known to the other end.

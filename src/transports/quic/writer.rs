@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use quinn::{SendStream, StoppedError, VarInt, WriteError};
 
-use super::super::link::frame_len;
+use super::super::ends::frame_len;
 use super::super::{LinkError, SEND_BYTES, SEND_FRAMES};
 use super::order::{Counts, ORDER};
 use pmq_protocol::wire::{Frame, Lane, Lanes};

@@ -8,7 +8,8 @@ use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
 use super::super::accept::{AcceptError, classify};
 use super::super::{Address, LinkError, SocketMode, socket_dir};
-use super::{Link, link};
+use super::{Reader, Writer, link};
+use crate::ends::Ends;
 use pmq_protocol::wire::Limits;
 
 /// Connections that wait to be accepted.
@@ -42,7 +43,7 @@ impl Listener {
         Ok(Self { socket, path: path.to_owned(), identity: socket_dir::identity(&meta) })
     }
 
-    pub(crate) async fn accept(&self, limits: Limits) -> Result<Link, AcceptError> {
+    pub(crate) async fn accept(&self, limits: Limits) -> Result<Ends<Reader, Writer>, AcceptError> {
         link(self.stream().await?, limits).map_err(AcceptError::Peer)
     }
 

@@ -16,11 +16,11 @@ pub(super) use reader::Reader;
 pub(super) use writer::Writer;
 
 use super::address::MAX_PATH;
-use super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
+use super::ends::{Credential, Ends};
 use super::{Address, LinkError};
 use pmq_protocol::wire::Limits;
 
-pub(super) async fn connect(path: &Path, limits: Limits) -> Result<Link, LinkError> {
+pub(super) async fn connect(path: &Path, limits: Limits) -> Result<Ends<Reader, Writer>, LinkError> {
     let what = || format!("connect to the agent's socket {}", path.display());
     if path.as_os_str().len() > MAX_PATH {
         return Err(LinkError::PathTooLong(path.to_owned()));
@@ -32,13 +32,13 @@ pub(super) async fn connect(path: &Path, limits: Limits) -> Result<Link, LinkErr
     link(stream, limits).map_err(LinkError::io(what()))
 }
 
-fn link(stream: UnixStream, limits: Limits) -> io::Result<Link> {
+fn link(stream: UnixStream, limits: Limits) -> io::Result<Ends<Reader, Writer>> {
     let who = stream.peer_cred()?;
     let (read, write) = stream.into_split();
-    Ok(Link {
+    Ok(Ends {
         peer: Credential::Uid { uid: who.uid(), gid: who.gid(), pid: who.pid() },
-        incoming: FrameStream(Incoming::Unix(Reader::new(read, limits))),
-        outgoing: FrameSink(Outgoing::Unix(Writer::new(write))),
+        incoming: Reader::new(read, limits),
+        outgoing: Writer::new(write),
     })
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::AsyncWrite;
 use tokio::net::unix::OwnedWriteHalf;
 
-use super::super::link::frame_len;
+use super::super::ends::frame_len;
 use super::super::{LinkError, SEND_BYTES, SEND_FRAMES};
 use super::gone;
 use pmq_protocol::wire::{Frame, PREFIX};

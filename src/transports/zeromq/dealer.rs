@@ -14,7 +14,7 @@ use zeromq::{
 };
 
 use super::super::Token;
-use super::super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
+use super::super::ends::{Credential, Ends};
 use super::super::{Address, LinkError};
 use super::envelope::{self, Said};
 use super::failed;
@@ -24,7 +24,11 @@ use pmq_protocol::wire::{Frame, Limits};
 /// How long the handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(3);
 
-pub(in super::super) async fn connect(address: &Address, limits: Limits, token: Option<&Token>) -> Result<Link, LinkError> {
+pub(in super::super) async fn connect(
+    address: &Address,
+    limits: Limits,
+    token: Option<&Token>,
+) -> Result<Ends<Receiver, Sender>, LinkError> {
     let what = || format!("connect to the agent at {address}");
     let (endpoint, peer) = probe(address).await?;
     let mut options = SocketOptions::default();
@@ -36,10 +40,10 @@ pub(in super::super) async fn connect(address: &Address, limits: Limits, token: 
     let open = ZmqMessage::try_from(envelope::open(token.map_or(&[], Token::bytes))).map_err(|error| failed(what())(empty(&error)))?;
     send.send(open).await.map_err(failed(what()))?;
     let load = Arc::<Load>::default();
-    Ok(Link {
+    Ok(Ends {
         peer,
-        incoming: FrameStream(Incoming::ZmqDealer(Receiver { half: recv, events, limits, load: load.clone(), ended: false })),
-        outgoing: FrameSink(Outgoing::ZmqDealer(Sender { half: send, load, left: false })),
+        incoming: Receiver { half: recv, events, limits, load: load.clone(), ended: false },
+        outgoing: Sender { half: send, load, left: false },
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use zeromq::ZmqMessage;
 
-use super::super::link::frame_len;
+use super::super::ends::frame_len;
 use super::load::Load;
 use pmq_protocol::wire::{Frame, FrameError, Limits, PREFIX, Prefix};
 
@@ -19,6 +19,7 @@ const OPEN: u8 = 1;
 #[derive(Debug)]
 pub(super) enum Said {
     /// Parent: here begins a link. The token, or nothing.
+    #[cfg_attr(not(feature = "listen"), expect(dead_code, reason = "an agent looks at the token"))]
     Open(Bytes),
     /// Either: the link is over.
     Leave,

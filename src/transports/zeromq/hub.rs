@@ -11,11 +11,12 @@ use tokio::sync::{mpsc, oneshot};
 use zeromq::util::PeerIdentity;
 use zeromq::{MultiPeerBackend, RouterSocket, Socket, SocketEvent, SocketRecv, SocketSend, ZmqError, ZmqMessage, ZmqResult};
 
-use super::super::link::{Credential, FrameSink, FrameStream, Incoming, Link, Outgoing};
+use super::super::ends::{Credential, Ends};
+use super::acceptor::{AcceptGate, Acceptor};
 use super::envelope::{self, Said};
 use super::lane::{Inbox, Lane, Ready};
-use super::listener::{Door, Gate};
 use super::peers::Peers;
+use super::{LaneReceiver, LaneSender};
 use pmq_protocol::wire::{Frame, Limits};
 
 /// Links that wait to be accepted; a further one is cut off. Those without a valid token may take half of them.
@@ -33,14 +34,14 @@ const IDENTITY: usize = 16;
 const SMALL: usize = 16 * 1024;
 
 /// A link that was opened, and its lane.
-pub(super) type Opened = (Link, Arc<Lane>);
+pub(super) type Opened = (Ends<LaneReceiver, LaneSender>, Arc<Lane>);
 
 pub(super) struct Hub {
     router: RouterSocket,
     backend: Arc<dyn MultiPeerBackend>,
     events: Events<SocketEvent>,
-    door: Door,
-    gate: Gate,
+    door: Acceptor,
+    gate: AcceptGate,
     limits: Limits,
     inbox: Inbox,
     peers: Peers,
@@ -54,8 +55,8 @@ pub(super) struct Hub {
 impl Hub {
     pub(super) fn new(
         mut router: RouterSocket,
-        door: Door,
-        gate: Gate,
+        door: Acceptor,
+        gate: AcceptGate,
         limits: Limits,
         inbox: Inbox,
         opened: mpsc::Sender<Opened>,
@@ -202,7 +203,7 @@ impl Hub {
             before.end();
         }
         let (receiver, sender) = lane.halves();
-        let link = Link { peer, incoming: FrameStream(Incoming::ZmqLane(receiver)), outgoing: FrameSink(Outgoing::ZmqLane(sender)) };
+        let link = Ends { peer, incoming: receiver, outgoing: sender };
         if unproven {
             // Refused before any frame is read; and strangers leave room for others.
             lane.deafen();

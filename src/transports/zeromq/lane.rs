@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use zeromq::ZmqMessage;
 
-use super::super::link::frame_len;
+use super::super::ends::frame_len;
 use super::super::{LinkError, SEND_BYTES, SEND_FRAMES};
 use super::envelope;
 use super::load::Load;

@@ -51,6 +51,7 @@ impl Load {
     }
 
     /// Whether nothing is on its way any more, on a link that is closed, too.
+    #[cfg(feature = "listen")]
     pub(super) fn is_empty(&self) -> bool {
         self.lock().frames == 0
     }

@@ -14,6 +14,8 @@
 //!   tasks run after each round.
 //! - **Who is there.** A ROUTER does not say where one link ends and the next begins, so parents say so: open, with a token, and leave.
 
+#[cfg(feature = "listen")]
+mod acceptor;
 mod dealer;
 mod envelope;
 #[cfg(feature = "listen")]

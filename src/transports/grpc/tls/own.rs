@@ -37,6 +37,7 @@ impl Certificate {
 
 /// A certificate, those that lead to its authority, and its key. Its `Debug` form shows no key.
 #[derive(Clone)]
+#[cfg_attr(not(feature = "listen"), expect(unreachable_pub, reason = "an agent of go-plugin has one"))]
 pub struct Own {
     pub(super) chain: Vec<CertificateDer<'static>>,
     key: Arc<PrivateKeyDer<'static>>,
