@@ -13,7 +13,7 @@ use pmq_client::{Client, ConsumeOptions, Delivery, VerifyOptions};
 use pmq_config::{Request, Source, load_with};
 use pmq_pipeline::{Batch, Blueprint, Outcome, Part, Pass, Stage};
 use pmq_protocol::wire::{Limits, Reason};
-use pmq_stages::{NetworkContext, Registry, SettingError, StageSettings};
+use pmq_stages::{InvalidSetting, NetworkContext, Registry, StageSettings};
 use pmq_transports::{Address, Listener};
 
 /// Settings and stage in one: it keeps nothing.
@@ -23,7 +23,7 @@ struct Banned {
     word: String,
 }
 impl StageSettings for Banned {
-    fn into_part(self, _: &NetworkContext) -> Result<Part, SettingError> {
+    fn into_part(self, _: &NetworkContext) -> Result<Part, InvalidSetting> {
         Ok(Part::Stage(Box::new(self)))
     }
 }

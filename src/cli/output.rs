@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::LogError;
 use pmq_agent::ops::OpsError;
 use pmq_config::ConfigError;
-use pmq_gossip::{GossipError, IdentityError, SettingsError};
+use pmq_gossip::{GossipError, IdentityError, InvalidSetting};
 use pmq_transports::LinkError;
 
 /// How data is written to stdout.
@@ -55,7 +55,7 @@ pub(crate) enum Exit {
 pub(crate) struct Failure {
     /// The exit code.
     pub(crate) exit: Exit,
-    /// One line that names what, where and the mend.
+    /// One line that names what, where and the help.
     pub(crate) text: String,
     /// More, for `--output json`.
     pub(crate) detail: Option<Value>,
@@ -113,7 +113,7 @@ impl From<anyhow::Error> for Failure {
             return config.clone().into();
         }
         let of_settings = |cause: &(dyn std::error::Error + 'static)| {
-            cause.is::<SettingsError>() || matches!(cause.downcast_ref(), Some(GossipError::Settings(_)))
+            cause.is::<InvalidSetting>() || matches!(cause.downcast_ref(), Some(GossipError::Settings(_)))
         };
         let config = error.chain().any(|cause| cause.is::<LogError>() || cause.is::<IdentityError>() || of_settings(cause));
         let unavailable = error.chain().any(|cause| cause.is::<OpsError>() || cause.is::<LinkError>() || cause.is::<GossipError>());

@@ -13,7 +13,7 @@ use pmq_transports::LinkError;
 fn exit_codes_follow_the_cause_however_deep() {
     let exit = |error: anyhow::Error| Failure::from(error.context("while starting")).exit;
     let place = Place::Path("pmq.toml".into());
-    let config = ConfigError { place, key: None, value: None, what: "wrong".to_owned(), mend: "right".to_owned() };
+    let config = ConfigError { place, key: None, value: None, what: "wrong".to_owned(), help: "right".to_owned() };
     let failure = Failure::from(anyhow::Error::new(config).context("while starting"));
     assert_eq!((failure.exit, failure.text.as_str(), failure.detail.is_some()), (Exit::Config, "pmq.toml: wrong; right", true));
     let missing = Identity::load(Path::new("/nowhere/identity.key")).context("the identity").unwrap_err();

@@ -7,7 +7,7 @@ use super::{Exit, Failure, Globals, Logs};
 use pmq_agent::ops::OpsError;
 use pmq_agent::settings::Format;
 use pmq_agent::{Agent, Plugin, RunError};
-use pmq_config::Places;
+use pmq_config::Spans;
 use pmq_gossip::GossipError;
 use pmq_transports::LinkError;
 
@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Args, globals: &Globals) -> Result<(), Failure> {
             ended = agent.build().run(leave) => ended,
             () = count_lost(&logs) => Ok(()),
         };
-        ended.map_err(|error| failure(&config.places, &error))
+        ended.map_err(|error| failure(&config.spans, &error))
     })
 }
 
@@ -65,8 +65,8 @@ async fn count_lost(logs: &Logs) {
 }
 
 /// What shows only at start is told like any other mistake in a file: by line, key and value.
-fn failure(places: &Places, error: &RunError) -> Failure {
-    let of = |key: &str, wrong: &dyn std::fmt::Display| Failure::from(places.refuse(key, wrong));
+fn failure(spans: &Spans, error: &RunError) -> Failure {
+    let of = |key: &str, wrong: &dyn std::fmt::Display| Failure::from(spans.refuse(key, wrong));
     let unavailable = |failure: Failure| Failure { exit: Exit::Unavailable, ..failure };
     match error {
         RunError::Ops(wrong @ OpsError::Bind { .. }) => unavailable(of("ops.listen", wrong)),

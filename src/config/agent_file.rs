@@ -1,6 +1,5 @@
 //! The agent's file.
 
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -9,11 +8,11 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, span_of};
 use super::error::ConfigError;
-use super::mend::advise;
 use super::overrides::{self, Override};
-use super::places::Places;
+use super::spans::Spans;
 use super::{Config, Source, check, network_file};
 use pmq_agent::{console, ops, settings};
+use pmq_protocol::InvalidSetting;
 use pmq_stages::Registry;
 
 /// The only version of both kinds of files so far.
@@ -51,22 +50,22 @@ pub(super) fn load(path: &Path, source: &Source, all: &[Override], registry: &Re
     let mut file = document.read(&root, node, &["version"], AgentFile::deserialize)?;
 
     let complain = Complaints { document: &document, root: &root };
-    file.agent.check().map_err(|wrong| complain.about("agent", &wrong))?;
-    file.gossip.check().map_err(|wrong| complain.about("gossip", &wrong))?;
-    file.attach.check().map_err(|wrong| complain.about("attach", &wrong))?;
-    file.attach.unix.check().map_err(|wrong| complain.about("attach.unix", &wrong))?;
-    file.attach.zeromq.check().map_err(|wrong| complain.about("attach.zeromq", &wrong))?;
-    file.attach.grpc.check().map_err(|wrong| complain.about("attach.grpc", &wrong))?;
-    file.attach.quic.check().map_err(|wrong| complain.about("attach.quic", &wrong))?;
+    file.agent.check().map_err(|wrong| complain.about("agent", wrong))?;
+    file.gossip.check().map_err(|wrong| complain.about("gossip", wrong))?;
+    file.attach.check().map_err(|wrong| complain.about("attach", wrong))?;
+    file.attach.unix.check().map_err(|wrong| complain.about("attach.unix", wrong))?;
+    file.attach.zeromq.check().map_err(|wrong| complain.about("attach.zeromq", wrong))?;
+    file.attach.grpc.check().map_err(|wrong| complain.about("attach.grpc", wrong))?;
+    file.attach.quic.check().map_err(|wrong| complain.about("attach.quic", wrong))?;
     for (index, grant) in file.attach.grant.iter().enumerate() {
-        grant.check().map_err(|wrong| complain.about(&format!("attach.grant.{index}"), &wrong))?;
+        grant.check().map_err(|wrong| complain.about(&format!("attach.grant.{index}"), wrong))?;
     }
-    file.control.check().map_err(|wrong| complain.about("control", &wrong))?;
-    file.ops.check().map_err(|wrong| complain.about("ops", &wrong))?;
-    file.log.check().map_err(|wrong| complain.about("log", &wrong))?;
+    file.control.check().map_err(|wrong| complain.about("control", wrong))?;
+    file.ops.check().map_err(|wrong| complain.about("ops", wrong))?;
+    file.log.check().map_err(|wrong| complain.about("log", wrong))?;
     if file.networks.is_empty() {
-        let mend = "name their pipeline files, as networks = [\"weather.toml\"]; `pmq config default --network` shows one";
-        return Err(complain.at("networks", "there is no network", mend));
+        let help = "name their pipeline files, as networks = [\"weather.toml\"]; `pmq config default --network` shows one";
+        return Err(complain.at("networks", "there is no network", help));
     }
 
     let directory = path.parent().unwrap_or(Path::new("")).to_owned();
@@ -90,11 +89,11 @@ pub(super) fn load(path: &Path, source: &Source, all: &[Override], registry: &Re
         let path = directory.join(name);
         let text = source.read(&path).map_err(|wrong| {
             let what = format!("{} {}", path.display(), wrong.what);
-            complain.at(&format!("networks.{index}"), &what, &wrong.mend)
+            complain.at(&format!("networks.{index}"), &what, &wrong.help)
         })?;
         read.push(network_file::load(&path, text, &context)?);
     }
-    check::strays(&of_networks, &read)?;
+    check::unknown_networks(&of_networks, &read)?;
     let mut warnings = check::cross(&file, &read, &complain)?;
     let (mut networks, mut network_files): (Vec<_>, Vec<_>) = read
         .into_iter()
@@ -125,7 +124,7 @@ pub(super) fn load(path: &Path, source: &Source, all: &[Override], registry: &Re
         log: file.log,
         unclaimed,
         warnings,
-        places: Places::new(path, &document, &root),
+        spans: Spans::new(path, &document, &root),
     })
 }
 
@@ -144,29 +143,25 @@ pub(super) fn take_version(document: &Document, root: &mut DeTable<'_>) -> Resul
     Ok(())
 }
 
-/// Turns complaints of the rooms, which know keys but no files, into places.
+/// Finds where the settings stand about which the other crates complain: they know keys, and no files.
 pub(super) struct Complaints<'d> {
     pub document: &'d Document,
     pub root: &'d DeTable<'d>,
 }
 
 impl Complaints<'_> {
-    /// A complaint whose text names the key, in front of " = " or in backticks, below `section`.
-    pub(super) fn about(&self, section: &str, wrong: &dyn Display) -> ConfigError {
-        let advice = advise(&wrong.to_string(), &[]);
-        let key = advice.key.map_or_else(|| section.to_owned(), |key| join(section, &key));
-        let mut error = self.at(&key, &advice.what, &advice.mend);
-        if error.value.is_none() {
-            error.value = advice.value.map(Into::into);
-        }
-        error
+    /// A setting below `section` that cannot work. A value that was not written is the default.
+    pub(super) fn about(&self, section: &str, wrong: InvalidSetting) -> ConfigError {
+        let error = self.at(&join(section, &wrong.key), &wrong.what, &wrong.help);
+        let default = || wrong.value.map(|value| format!("{value} (default)").into());
+        ConfigError { value: error.value.clone().or_else(default), ..error }
     }
 
     /// A complaint about a dotted key; where it was not written, about the nearest section that was.
-    pub(super) fn at(&self, key: &str, what: &str, mend: &str) -> ConfigError {
+    pub(super) fn at(&self, key: &str, what: &str, help: &str) -> ConfigError {
         let keys: Vec<&str> = key.split('.').collect();
         let (span, exact) = span_of(self.root, &keys).unwrap_or_else(|| (self.document.span(), false));
-        let mut error = self.document.found(self.root, span, what, mend);
+        let mut error = self.document.found(self.root, span, what, help);
         if !exact {
             error.key = Some(shown(&keys).into());
             error.value = None;

@@ -1,38 +1,32 @@
 //! What no room can check alone.
 
-use std::time::Duration;
-
 use bytesize::ByteSize;
-use serde::Deserialize as _;
-use serde::de::IntoDeserializer as _;
 
 use super::agent_file::{AgentFile, Complaints};
-use super::document::Node;
 use super::error::ConfigError;
-use super::mend::choose;
+use super::help::choose;
 use super::network_file::Read;
 use super::overrides::{self, Override};
 use pmq_agent::settings::{Head, Who};
 use pmq_gossip::{MessageIdFunction, NetworkSettings};
-use pmq_pipeline::Claims;
-use pmq_stages::window::WindowSettings;
+use pmq_pipeline::{Claims, Plan};
 use pmq_transports::{Address, Credential, TokenFile};
 
 /// Something that works, but probably not as it is meant: shaped like an error.
 pub type Warning = ConfigError;
 
 /// Overrides that concern no network.
-pub(super) fn strays(of_networks: &[Override], read: &[Read]) -> Result<(), ConfigError> {
+pub(super) fn unknown_networks(of_networks: &[Override], read: &[Read]) -> Result<(), ConfigError> {
     let names: Vec<_> = read.iter().map(|read| read.network.name.as_str()).collect();
     let asked = |setting| overrides::network_of(setting).unwrap_or_default();
     let known = |setting| names.iter().any(|name| overrides::plain(name) == overrides::plain(asked(setting)));
     match of_networks.iter().find(|setting| !known(*setting)) {
-        Some(stray) => Err(ConfigError {
-            place: stray.place.clone(),
-            key: Some(stray.keys.join(".").into()),
+        Some(unknown) => Err(ConfigError {
+            place: unknown.place.clone(),
+            key: Some(unknown.keys.join(".").into()),
             value: None,
-            what: format!("no network is called {:?}", asked(stray)),
-            mend: choose(asked(stray), &names),
+            what: format!("no network is called {:?}", asked(unknown)),
+            help: choose(asked(unknown), &names),
         }),
         None => Ok(()),
     }
@@ -52,21 +46,21 @@ pub(super) fn cross(file: &AgentFile, read: &[Read], complain: &Complaints<'_>) 
     let tokens: Vec<_> = file.attach.zeromq.token.iter().chain(&file.attach.grpc.token).map(|token| token.name.as_str()).collect();
     for (index, grant) in file.attach.grant.iter().enumerate() {
         if let Some(name) = grant.token.as_deref().filter(|name| !tokens.contains(name)) {
-            let mend = if tokens.is_empty() {
+            let help = if tokens.is_empty() {
                 "add [[attach.zeromq.token]] or [[attach.grpc.token]] with that name".to_owned()
             } else {
                 choose(name, &tokens)
             };
-            return Err(complain.at(&format!("attach.grant.{index}.token"), &format!("there is no token {name:?}"), &mend));
+            return Err(complain.at(&format!("attach.grant.{index}.token"), &format!("there is no token {name:?}"), &help));
         }
         let certificates: Vec<_> = file.attach.grpc.client.iter().map(|client| client.name.as_str()).collect();
         if let Some(name) = grant.certificate.as_deref().filter(|name| !certificates.contains(name)) {
-            let mend =
+            let help =
                 if certificates.is_empty() { "add [[attach.grpc.client]] with that name".to_owned() } else { choose(name, &certificates) };
             return Err(complain.at(
                 &format!("attach.grant.{index}.certificate"),
                 &format!("no [[attach.grpc.client]] is {name:?}"),
-                &mend,
+                &help,
             ));
         }
         if let Some((at, name)) = grant.networks.iter().enumerate().find(|(_, name)| *name != "*" && !names.contains(&name.as_str())) {
@@ -77,7 +71,7 @@ pub(super) fn cross(file: &AgentFile, read: &[Read], complain: &Complaints<'_>) 
     for network in read.iter().map(|read| &read.network) {
         let name = &network.name;
         file.gossip.mesh.carries(network.max_message).map_err(|wrong| {
-            let error = complain.about("gossip", &wrong);
+            let error = complain.about("gossip", wrong);
             ConfigError { what: format!("too small for network {name:?}: {}", error.what), ..error }
         })?;
         if file.attach.max_frame_payload.as_u64() < network.max_message {
@@ -110,8 +104,8 @@ pub(super) fn cross(file: &AgentFile, read: &[Read], complain: &Complaints<'_>) 
     for (index, client) in file.attach.grpc.client.iter().enumerate() {
         if !file.attach.grant.iter().any(|grant| grant.certificate.as_ref() == Some(&client.name)) {
             let what = format!("no grant names {:?}, so whoever shows this certificate is refused", client.name);
-            let mend = format!("add [[attach.grant]] with certificate = {:?}", client.name);
-            warnings.push(complain.at(&format!("attach.grpc.client.{index}"), &what, &mend));
+            let help = format!("add [[attach.grant]] with certificate = {:?}", client.name);
+            warnings.push(complain.at(&format!("attach.grpc.client.{index}"), &what, &help));
         }
     }
     let exposed = file.ops.enabled && !file.ops.listen.ip().is_loopback();
@@ -160,8 +154,8 @@ fn over_tcp(file: &AgentFile, complain: &Complaints<'_>, over: &OverTcp<'_>) -> 
     };
     for (index, token) in tokens.iter().enumerate().filter(|(_, token)| !granted(&token.name)) {
         let what = format!("no grant names {:?}, so whoever shows this token is refused", token.name);
-        let mend = format!("add [[attach.grant]] with token = {:?}", token.name);
-        warnings.push(complain.at(&format!("{key}.token.{index}"), &what, &mend));
+        let help = format!("add [[attach.grant]] with token = {:?}", token.name);
+        warnings.push(complain.at(&format!("{key}.token.{index}"), &what, &help));
     }
     warnings
 }
@@ -169,12 +163,12 @@ fn over_tcp(file: &AgentFile, complain: &Complaints<'_>, over: &OverTcp<'_>) -> 
 /// Two networks must differ in name and in what they claim.
 fn apart(this: &Read, other: &Read) -> Result<(), ConfigError> {
     let (a, b) = (&this.network, &other.network);
-    let error = |place, key: &str, value: &str, what, mend: &str| ConfigError {
+    let error = |place, key: &str, value: &str, what, help: &str| ConfigError {
         place,
         key: Some(key.into()),
         value: Some(format!("{value:?}").into()),
         what,
-        mend: mend.to_owned(),
+        help: help.to_owned(),
     };
     if overrides::plain(&a.name) == overrides::plain(&b.name) {
         let what = format!("the network in {} is called {:?}", other.file.display(), b.name);
@@ -216,51 +210,15 @@ fn overlap(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// What in one network's file works, but probably not as it is meant.
-pub(super) fn network<'a>(
-    head: &Head,
-    claims: &Claims,
-    overlay: &NetworkSettings,
-    deadline: Duration,
-    settings: &dyn Fn(&str) -> Option<(usize, Node<'a>)>,
-    complain: &Complaints<'_>,
-) -> Vec<Warning> {
+pub(super) fn network(head: &Head, claims: &Claims, overlay: &NetworkSettings, plan: &Plan, complain: &Complaints<'_>) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let several = claims.0.len() > 1 || claims.0.iter().any(|topic| topic.contains('*'));
     if several && matches!(overlay.message_id, MessageIdFunction::Content { .. }) {
         let what = "ids are made of the content alone and there is more than one topic: whoever sends a message on another topic first suppresses it on this one";
-        warnings.push(complain.at(
-            "gossip.message_id",
-            what,
-            "take function = \"topic-content\" unless the overlay is shared with nodes that cannot",
-        ));
+        let help = "take function = \"topic-content\" unless the overlay is shared with nodes that cannot";
+        warnings.push(complain.at("gossip.message_id", what, help));
     }
-    if let Some((index, window)) = settings("sequence-window") {
-        let within = head.expected_rate * deadline.as_secs_f64();
-        // It was read before; defaults count too.
-        let window = WindowSettings::deserialize(window.into_deserializer()).unwrap_or_default();
-        let count = [("skip", window.skip), ("validity", window.validity)];
-        for (key, count) in count.into_iter().filter(|(_, count)| (*count as f64) < within) {
-            let rate = head.expected_rate;
-            let passed = Duration::from_secs_f64(count as f64 / rate);
-            let what = format!(
-                "at {rate} messages a second from one origin {count} numbers pass in {passed:.1?}, before the verdict's deadline of {deadline:?}"
-            );
-            let mend = format!("take at least {within:.0}, or lower expected_rate if no single origin sends that much");
-            warnings.push(complain.at(&format!("stage.{index}.{key}"), &what, &mend));
-        }
-    }
-    if let Some((index, queue)) = settings("validation-queue") {
-        for (cause, fallback) in queue.get_ref().get("fallback").and_then(|fallback| fallback.get_ref().as_table()).into_iter().flatten() {
-            if fallback.get_ref().as_str() == Some("accept-unverified") {
-                let what = "messages that nobody has verified are forwarded and delivered".to_owned();
-                warnings.push(complain.at(
-                    &format!("stage.{index}.fallback.{}", cause.get_ref()),
-                    &what,
-                    "take \"ignore\" unless that is what is meant",
-                ));
-            }
-        }
-    }
+    warnings.extend(plan.warnings(head.expected_rate).into_iter().map(|warning| complain.about("stage", warning)));
     warnings
 }
 

@@ -15,7 +15,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::error::{ConfigError, Place};
-use super::mend::advise;
+use super::help::advise;
 use super::overrides::{Override, plain};
 
 /// A span of the document.
@@ -112,12 +112,12 @@ impl Document {
     fn explain_with(&self, root: &DeTable<'_>, message: &str, span: Span, also: &[&str]) -> ConfigError {
         let nested = path_of(root, &span).is_some_and(|(key, _)| key.contains(['.', '[']));
         let advice = advise(message, if nested { &[] } else { also });
-        let mut error = self.found(root, span, &advice.what, &advice.mend);
+        let mut error = self.found(root, span, &advice.what, &advice.help);
         if let Some(key) = advice.key {
             let last = key.rsplit('.').next().unwrap_or_default();
             if error.key.as_deref().is_none_or(|found| found.rsplit('.').next() != Some(last)) {
                 error.key = Some(error.key.map_or_else(|| key.clone(), |section| format!("{section}.{key}")).into());
-                error.value = advice.value.map(Into::into);
+                error.value = None;
             }
         }
         if advice.what.starts_with("unknown key") && !matches!(error.place, Place::File { .. }) {
@@ -128,8 +128,8 @@ impl Document {
     }
 
     /// A complaint about a span, with the key and the value that stand there.
-    pub(super) fn found(&self, root: &DeTable<'_>, span: Span, what: &str, mend: &str) -> ConfigError {
-        let mut error = self.at(span.clone(), what, mend);
+    pub(super) fn found(&self, root: &DeTable<'_>, span: Span, what: &str, help: &str) -> ConfigError {
+        let mut error = self.at(span.clone(), what, help);
         if let Some((key, value)) = path_of(root, &span) {
             error.key = Some(key.into());
             error.value = value.and_then(|value| self.shown(&value)).map(Into::into);
@@ -138,8 +138,8 @@ impl Document {
     }
 
     /// A complaint about a span.
-    pub(super) fn at(&self, span: Span, what: &str, mend: &str) -> ConfigError {
-        ConfigError { place: self.place(&span), key: None, value: None, what: what.to_owned(), mend: mend.to_owned() }
+    pub(super) fn at(&self, span: Span, what: &str, help: &str) -> ConfigError {
+        ConfigError { place: self.place(&span), key: None, value: None, what: what.to_owned(), help: help.to_owned() }
     }
 
     /// Where a span was written.

@@ -51,7 +51,7 @@ pub struct ConfigError {
     /// What is wrong.
     pub what: String,
     /// What would be right.
-    pub mend: String,
+    pub help: String,
 }
 
 impl fmt::Display for ConfigError {
@@ -63,7 +63,7 @@ impl fmt::Display for ConfigError {
             (None, _) => {}
         }
         f.write_str(&self.what)?;
-        if self.mend.is_empty() { Ok(()) } else { write!(f, "; {}", self.mend) }
+        if self.help.is_empty() { Ok(()) } else { write!(f, "; {}", self.help) }
     }
 }
 
@@ -79,7 +79,7 @@ impl ConfigError {
         json!({
             "place": self.place.to_string(),
             "file": file, "line": line, "column": column,
-            "key": self.key, "value": self.value, "what": self.what, "mend": self.mend,
+            "key": self.key, "value": self.value, "what": self.what, "help": self.help,
         })
     }
 }

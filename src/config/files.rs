@@ -82,19 +82,19 @@ pub(super) fn find(request: &Request) -> Result<PathBuf, ConfigError> {
         key: None,
         value: None,
         what: format!("there is no file at {}", places.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")),
-        mend: "name one with --config or $PMQ_CONFIG, or start from `pmq config default > pmq.toml`".to_owned(),
+        help: "name one with --config or $PMQ_CONFIG, or start from `pmq config default > pmq.toml`".to_owned(),
     })
 }
 
 impl Source {
     /// A file's text.
     pub(super) fn read(&self, path: &Path) -> Result<String, ConfigError> {
-        let refuse = |what: String, mend: &str| ConfigError {
+        let refuse = |what: String, help: &str| ConfigError {
             place: Place::Path(path.to_owned()),
             key: None,
             value: None,
             what,
-            mend: mend.to_owned(),
+            help: help.to_owned(),
         };
         let missing = |wrong: std::io::Error| refuse(format!("cannot be read: {wrong}"), "name a file that exists and may be read");
         let text = match self {

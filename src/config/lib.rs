@@ -3,7 +3,7 @@
 //! ```text
 //! --set > PMQ__SECTION__KEY > file --Document--> table with spans --serde--> settings of each room --check--> Config
 //!                                                     |                                              |
-//!                                                     +------- ConfigError: place, key, value, mend <-+
+//!                                                     +------- ConfigError: place, key, value, help <-+
 //! ```
 
 mod agent_file;
@@ -11,22 +11,22 @@ mod check;
 mod document;
 mod error;
 mod files;
+mod help;
 mod memory;
-mod mend;
 mod network_file;
 mod notes;
 mod overrides;
-mod places;
 mod reference;
 mod show;
+mod spans;
 
 pub use check::Warning;
 pub use error::{ConfigError, Place};
 pub use files::{Request, Source, search};
 pub use memory::{Estimate, Item};
-pub use places::Places;
 pub use reference::{REFERENCE, REFERENCE_NETWORK};
 pub use show::{Setting, show};
+pub use spans::Spans;
 
 use std::path::PathBuf;
 
@@ -50,7 +50,7 @@ pub struct Config {
     /// What works, but probably not as it is meant.
     pub warnings: Vec<Warning>,
     /// Where each setting was written.
-    pub places: Places,
+    pub spans: Spans,
 }
 
 /// Loads and checks the agent's file and those of its networks. Nothing is bound or written.

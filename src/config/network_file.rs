@@ -10,11 +10,12 @@ use super::agent_file::{Complaints, take_version};
 use super::check::{self, Warning};
 use super::document::{Document, Node, Span};
 use super::error::{ConfigError, Place};
+use super::help::choose;
 use super::overrides::{self, Override};
 use pmq_agent::settings::{Head, Network};
 use pmq_gossip::{Mesh, NetworkSettings};
 use pmq_pipeline::{Claims, Part, Plan};
-use pmq_stages::{NetworkContext, Registry};
+use pmq_stages::{NetworkContext, Registry, StageError};
 
 /// What a network's file is read against.
 pub(super) struct Context<'c> {
@@ -56,9 +57,9 @@ pub(super) fn load(path: &Path, text: String, context: &Context<'_>) -> Result<R
     let rest = Spanned::new(document.span(), DeValue::Table(rest));
     let head: Head = document.read(&root, rest, &["version", "gossip", "stage"], Head::deserialize)?;
     let complain = Complaints { document: &document, root: &root };
-    head.check().map_err(|wrong| complain.about("", &wrong))?;
+    head.check().map_err(|wrong| complain.about("", wrong))?;
     let overlay = read_overlay(&document, &root, overlay, &head)?;
-    overlay.check().map_err(|wrong| complain.about("gossip", &wrong))?;
+    overlay.check().map_err(|wrong| complain.about("gossip", wrong))?;
 
     let claims = Claims(head.topics.clone());
     // Its stages must let everything pass that the directory of networks gives it.
@@ -71,25 +72,24 @@ pub(super) fn load(path: &Path, text: String, context: &Context<'_>) -> Result<R
     };
     let entries = entries(&document, &root, stages)?;
     let mut parts: Vec<Part> = Vec::with_capacity(entries.len());
-    for entry in &entries {
-        let name = Spanned::new(entry.name.span(), entry.name.get_ref().as_str());
-        let read = context.registry.parse(&name, entry.settings.clone(), &network);
-        parts.push(read.map_err(|wrong| document.explain(&root, wrong.message(), wrong.span().unwrap_or(entry.span.clone())))?);
+    for (index, entry) in entries.iter().enumerate() {
+        let read = context.registry.parse(entry.name.get_ref(), entry.settings.clone(), &network);
+        parts.push(read.map_err(|wrong| match wrong {
+            StageError::Read(wrong) => document.explain(&root, wrong.message(), wrong.span().unwrap_or(entry.span.clone())),
+            StageError::Setting(wrong) => complain.about(&format!("stage.{index}"), wrong),
+            StageError::Unknown { key, what, name, known } => {
+                complain.at(&format!("stage.{index}.{key}"), &format!("unknown {what} {name:?}"), &choose(&name, &known))
+            }
+        })?);
     }
     let plan = Plan::new(parts).map_err(|wrong| {
         let span = entries.get(wrong.index).or(entries.last()).map_or(document.span(), |entry| entry.name.span());
-        document.found(&root, span, &wrong.what, &wrong.mend)
+        document.found(&root, span, &wrong.what, &wrong.help)
     })?;
 
-    let deadline = plan.store.deadline();
-    let queue = entries.iter().position(|entry| entry.name.get_ref() == plan.store.name()).unwrap_or_default();
-    context.mesh.fits(deadline).map_err(|wrong| {
-        let error = complain.about(&format!("stage.{queue}.deadline"), &wrong);
-        ConfigError { value: error.value.or_else(|| Some(format!("{deadline:?} (default)").into())), ..error }
-    })?;
-    let settings =
-        |name: &str| entries.iter().position(|entry| entry.name.get_ref() == name).map(|index| (index, entries[index].settings.clone()));
-    let warnings = check::network(&head, &served, &overlay, deadline, &settings, &complain);
+    let queue = format!("stage.{}", plan.front.len());
+    context.mesh.fits(plan.store.deadline()).map_err(|wrong| complain.about(&queue, wrong))?;
+    let warnings = check::network(&head, &served, &overlay, &plan, &complain);
     let place = |key| complain.at(key, "", "").place;
     Ok(Read {
         name_at: place("name"),
@@ -122,7 +122,7 @@ fn own(path: &Path, text: &str, context: &Context<'_>) -> Result<Vec<Override>, 
             key: Some("name".into()),
             value: None,
             what: "a network's name is what its overrides are found by".to_owned(),
-            mend: "change it in the file".to_owned(),
+            help: "change it in the file".to_owned(),
         }),
         None => Ok(own),
     }

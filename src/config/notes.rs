@@ -1,4 +1,4 @@
-//! What the settings leave open, and no other setting would mend.
+//! What the settings leave open, and no other setting would help.
 
 use super::Config;
 
@@ -11,7 +11,7 @@ const SILENT_CONNECTIONS: &str = "attach.zeromq is bound. The ZeroMQ library wai
     agent (docs/promises.md 4)";
 
 impl Config {
-    /// What the settings leave open, and no other setting would mend: exceptions to what the agent promises.
+    /// What the settings leave open, and no other setting would help: exceptions to what the agent promises.
     #[must_use]
     pub fn notes(&self) -> Vec<&'static str> {
         if self.settings.attach.zeromq.bind.is_empty() { Vec::new() } else { vec![ENORMOUS_FRAME, SILENT_CONNECTIONS] }

@@ -32,7 +32,7 @@ pub(super) fn from_environment(variables: impl IntoIterator<Item = (String, Stri
             let place = Place::Variable(name);
             if keys.iter().any(String::is_empty) {
                 let what = "a part of the name is empty".to_owned();
-                return Err(ConfigError { place, key: None, value: None, what, mend: "write PMQ__SECTION__KEY".to_owned() });
+                return Err(ConfigError { place, key: None, value: None, what, help: "write PMQ__SECTION__KEY".to_owned() });
             }
             refuse_secret(&place, &keys, &value)?;
             Ok(Override { place, keys, value })
@@ -50,7 +50,7 @@ pub(super) fn from_flag(text: &str) -> Result<Override, ConfigError> {
     let keys: Vec<String> = key.split('.').map(|part| part.trim().to_owned()).collect();
     if !text.contains('=') || keys.iter().any(String::is_empty) {
         let what = "no setting".to_owned();
-        return Err(ConfigError { place, key: None, value: None, what, mend: "write --set section.key=value".to_owned() });
+        return Err(ConfigError { place, key: None, value: None, what, help: "write --set section.key=value".to_owned() });
     }
     refuse_secret(&place, &keys, value)?;
     Ok(Override { place, keys, value: value.trim().to_owned() })
@@ -66,7 +66,7 @@ fn refuse_secret(place: &Place, keys: &[String], value: &str) -> Result<(), Conf
         key: Some(keys.join(".").into()),
         value: None,
         what: "secrets are taken neither from the environment nor from the command line".to_owned(),
-        mend: "put it into a file of mode 0600 and name the file, as gossip.identity does".to_owned(),
+        help: "put it into a file of mode 0600 and name the file, as gossip.identity does".to_owned(),
     })
 }
 

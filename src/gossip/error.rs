@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::settings::SettingsError;
+use pmq_protocol::InvalidSetting;
 
 /// Why gossip did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum GossipError {
     /// A setting cannot work.
     #[error(transparent)]
-    Settings(#[from] SettingsError),
+    Settings(#[from] InvalidSetting),
     /// An address could not be listened on.
     #[error("cannot listen on {address}: {reason}; choose another address in `listen`, or end the process that holds it")]
     Listen {
@@ -89,7 +89,7 @@ pub enum PublishError {
 pub enum PeerError {
     /// Not a peer id.
     #[error(transparent)]
-    Id(#[from] SettingsError),
+    Id(#[from] InvalidSetting),
     /// No such peer is known, or peers are not scored.
     #[error("peer {0} is not known to the score, or scoring is off")]
     Unknown(String),

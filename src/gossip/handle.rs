@@ -13,7 +13,7 @@ use super::identity::Identity;
 use super::settings::Settings;
 use super::stock::Stock;
 use super::task::{Command, Task};
-use super::{net, settings::SettingsError};
+use super::{InvalidSetting, net};
 use pmq_pipeline::{Inlet, Peer, Report, Topic};
 
 /// Orders under way. A sender waits when it is full: publishing is slowed, nothing is lost.
@@ -184,8 +184,8 @@ impl Gossip {
 /// Checks what can be checked without starting: the settings, that every network's verdict deadline fits the router's message cache, and its messages the frames.
 ///
 /// # Errors
-/// [`SettingsError`] for the first that cannot work.
-pub fn check(settings: &Settings, networks: &[NetworkOverlay]) -> Result<(), SettingsError> {
+/// [`InvalidSetting`] for the first that cannot work.
+pub fn check(settings: &Settings, networks: &[NetworkOverlay]) -> Result<(), InvalidSetting> {
     settings.check()?;
     networks.iter().try_for_each(|network| network.score.check())?;
     settings.mesh.fits(networks.iter().map(|network| network.deadline).max().unwrap_or_default())?;

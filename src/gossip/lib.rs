@@ -33,10 +33,10 @@ pub use handle::{Gossip, Running, check, start};
 pub use identity::{Identity, IdentityError};
 pub use payloads::Payloads;
 pub use plain::{Plain, Verdicts};
+pub use pmq_protocol::InvalidSetting;
 pub use settings::{
     AddressScore, BehaviourScore, Connections, ContentHash, FirstDeliveries, Invalid, Memory, Mesh, MeshDeliveries, MessageIdFunction,
-    NetworkSettings, QUEUE_OVERHEAD, Quic, Redial, SCORE_MEMORY, Score, Settings, SettingsError, SlowPeerScore, Thresholds, TimeInMesh,
-    TopicScore,
+    NetworkSettings, QUEUE_OVERHEAD, Quic, Redial, SCORE_MEMORY, Score, Settings, SlowPeerScore, Thresholds, TimeInMesh, TopicScore,
 };
 
 pub use stock::message_id;

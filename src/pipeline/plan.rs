@@ -1,6 +1,7 @@
 //! A network's stages in the order of its file, checked before anything is built.
 
 use super::{Blueprint, Outlet, Store};
+use pmq_protocol::InvalidSetting;
 
 /// Settings from which the validation queue is built.
 pub trait StoreBlueprint: Send + Sync + std::fmt::Debug {
@@ -14,6 +15,10 @@ pub trait StoreBlueprint: Send + Sync + std::fmt::Debug {
     fn groups(&self) -> Vec<std::sync::Arc<str>>;
     /// Causes for which a message that nobody verified is accepted; the agent warns of them at every start.
     fn accepts_unverified(&self) -> Vec<pmq_protocol::wire::Reason>;
+    /// Settings that work, but probably not as they are meant.
+    fn warnings(&self) -> Vec<InvalidSetting> {
+        Vec::new()
+    }
     /// Bytes of memory that it takes at most, at `rate` messages of `size` bytes a second.
     fn memory(&self, rate: f64, size: u64) -> u64;
 }
@@ -53,14 +58,14 @@ impl Part {
 
 /// An order of stages that cannot work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what}; {mend}")]
+#[error("{what}; {help}")]
 pub struct OrderError {
     /// Index into the list of stages, or its length where something is missing at the end.
     pub index: usize,
     /// What is wrong.
     pub what: String,
     /// What would be right.
-    pub mend: String,
+    pub help: String,
 }
 
 /// A checked list of stages: those in front of the queue, the queue, those behind it, delivery.
@@ -83,7 +88,7 @@ impl Plan {
     /// [`OrderError`] when a part is missing, doubled, or stands where it cannot work.
     pub fn new(parts: Vec<Part>) -> Result<Self, OrderError> {
         let count = parts.len();
-        let wrong = |index, what: String, mend: &str| OrderError { index, what, mend: mend.to_owned() };
+        let wrong = |index, what: String, help: &str| OrderError { index, what, help: help.to_owned() };
         let (mut front, mut tail, mut store, mut outlet) = (Vec::new(), Vec::new(), None, None);
         let mut header = false;
         for (index, part) in parts.into_iter().enumerate() {
@@ -127,6 +132,15 @@ impl Plan {
         let store = store.ok_or_else(|| wrong(count, "there is no validation-queue".into(), "add [[stage]] use = \"validation-queue\""))?;
         let outlet = outlet.ok_or_else(|| wrong(count, "there is no delivery".into(), "add [[stage]] use = \"delivery\" at the end"))?;
         Ok(Self { front, store, tail, outlet })
+    }
+
+    /// Settings that work, but probably not as they are meant, at `rate` messages a second. Their keys are relative to the list of stages: `1.skip`.
+    #[must_use]
+    pub fn warnings(&self, rate: f64) -> Vec<InvalidSetting> {
+        let deadline = self.store.deadline();
+        let around = |stages: &[Box<dyn Blueprint>]| stages.iter().map(|stage| stage.warnings(rate, deadline)).collect::<Vec<_>>();
+        let all = around(&self.front).into_iter().chain([self.store.warnings()]).chain(around(&self.tail)).enumerate();
+        all.flat_map(|(index, warnings)| warnings.into_iter().map(move |warning| warning.below(index))).collect()
     }
 
     /// Checks a message of our own before it is sent, by the stages in front of the queue.

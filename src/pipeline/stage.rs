@@ -15,11 +15,12 @@
 
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tower::{BoxError, Layer, Service};
 
 use super::{Batch, Command, Envelope, Header, Settled};
+use pmq_protocol::InvalidSetting;
 
 /// A synchronous room on a network's road. No IO, no clock of its own, one owner.
 pub trait Stage: Send {
@@ -127,6 +128,12 @@ pub trait Blueprint: Send + Sync + std::fmt::Debug {
     fn own(&self, topic: &str, payload: &[u8], header: Option<Header>) -> Result<Option<Header>, String> {
         let _ = (topic, payload);
         Ok(header)
+    }
+
+    /// Settings that work, but probably not as they are meant, where `rate` messages a second come and verdicts have `deadline`.
+    fn warnings(&self, rate: f64, deadline: Duration) -> Vec<InvalidSetting> {
+        let _ = (rate, deadline);
+        Vec::new()
     }
 
     /// Bytes of memory that the stage takes at most, at `rate` messages a second.

@@ -23,8 +23,9 @@ pub(crate) mod testing;
 pub mod validation;
 pub mod window;
 
-pub use registry::Registry;
-pub use settings::{NetworkContext, SettingError, StageSettings};
+pub use pmq_protocol::InvalidSetting;
+pub use registry::{Registry, StageError};
+pub use settings::{NetworkContext, StageSettings};
 
 #[cfg(test)]
 mod stack_tests;

@@ -13,10 +13,45 @@ use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 use super::admission::AdmissionSettings;
 use super::decode::{self, Codec, CodecSettings, Codecs};
 use super::window::WindowSettings;
-use super::{NetworkContext, SettingError, StageSettings, delivery, validation};
+use super::{InvalidSetting, NetworkContext, StageSettings, delivery, validation};
 use pmq_pipeline::Part;
 
-type Parser = Box<dyn Fn(&Registry, Spanned<DeValue<'_>>, &NetworkContext) -> Result<Part, Error> + Send + Sync>;
+type Parser = Box<dyn Fn(&Registry, Spanned<DeValue<'_>>, &NetworkContext) -> Result<Part, StageError> + Send + Sync>;
+
+/// Why a table describes no stage.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// It cannot be read. With the span of the offending key or value.
+    #[error(transparent)]
+    Read(#[from] Error),
+    /// A setting of it cannot work.
+    #[error(transparent)]
+    Setting(#[from] InvalidSetting),
+    /// Nothing is registered by that name.
+    #[error("unknown {what} {name:?}; known are {known:?}")]
+    Unknown {
+        /// The key that names it.
+        key: &'static str,
+        /// What is registered.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// Those that are registered.
+        known: Vec<String>,
+    },
+}
+
+impl StageError {
+    /// With the span of the key's value in `table`, or of the innermost table on the way to it that is there.
+    fn within(self, table: &Spanned<DeValue<'_>>) -> Error {
+        let text = self.to_string();
+        match self {
+            Self::Read(error) => error,
+            Self::Setting(wrong) => complaint(span_of(table, &wrong.key), text),
+            Self::Unknown { key, .. } => complaint(span_of(table, key), text),
+        }
+    }
+}
 
 /// Stages and codecs by name.
 pub struct Registry {
@@ -57,7 +92,7 @@ impl Registry {
     #[must_use]
     pub fn with_stage<F>(mut self, name: &str, parser: F) -> Self
     where
-        F: Fn(Spanned<DeValue<'_>>, &NetworkContext) -> Result<Part, Error> + Send + Sync + 'static,
+        F: Fn(Spanned<DeValue<'_>>, &NetworkContext) -> Result<Part, StageError> + Send + Sync + 'static,
     {
         self.stages.insert(name.to_owned(), Box::new(move |_, table, network| parser(table, network)));
         self
@@ -78,11 +113,14 @@ impl Registry {
     /// Reads one stage of a network's list: the name behind `use`, and the table without that key.
     ///
     /// # Errors
-    /// With the span of the name when it is unknown, of the offending key or value otherwise.
-    pub fn parse(&self, name: &Spanned<&str>, table: Spanned<DeValue<'_>>, network: &NetworkContext) -> Result<Part, Error> {
-        match self.stages.get(*name.get_ref()) {
+    /// [`StageError`].
+    pub fn parse(&self, name: &str, table: Spanned<DeValue<'_>>, network: &NetworkContext) -> Result<Part, StageError> {
+        match self.stages.get(name) {
             Some(parser) => parser(self, table, network),
-            None => Err(unknown("stage", name.get_ref(), name.span(), self.names())),
+            None => {
+                let known = self.names().map(str::to_owned).collect();
+                Err(StageError::Unknown { key: "use", what: "stage", name: name.to_owned(), known })
+            }
         }
     }
 
@@ -114,19 +152,18 @@ impl Registry {
     }
 
     fn entry(&self, entry: Spanned<DeValue<'_>>, network: &NetworkContext) -> Result<Part, Error> {
-        let span = entry.span();
+        // A copy to look spans up in; files are read once, and short.
+        let (span, spans) = (entry.span(), entry.clone());
         let DeValue::Table(mut table) = entry.into_inner() else {
             return Err(complaint(span, "a stage is a table".to_owned()));
         };
-        let Some(name) = table.remove("use") else {
-            return Err(complaint(span, "a stage is named by `use`".to_owned()));
-        };
-        match name.get_ref() {
-            DeValue::String(text) => {
-                let name = Spanned::new(name.span(), text.as_ref());
-                self.parse(&name, Spanned::new(span, DeValue::Table(table)), network)
+        match table.remove("use").map(Spanned::into_inner) {
+            Some(DeValue::String(name)) => {
+                let read = self.parse(&name, Spanned::new(span, DeValue::Table(table)), network);
+                read.map_err(|error| error.within(&spans))
             }
-            _ => Err(complaint(name.span(), "a stage's name is a string".to_owned())),
+            Some(_) => Err(complaint(span_of(&spans, "use"), "a stage's name is a string".to_owned())),
+            None => Err(complaint(span, "a stage is named by `use`".to_owned())),
         }
     }
 }
@@ -140,21 +177,12 @@ impl fmt::Debug for Registry {
 /// A shared handle to a codec.
 pub(super) type SharedCodec = std::sync::Arc<dyn Codec>;
 
-/// Deserializes settings and makes something of them; a complaint about a key gets that key's span.
-pub(super) fn settle<S, T>(table: Spanned<DeValue<'_>>, make: impl FnOnce(S) -> Result<T, SettingError>) -> Result<T, Error>
+/// Deserializes settings and makes something of them.
+pub(super) fn settle<S, T>(table: Spanned<DeValue<'_>>, make: impl FnOnce(S) -> Result<T, InvalidSetting>) -> Result<T, StageError>
 where
     S: serde::de::DeserializeOwned,
 {
-    // A copy to look spans up in; files are read once, and short.
-    let spans = table.clone();
-    let settings = S::deserialize(ValueDeserializer::from(table))?;
-    make(settings).map_err(|error| complaint(span_of(&spans, error.key), error.to_string()))
-}
-
-/// What to say about a name that nobody registered.
-pub(super) fn unknown<'a>(what: &str, name: &str, span: Range<usize>, known: impl Iterator<Item = &'a str>) -> Error {
-    let known = known.map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-    complaint(span, format!("unknown {what} {name:?}; known are {known}"))
+    Ok(make(S::deserialize(ValueDeserializer::from(table))?)?)
 }
 
 /// The span of a dotted key's value, or of the innermost table on the way to it that is there.
@@ -170,7 +198,7 @@ fn span_of(table: &Spanned<DeValue<'_>>, key: &str) -> Range<usize> {
 }
 
 /// An error with a span, which only a deserializer can make.
-pub(super) fn complaint(span: Range<usize>, text: String) -> Error {
+fn complaint(span: Range<usize>, text: String) -> Error {
     struct Complaint(String);
 
     impl Visitor<'_> for Complaint {

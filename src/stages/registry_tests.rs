@@ -12,13 +12,9 @@ use pmq_pipeline::{Batch, Blueprint, Header, Plan, Stage};
 /// One `[[stage]]` table as the configuration hands it over, and the text that an error's span points at.
 fn parse(registry: &Registry, text: &str) -> Result<Part, (String, String)> {
     let document = DeTable::parse(text).unwrap();
-    let span = document.span();
-    let mut table = document.into_inner();
-    let name = table.remove("use").unwrap();
-    let name_span = name.span();
-    let DeValue::String(name) = name.into_inner() else { panic!("use is a string") };
+    let document = Spanned::new(document.span(), DeValue::Table(document.into_inner()));
     registry
-        .parse(&Spanned::new(name_span, &*name), Spanned::new(span, DeValue::Table(table)), &network())
+        .entry(document, &network())
         .map_err(|error| (error.message().to_owned(), text[error.span().expect("every error has a span")].to_owned()))
 }
 
@@ -40,7 +36,7 @@ fn stages_by_name() {
 fn an_unknown_name_is_answered_with_the_known_ones() {
     let (message, at) = refused("use = \"admision\"");
     assert_eq!(at, "\"admision\"");
-    assert!(message.contains("unknown stage \"admision\"; known are \"admission\", \"decode\""), "{message}");
+    assert!(message.contains("unknown stage \"admision\"; known are [\"admission\", \"decode\""), "{message}");
 }
 
 #[test]
@@ -61,7 +57,7 @@ fn a_wrong_unit_has_its_span() {
 fn a_value_without_sense_has_its_span() {
     let (message, at) = refused("use = \"sequence-window\"\nvalidity = 500\nskip = 600");
     assert_eq!(at, "600");
-    assert_eq!(message, "skip = 600: below validity, which is 500");
+    assert_eq!(message, "skip = 600: this value cannot work; below validity, which is 500");
     let (message, at) = refused("use = \"admission\"\nbyte_burst = \"1B\"");
     assert_eq!(at, "\"1B\"");
     assert!(message.contains("max_message (1000 bytes)"), "{message}");
@@ -71,12 +67,12 @@ fn a_value_without_sense_has_its_span() {
 fn a_codec_complains_about_its_own_keys() {
     let (message, at) = refused("use = \"decode\"\ncodec = \"xml\"");
     assert_eq!(at, "\"xml\"");
-    assert!(message.contains("known are \"fixed\", \"json\", \"pmq\", \"protobuf\", \"raw\""), "{message}");
+    assert!(message.contains("known are [\"fixed\", \"json\", \"pmq\", \"protobuf\", \"raw\"]"), "{message}");
     assert!(refused("use = \"decode\"").0.contains("decode needs a codec"));
     assert_eq!(refused("use = \"decode\"\ncodec = \"raw\"\nsequence = 1").1, "sequence");
     let fixed = "use = \"decode\"\ncodec = \"fixed\"\nsequence = { offset = 0, length = 8 }\n";
     let (message, at) = refused(&format!("{fixed}origin = {{ offset = 8, length = 33 }}"));
-    assert_eq!((at.as_str(), message.as_str()), ("33", "origin.length = 33: 1 to 32 bytes"));
+    assert_eq!((at.as_str(), message.as_str()), ("33", "origin.length = 33: this value cannot work; 1 to 32 bytes"));
     assert!(refused(fixed).0.contains("missing field `origin`"));
 }
 
@@ -123,9 +119,9 @@ impl Blueprint for Own {
 }
 
 impl StageSettings for Own {
-    fn into_part(self, _: &NetworkContext) -> Result<Part, SettingError> {
+    fn into_part(self, _: &NetworkContext) -> Result<Part, InvalidSetting> {
         if self.limit == 0 {
-            return Err(SettingError::new("limit", self.limit, "at least 1"));
+            return Err(InvalidSetting::range("limit", self.limit, "at least 1"));
         }
         Ok(Part::Stage(Box::new(self)))
     }
@@ -138,7 +134,7 @@ impl Codec for Own {
 }
 
 impl CodecSettings for Own {
-    fn into_codec(self) -> Result<Arc<dyn Codec>, SettingError> {
+    fn into_codec(self) -> Result<Arc<dyn Codec>, InvalidSetting> {
         Ok(Arc::new(self))
     }
 }
@@ -147,7 +143,10 @@ impl CodecSettings for Own {
 fn a_user_adds_his_own() {
     let registry = Registry::standard().with::<Own>("own").with_codec::<Own>("own-codec");
     assert_eq!(parse(&registry, "use = \"own\"\nlimit = 3").unwrap().name(), "own");
-    assert_eq!(parse(&registry, "use = \"own\"\nlimit = 0").unwrap_err(), ("limit = 0: at least 1".into(), "0".into()));
+    assert_eq!(
+        parse(&registry, "use = \"own\"\nlimit = 0").unwrap_err(),
+        ("limit = 0: this value cannot work; at least 1".into(), "0".into())
+    );
     let Part::Stage(decode) = parse(&registry, "use = \"decode\"\ncodec = \"own-codec\"\nlimit = 3").unwrap() else {
         panic!("decode is a stage");
     };

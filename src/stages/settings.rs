@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use pmq_pipeline::{Claims, Part};
+use pmq_protocol::InvalidSetting;
 
 /// What a stage's settings may need to know about the network that they belong to.
 #[derive(Debug, Clone)]
@@ -28,31 +29,11 @@ impl NetworkContext {
     }
 }
 
-/// A setting that is well-formed and makes no sense. The text names the key, its value and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key} = {value}: {mend}")]
-pub struct SettingError {
-    /// The key, relative to the stage's table; dots lead into inner tables.
-    pub key: &'static str,
-    /// Its value.
-    pub value: String,
-    /// What would be right.
-    pub mend: String,
-}
-
-impl SettingError {
-    /// A complaint about one key.
-    #[must_use]
-    pub fn new(key: &'static str, value: impl std::fmt::Display, mend: impl Into<String>) -> Self {
-        Self { key, value: value.to_string(), mend: mend.into() }
-    }
-}
-
 /// Settings under a name of their own in a network's list of stages: what one line in the [`Registry`](super::Registry) needs.
 pub trait StageSettings: DeserializeOwned {
     /// Checks the settings and makes the part that they describe.
     ///
     /// # Errors
-    /// [`SettingError`] for values that make no sense.
-    fn into_part(self, network: &NetworkContext) -> Result<Part, SettingError>;
+    /// [`InvalidSetting`] for values that make no sense.
+    fn into_part(self, network: &NetworkContext) -> Result<Part, InvalidSetting>;
 }

@@ -63,14 +63,14 @@ pub use link::{FrameSink, FrameStream, Link};
 pub use listener::Listener;
 pub use proof::Proof;
 #[cfg(feature = "listen")]
-pub use settings::{SettingsError, SocketMode, UnixSettings};
+pub use settings::{SocketMode, UnixSettings};
 pub use token::Token;
 #[cfg(feature = "listen")]
-pub use tokens::{TokenError, TokenFile};
+pub use tokens::TokenFile;
 #[cfg(feature = "listen")]
 pub use unix::Listener as LocalSocket;
 #[cfg(feature = "listen")]
-pub use zeromq::{ZeromqError, ZeromqSettings};
+pub use zeromq::ZeromqSettings;
 
 /// Frames that may wait to be sent on one link; the sink is not ready past it.
 pub const SEND_FRAMES: usize = 1024;

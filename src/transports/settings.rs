@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::address::MAX_PATH;
+use pmq_protocol::InvalidSetting;
 
 /// Settings of the Unix listener.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
@@ -48,36 +49,35 @@ impl Default for UnixSettings {
     }
 }
 
-/// A setting of the Unix listener that cannot work.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SettingsError {
-    /// The path is relative, or names no file in a directory.
-    #[error("path = \"{}\": must be absolute and name a file in a directory of its own, such as /run/pmq/agent.sock", .0.display())]
-    Path(PathBuf),
-    /// The path does not fit in a socket's address.
-    #[error("path = \"{}\" has {} bytes, at most 107 are possible", .0.display(), .0.as_os_str().len())]
-    PathTooLong(PathBuf),
-    /// Out of range.
-    #[error("accept_rate = {0}: must be 1 to 10000 links a second")]
-    AcceptRate(u32),
-}
-
 impl UnixSettings {
     /// Checks what can be checked without touching the disk.
     ///
     /// # Errors
-    /// [`SettingsError`] names the first setting that cannot work.
-    pub fn check(&self) -> Result<(), SettingsError> {
+    /// The first setting that cannot work.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
+        let path = || format!("{:?}", self.path);
         let in_directory = self.path.parent().is_some_and(|dir| dir != Path::new("/"));
         if !self.path.is_absolute() || self.path.file_name().is_none() || !in_directory {
-            return Err(SettingsError::Path(self.path.clone()));
+            let help = "must be absolute and name a file in a directory of its own, such as /run/pmq/agent.sock";
+            return Err(InvalidSetting::range("path", path(), help));
         }
         if self.path.as_os_str().len() > MAX_PATH {
-            return Err(SettingsError::PathTooLong(self.path.clone()));
+            let what = format!("it has {} bytes, and a socket's path at most {MAX_PATH}", self.path.as_os_str().len());
+            return Err(InvalidSetting::new("path", what, "choose a shorter one").value(path()));
         }
-        if !(1..=10_000).contains(&self.accept_rate) {
-            return Err(SettingsError::AcceptRate(self.accept_rate));
-        }
-        Ok(())
+        accept_rate(self.accept_rate)
     }
+}
+
+/// Checks a listener's `accept_rate`.
+pub(super) fn accept_rate(rate: u32) -> Result<(), InvalidSetting> {
+    match rate {
+        1..=10_000 => Ok(()),
+        _ => Err(InvalidSetting::range("accept_rate", rate, "take 1 to 10000 links a second")),
+    }
+}
+
+/// The complaint about an address that stands in `bind` twice.
+pub(super) fn twice(index: usize) -> InvalidSetting {
+    InvalidSetting::new("bind", "it is there twice", "delete one of them").item(index)
 }

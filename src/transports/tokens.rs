@@ -7,6 +7,7 @@ use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 
 use super::{LinkError, Token};
+use pmq_protocol::InvalidSetting;
 
 /// A secret that makes whoever shows it a parent of that name.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Deserialize)]
@@ -18,30 +19,20 @@ pub struct TokenFile {
     pub file: PathBuf,
 }
 
-/// A token in the settings that is none.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TokenError {
-    /// No name, or no file.
-    #[error("`token.{0}.{1}` is empty; {2}")]
-    Empty(usize, &'static str, &'static str),
-    /// Two of a name.
-    #[error("`token.{0}.name` is that of another token; give each its own")]
-    SameName(usize),
-}
-
 /// Checks what can be checked without touching the disk.
-pub(super) fn check(tokens: &[TokenFile]) -> Result<(), TokenError> {
+pub(super) fn check(tokens: &[TokenFile]) -> Result<(), InvalidSetting> {
+    let wrong = |index, key: &str, what, help| Err(InvalidSetting::new(format!("token.{index}.{key}"), what, help));
     let mut names = HashSet::new();
     for (index, token) in tokens.iter().enumerate() {
         if token.name.is_empty() {
-            let mend = "grants have to call it something; \"self\" counts as the user that runs the agent";
-            return Err(TokenError::Empty(index, "name", mend));
+            let help = "grants have to call it something; \"self\" counts as the user that runs the agent";
+            return wrong(index, "name", "it is empty", help);
         }
         if token.file.as_os_str().is_empty() {
-            return Err(TokenError::Empty(index, "file", "name a file with the secret"));
+            return wrong(index, "file", "it is empty", "name a file with the secret");
         }
         if !names.insert(&token.name) {
-            return Err(TokenError::SameName(index));
+            return wrong(index, "name", "another token has this name", "give each its own");
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use pmq_client::{Client, ConsumeOptions, Consumer, Delivery, GapReason, HeaderOr
 use pmq_config::{Request, load_with};
 use pmq_pipeline::{Batch, Blueprint, Outcome, Part, Pass, Stage};
 use pmq_protocol::wire::Limits;
-use pmq_stages::{NetworkContext, Registry, SettingError, StageSettings};
+use pmq_stages::{InvalidSetting, NetworkContext, Registry, StageSettings};
 use pmq_transports::{Address, Listener};
 use tokio::sync::oneshot;
 use tower::limit::ConcurrencyLimitLayer;
@@ -23,7 +23,7 @@ struct Banned {
 }
 
 impl StageSettings for Banned {
-    fn into_part(self, _: &NetworkContext) -> Result<Part, SettingError> {
+    fn into_part(self, _: &NetworkContext) -> Result<Part, InvalidSetting> {
         Ok(Part::Stage(Box::new(self)))
     }
 }

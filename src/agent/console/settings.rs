@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use pmq_protocol::InvalidSetting;
 use pmq_transports::UnixSettings;
 
 /// The socket's name beside the parents' socket.
@@ -27,25 +28,14 @@ impl Default for Settings {
     }
 }
 
-/// Settings that cannot work.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SettingsError {
-    /// Nobody could ask.
-    #[error("`max_clients` is 0, so nobody could ask; take at least 1, or enabled = false")]
-    NoClients,
-    /// The path cannot be a socket's.
-    #[error(transparent)]
-    Path(#[from] pmq_transports::SettingsError),
-}
-
 impl Settings {
     /// Checks what can be checked without touching the disk.
     ///
     /// # Errors
-    /// [`SettingsError`], whose text names the key.
-    pub fn check(&self) -> Result<(), SettingsError> {
+    /// The first setting that cannot work.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
         if self.max_clients == 0 {
-            return Err(SettingsError::NoClients);
+            return Err(InvalidSetting::new("max_clients", "nobody could ask", "take at least 1, or enabled = false").value(0));
         }
         if let Some(path) = &self.path {
             UnixSettings { path: path.clone(), ..UnixSettings::default() }.check()?;

@@ -27,9 +27,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub enum OpsError {
     /// The port is taken, or the address is not ours.
-    #[error(
-        "ops.listen = \"{listen}\": cannot bind: {source}; choose another address or port (0 takes a free one), or ops.enabled = false"
-    )]
+    #[error("cannot bind {listen}: {source}; choose another address or port (0 takes a free one), or ops.enabled = false")]
     Bind {
         /// As configured.
         listen: SocketAddr,

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use pmq_protocol::InvalidSetting;
+
 /// Settings of the operator's HTTP address.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -34,34 +36,22 @@ impl Default for Settings {
     }
 }
 
-/// Settings that cannot work.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SettingsError {
-    /// Beyond loopback without saying so.
-    #[error("`listen` {0} can be reached from other machines without any authentication; take a loopback address or set expose = true")]
-    Exposed(SocketAddr),
-    /// Nobody could connect.
-    #[error("`max_connections` is 0, so nobody could ask; take at least 1, or enabled = false")]
-    NoConnections,
-    /// Always stalled.
-    #[error("`stalled_after` {0:?} is shorter than the main loop's beat; take at least 1s")]
-    Stalled(Duration),
-}
-
 impl Settings {
     /// Checks what one value alone cannot tell.
     ///
     /// # Errors
-    /// [`SettingsError`], whose text names the key in backticks.
-    pub fn check(&self) -> Result<(), SettingsError> {
+    /// The first setting that cannot work.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
         if !self.listen.ip().is_loopback() && !self.expose {
-            return Err(SettingsError::Exposed(self.listen));
+            let what = "it can be reached from other machines, without any authentication";
+            return Err(InvalidSetting::new("listen", what, "take a loopback address or set expose = true").value(self.listen));
         }
         if self.max_connections == 0 {
-            return Err(SettingsError::NoConnections);
+            return Err(InvalidSetting::new("max_connections", "nobody could ask", "take at least 1, or enabled = false").value(0));
         }
         if self.stalled_after < Duration::from_secs(1) {
-            return Err(SettingsError::Stalled(self.stalled_after));
+            let what = "it is shorter than the main loop's beat";
+            return Err(InvalidSetting::new("stalled_after", what, "take at least 1s").value(format!("{:?}", self.stalled_after)));
         }
         Ok(())
     }

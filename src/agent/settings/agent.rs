@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use pmq_protocol::InvalidSetting;
+
 /// How the agent runs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -35,34 +37,21 @@ impl Default for Agent {
     }
 }
 
-/// Settings that cannot work.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AgentError {
-    /// No thread, or more than any machine has.
-    #[error("`threads` is {0}; take 1 to 1024")]
-    Threads(usize),
-    /// Too short for goodbyes.
-    #[error("`shutdown_within` is {0:?}, which leaves no time to drain and to say goodbye; take at least 2s")]
-    ShutdownWithin(Duration),
-    /// No topic, or more than their index can name.
-    #[error("`max_topics` is {0}; take 1 to 1000000")]
-    MaxTopics(usize),
-}
-
 impl Agent {
     /// Checks what one value alone cannot tell.
     ///
     /// # Errors
-    /// [`AgentError`], whose text names the key in backticks.
-    pub fn check(&self) -> Result<(), AgentError> {
+    /// The first setting that cannot work.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
         if !(1..=1024).contains(&self.threads) {
-            return Err(AgentError::Threads(self.threads));
+            return Err(InvalidSetting::range("threads", self.threads, "take 1 to 1024"));
         }
         if !(1..=1_000_000).contains(&self.max_topics) {
-            return Err(AgentError::MaxTopics(self.max_topics));
+            return Err(InvalidSetting::range("max_topics", self.max_topics, "take 1 to 1000000"));
         }
         if self.shutdown_within < Duration::from_secs(2) {
-            return Err(AgentError::ShutdownWithin(self.shutdown_within));
+            let what = "it leaves no time to drain and to say goodbye";
+            return Err(InvalidSetting::new("shutdown_within", what, "take at least 2s").value(format!("{:?}", self.shutdown_within)));
         }
         Ok(())
     }

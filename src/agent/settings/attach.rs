@@ -4,6 +4,7 @@ use bytesize::ByteSize;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use pmq_protocol::InvalidSetting;
 use pmq_transports::grpc::GrpcSettings;
 use pmq_transports::quic::{self, QuicSettings};
 use pmq_transports::{UnixSettings, ZeromqSettings};
@@ -48,23 +49,12 @@ impl Default for Attach {
     }
 }
 
-/// Settings that cannot work.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AttachError {
-    /// Nobody could attach.
-    #[error("`{0}` is 0, so no parent could attach or get a message; take at least 1")]
-    Zero(&'static str),
-    /// The frame's prefix cannot say it.
-    #[error("`max_frame_payload` {0} is more than a frame can carry; take at most 4GiB - 1")]
-    Frame(ByteSize),
-}
-
 impl Attach {
     /// Checks what one value alone cannot tell.
     ///
     /// # Errors
-    /// [`AttachError`], whose text names the key in backticks.
-    pub fn check(&self) -> Result<(), AttachError> {
+    /// The first setting that cannot work.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
         let counts = [
             ("max_sessions", u64::from(self.max_sessions)),
             ("max_window_messages", u64::from(self.max_window_messages)),
@@ -72,10 +62,11 @@ impl Attach {
             ("max_frame_payload", self.max_frame_payload.as_u64()),
         ];
         if let Some((key, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
-            return Err(AttachError::Zero(key));
+            return Err(InvalidSetting::new(key, "no parent could attach or get a message", "take at least 1").value(0));
         }
         if self.max_frame_payload.as_u64() > u64::from(u32::MAX) {
-            return Err(AttachError::Frame(self.max_frame_payload));
+            let what = "it is more than a frame can carry";
+            return Err(InvalidSetting::new("max_frame_payload", what, "take at most 4GiB - 1").value(self.max_frame_payload));
         }
         Ok(())
     }
@@ -166,25 +157,6 @@ impl Default for Grant {
     }
 }
 
-/// A grant that cannot work.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum GrantError {
-    /// It grants nothing.
-    #[error("`{key}` is empty or 0, so this grant allows nothing; {mend}")]
-    Nothing {
-        /// The key.
-        key: &'static str,
-        /// What would be right.
-        mend: &'static str,
-    },
-    /// For two at once.
-    #[error("`{0}` stands beside a `{1}`, and a grant is for one of them; write two grants")]
-    Two(&'static str, &'static str),
-    /// No peer id.
-    #[error("`peer` is no peer id; `pmq key inspect FILE` shows that of a key")]
-    Peer,
-}
-
 impl Grant {
     /// Whom it is for.
     #[must_use]
@@ -204,8 +176,8 @@ impl Grant {
     /// Checks what one value alone cannot tell.
     ///
     /// # Errors
-    /// [`GrantError`], whose text names the key in backticks.
-    pub fn check(&self) -> Result<(), GrantError> {
+    /// The first setting that cannot work.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
         let named = [
             ("token", self.token.is_some()),
             ("peer", self.peer.is_some()),
@@ -214,22 +186,19 @@ impl Grant {
         ];
         let mut named = named.into_iter().filter_map(|(key, is)| is.then_some(key));
         if let (Some(first), Some(second)) = (named.next(), named.next()) {
-            return Err(GrantError::Two(first, second));
+            let what = format!("it stands beside a `{second}`, and a grant is for one of them");
+            return Err(InvalidSetting::new(first, what, "write two grants"));
         }
         if self.peer.as_ref().is_some_and(|peer| quic::peer_id(peer).is_none()) {
-            return Err(GrantError::Peer);
+            return Err(InvalidSetting::new("peer", "it is no peer id", "`pmq key inspect FILE` shows that of a key"));
         }
-        if self.roles.is_empty() {
-            return Err(GrantError::Nothing {
-                key: "roles",
-                mend: "name some of \"verify\", \"consume\", \"produce\", \"shadow\", or delete the grant",
-            });
-        }
-        if self.networks.is_empty() {
-            return Err(GrantError::Nothing { key: "networks", mend: "name networks, or \"*\" for all, or delete the grant" });
-        }
-        if self.max_sessions == 0 {
-            return Err(GrantError::Nothing { key: "max_sessions", mend: "take at least 1, or delete the grant" });
+        let nothing = [
+            ("roles", self.roles.is_empty(), "name some of \"verify\", \"consume\", \"produce\", \"shadow\""),
+            ("networks", self.networks.is_empty(), "name networks, or \"*\" for all"),
+            ("max_sessions", self.max_sessions == 0, "take at least 1"),
+        ];
+        if let Some((key, _, help)) = nothing.into_iter().find(|(_, nothing, _)| *nothing) {
+            return Err(InvalidSetting::new(key, "this grant allows nothing", format!("{help}, or delete the grant")));
         }
         Ok(())
     }

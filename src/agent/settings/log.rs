@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use pmq_protocol::InvalidSetting;
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -35,12 +37,11 @@ impl Log {
     /// Checks the directives.
     ///
     /// # Errors
-    /// A text that names the key in backticks.
-    pub fn check(&self) -> Result<(), String> {
+    /// For what is no list of them.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
         self.filter.parse::<tracing_subscriber::EnvFilter>().map(drop).map_err(|wrong| {
-            format!(
-                "`filter` is no list of log directives: {wrong}; take error, warn, info, debug, trace, or module=level, separated by commas"
-            )
+            let help = "take error, warn, info, debug, trace, or module=level, separated by commas";
+            InvalidSetting::new("filter", format!("no list of log directives: {wrong}"), help).value(format!("{:?}", self.filter))
         })
     }
 }

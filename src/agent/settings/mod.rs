@@ -5,10 +5,10 @@ mod attach;
 mod log;
 mod network;
 
-pub use agent::{Agent, AgentError, Placement};
-pub use attach::{Attach, AttachError, Grant, GrantError, Role, Who};
+pub use agent::{Agent, Placement};
+pub use attach::{Attach, Grant, Role, Who};
 pub use log::{Format, Log};
-pub use network::{Head, HeadError, Unclaimed};
+pub use network::{Head, Unclaimed};
 
 use crate::{console, ops};
 

@@ -3,6 +3,8 @@
 use bytesize::ByteSize;
 use serde::Deserialize;
 
+use pmq_protocol::InvalidSetting;
+
 /// Longest topic name, in bytes.
 const MAX_TOPIC: usize = 1024;
 
@@ -40,74 +42,43 @@ impl Default for Head {
     }
 }
 
-/// A head that cannot work.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum HeadError {
-    /// No usable name.
-    #[error("`name` is {0:?}; take 1 to 64 letters, digits, - and _")]
-    Name(String),
-    /// Nothing would ever arrive.
-    #[error("`topics` is empty, so the network would never get a message; name a topic or a pattern, such as topics = [\"{0}.*\"]")]
-    NoTopics(String),
-    /// A topic name that cannot be.
-    #[error("`{key}` names the topic {topic:?}; {mend}")]
-    Topic {
-        /// Where.
-        key: &'static str,
-        /// Which.
-        topic: String,
-        /// What would be right.
-        mend: String,
-    },
-    /// A rate that is none.
-    #[error("`expected_rate` is {0}; take a number above 0, in messages a second")]
-    Rate(f64),
-    /// Sizes that contradict each other.
-    #[error("`expected_size` {size} is above max_message {max}; the largest message must be at least as large as the expected one")]
-    Size {
-        /// As expected.
-        size: ByteSize,
-        /// As allowed.
-        max: ByteSize,
-    },
-    /// A size of nothing.
-    #[error("`max_message` is 0, so no message could pass; take for example \"1MiB\"")]
-    NoSize,
-}
-
 impl Head {
     /// Checks what one value alone cannot tell.
     ///
     /// # Errors
-    /// [`HeadError`], whose text names the key in backticks.
-    pub fn check(&self) -> Result<(), HeadError> {
+    /// The first setting that cannot work.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
         let letters = self.name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         // "default" is the section that says what becomes of unclaimed topics.
         if self.name.is_empty() || self.name.len() > 64 || !letters || self.name == "default" {
-            return Err(HeadError::Name(self.name.clone()));
+            return Err(InvalidSetting::range("name", format!("{:?}", self.name), "take 1 to 64 letters, digits, - and _"));
         }
         if self.topics.is_empty() {
-            return Err(HeadError::NoTopics(self.name.clone()));
+            let help = format!("name a topic or a pattern, such as topics = [\"{}.*\"]", self.name);
+            return Err(InvalidSetting::new("topics", "the network would never get a message", help).value("[]"));
         }
         for (key, topics) in [("topics", &self.topics), ("subscribe", &self.subscribe)] {
-            if let Some(topic) = topics.iter().find(|topic| topic.is_empty() || topic.len() > MAX_TOPIC) {
-                let mend = format!("take 1 to {MAX_TOPIC} bytes");
-                return Err(HeadError::Topic { key, topic: topic.clone(), mend });
+            if let Some(index) = topics.iter().position(|topic| topic.is_empty() || topic.len() > MAX_TOPIC) {
+                let what = format!("a topic of {} bytes", topics[index].len());
+                return Err(InvalidSetting::new(key, what, format!("take 1 to {MAX_TOPIC} bytes")).item(index));
             }
         }
         let claims = pmq_pipeline::Claims(self.topics.clone());
-        if let Some(topic) = self.subscribe.iter().find(|topic| !claims.matches(topic)) {
-            let mend = format!("the network claims only {:?}: add it to `topics`, or take one that is claimed", self.topics);
-            return Err(HeadError::Topic { key: "subscribe", topic: topic.clone(), mend });
+        if let Some((index, topic)) = self.subscribe.iter().enumerate().find(|(_, topic)| !claims.matches(topic)) {
+            let what = format!("the network claims only {:?}", self.topics);
+            let help = "add it to `topics`, or take one that is claimed";
+            return Err(InvalidSetting::new("subscribe", what, help).value(format!("{topic:?}")).item(index));
         }
         if !(self.expected_rate.is_finite() && self.expected_rate > 0.0) {
-            return Err(HeadError::Rate(self.expected_rate));
+            return Err(InvalidSetting::range("expected_rate", self.expected_rate, "take a number above 0, in messages a second"));
         }
         if self.max_message.as_u64() == 0 {
-            return Err(HeadError::NoSize);
+            return Err(InvalidSetting::new("max_message", "no message could pass", "take for example \"1MiB\"").value(0));
         }
         if self.expected_size > self.max_message {
-            return Err(HeadError::Size { size: self.expected_size, max: self.max_message });
+            let what = format!("it is above max_message {}", self.max_message);
+            let help = "the largest message must be at least as large as the expected one";
+            return Err(InvalidSetting::new("expected_size", what, help).value(self.expected_size));
         }
         Ok(())
     }

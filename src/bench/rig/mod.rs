@@ -74,8 +74,8 @@ pub fn plan(text: &str) -> anyhow::Result<Plan> {
         let span = stage.span();
         let DeValue::Table(mut table) = stage.into_inner() else { anyhow::bail!("a stage is a table") };
         let name = table.remove("use").context("a stage has no `use`")?;
-        let name = Spanned::new(name.span(), name.get_ref().as_str().context("`use` names no stage")?);
-        Ok(registry.parse(&name, Spanned::new(span, DeValue::Table(table)), &context)?)
+        let name = name.get_ref().as_str().context("`use` names no stage")?;
+        Ok(registry.parse(name, Spanned::new(span, DeValue::Table(table)), &context)?)
     };
     Ok(Plan::new(stages.into_iter().map(part).collect::<anyhow::Result<_>>()?)?)
 }

@@ -1,4 +1,4 @@
-//! Mistakes in files: each is told by line, column, key, value and mend.
+//! Mistakes in files: each is told by line, column, key, value and help.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ struct Mistake {
     key: &'static str,
     value: &'static str,
     what: &'static str,
-    mend: &'static str,
+    help: &'static str,
 }
 
 /// A mistake in the agent's file, behind its first two lines.
@@ -24,9 +24,9 @@ const fn agent(
     key: &'static str,
     value: &'static str,
     what: &'static str,
-    mend: &'static str,
+    help: &'static str,
 ) -> Mistake {
-    Mistake { agent: text, network: NETWORK, file: "pmq.toml", at, key, value, what, mend }
+    Mistake { agent: text, network: NETWORK, file: "pmq.toml", at, key, value, what, help }
 }
 
 /// A mistake in the network's file, which is all of `text`.
@@ -36,9 +36,9 @@ const fn network(
     key: &'static str,
     value: &'static str,
     what: &'static str,
-    mend: &'static str,
+    help: &'static str,
 ) -> Mistake {
-    Mistake { agent: "", network: text, file: "weather.toml", at, key, value, what, mend }
+    Mistake { agent: "", network: text, file: "weather.toml", at, key, value, what, help }
 }
 
 const HEAD: &str = "version = 1\nname = \"weather\"\ntopics = [\"weather.*\"]\n";
@@ -46,7 +46,7 @@ const HEAD: &str = "version = 1\nname = \"weather\"\ntopics = [\"weather.*\"]\n"
 #[test]
 fn every_mistake_is_told_by_place_key_value_and_mend() {
     let mut wrong = Vec::new();
-    for Mistake { agent, network, file, at: (line, column), key, value, what, mend } in mistakes() {
+    for Mistake { agent, network, file, at: (line, column), key, value, what, help } in mistakes() {
         let network = network.replace("HEAD\n", HEAD);
         let files = Files::new(&format!("{AGENT}{agent}"), &[("weather.toml", &network)]);
         let started = Instant::now();
@@ -56,11 +56,11 @@ fn every_mistake_is_told_by_place_key_value_and_mend() {
         let told = (error.place.clone(), error.key.as_deref().unwrap_or_default(), error.value.as_deref().unwrap_or_default());
         let right = told == (Place::File { path, line, column }, key, value)
             && error.what.contains(what)
-            && error.mend.contains(mend)
-            && !error.mend.is_empty()
+            && error.help.contains(help)
+            && !error.help.is_empty()
             && error.to_string().contains(&format!("{file}:{line}:{column}: {key}"));
         if !right {
-            wrong.push(format!("{error}\n  wanted {file}:{line}:{column}: {key} = {value}: ..{what}..; ..{mend}.."));
+            wrong.push(format!("{error}\n  wanted {file}:{line}:{column}: {key} = {value}: ..{what}..; ..{help}.."));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -320,7 +320,7 @@ fn mistakes() -> Vec<Mistake> {
             "add [[stage]]",
         ),
         network("HEAD\n[[stage]]\ndeadline = \"4s\"\n", (4, 1), "stage[0]", "", "which one it is", "add use"),
-        network("HEAD\nsubscribe = [\"quakes.reports\"]\n", (4, 13), "subscribe", "[\"quakes.reports\"]", "quakes.reports", "claims only"),
+        network("HEAD\nsubscribe = [\"quakes.reports\"]\n", (4, 14), "subscribe[0]", "\"quakes.reports\"", "claims only", "add it to"),
         network(
             "HEAD\n[gossip]\nmax_message = \"1MiB\"\n",
             (5, 15),
@@ -350,7 +350,7 @@ fn a_deadline_that_outlasts_the_message_cache_is_refused_with_the_reason() {
     let error = files.load(&[], &[]).unwrap_err();
     assert_eq!((error.key.as_deref(), error.value.as_deref()), (Some("stage[0].deadline"), Some("\"7s\"")), "{error}");
     assert_eq!(error.place, Place::File { path: files.dir.path().join("weather.toml"), line: 7, column: 12 });
-    assert!(error.what.contains("history_length = 5") && error.mend.contains("set a deadline below"), "{error}");
+    assert!(error.what.contains("history_length = 5") && error.help.contains("set a deadline below"), "{error}");
     // The default deadline is not written anywhere: the stage is named.
     let files = Files::new(&format!("{AGENT}[gossip.mesh]\nhistory_length = 5\n"), &[("weather.toml", NETWORK)]);
     let error = files.load(&[], &[]).unwrap_err();
@@ -368,7 +368,7 @@ fn two_networks_share_neither_names_nor_topics() {
     let error = load(NETWORK.replace("\"weather\"", "\"quakes\"").replace("weather.*", "*.reports")).unwrap_err();
     assert_eq!((error.key.as_deref(), error.value.as_deref()), (Some("topics"), Some("\"*.reports\"")), "{error}");
     assert!(matches!(&error.place, Place::File { path, line: 3, column: 10 } if path.ends_with("other.toml")), "{error}");
-    assert!(error.what.contains("weather.*") && error.mend.contains("narrow"), "{error}");
+    assert!(error.what.contains("weather.*") && error.help.contains("narrow"), "{error}");
 }
 
 #[test]
@@ -382,7 +382,7 @@ fn a_network_file_that_is_not_there_is_named_where_it_is_listed() {
 
 #[test]
 fn only_keys_of_the_same_section_are_offered() {
-    let told = |agent: &str| Files::new(&format!("{AGENT}{agent}"), &[("weather.toml", NETWORK)]).load(&[], &[]).unwrap_err().mend;
+    let told = |agent: &str| Files::new(&format!("{AGENT}{agent}"), &[("weather.toml", NETWORK)]).load(&[], &[]).unwrap_err().help;
     assert_eq!(told("[gossip.redial]\nmist = \"1s\"\n"), "allowed: min, max");
     assert_eq!(
         told("[[attach.grant]]\nrules = []\n"),

@@ -48,7 +48,7 @@ fn a_mistake_in_an_override_names_the_override() {
     for (name, value, key, what) in [
         ("PMQ__OPS__LISTEN", "nonsense", "ops.listen", "invalid socket address"),
         ("PMQ__AGENT__THREADS", "many", "agent.threads", "invalid type"),
-        ("PMQ__AGENT__THREADS", "0", "agent.threads", "`threads` is 0"),
+        ("PMQ__AGENT__THREADS", "0", "agent.threads", "cannot work"),
         ("PMQ__NETWORK__WEATHER__STAGE__VALIDATION_QUEUE__DEADLINE", "soon", "stage[0].deadline", "expected a duration"),
         ("PMQ__NETWORK__WETHER__LOOPBACK", "true", "network.wether.loopback", "no network is called \"wether\""),
         ("PMQ__AGENT__THREADS__MORE", "1", "", "is no section"),
@@ -58,7 +58,7 @@ fn a_mistake_in_an_override_names_the_override() {
         assert_eq!(error.place, Place::Variable(name.to_owned()), "{error}");
         assert_eq!(error.key.as_deref().unwrap_or_default(), key, "{error}");
         assert!(error.what.contains(what), "{error}");
-        assert!(!error.mend.is_empty(), "{error}");
+        assert!(!error.help.is_empty(), "{error}");
     }
     let error = files("").load(&[], &["gossip.mesh.heartbeat=1 fortnight"]).unwrap_err();
     assert_eq!(error.place, Place::Flag("gossip.mesh.heartbeat".to_owned()));
@@ -78,7 +78,7 @@ fn secrets_are_refused_from_the_environment_and_never_shown() {
     }
     let pem = "-----BEGIN PRIVATE KEY-----";
     let error = files("").load(&[("PMQ__GOSSIP__IDENTITY", pem)], &[]).unwrap_err();
-    assert!(error.mend.contains("0600") && !format!("{error:?}").contains(pem), "{error}");
+    assert!(error.help.contains("0600") && !format!("{error:?}").contains(pem), "{error}");
     assert!(files("").load(&[("PMQ__GOSSIP__IDENTITY", "other.key")], &[]).unwrap().settings.gossip.identity.ends_with("other.key"));
 }
 
@@ -121,15 +121,15 @@ fn show_tells_where_each_setting_comes_from() {
 #[test]
 fn what_shows_only_at_start_names_where_the_setting_was_written() {
     let setup = files(LISTEN);
-    let taken = "ops.listen = \"127.0.0.1:1111\": cannot bind: Address already in use; choose another port";
-    let told = |environment: &[_], key| setup.load(environment, &[]).unwrap().places.refuse(key, &taken).to_string();
+    let taken = "cannot bind: Address already in use; choose another port";
+    let told = |environment: &[_], key| setup.load(environment, &[]).unwrap().spans.refuse(key, &taken).to_string();
     let told_end = "cannot bind: Address already in use; choose another port";
     let file = setup.agent().display().to_string();
     assert_eq!(told(&[], "ops.listen"), format!("{file}:4:10: ops.listen = \"127.0.0.1:1111\": {told_end}"));
     let variable = [("PMQ__OPS__LISTEN", "127.0.0.1:2")];
     assert_eq!(told(&variable, "ops.listen"), format!("environment variable PMQ__OPS__LISTEN: ops.listen = 127.0.0.1:2: {told_end}"));
     // What nobody wrote is a default of the file.
-    let error = setup.load(&[], &[]).unwrap().places.refuse("attach.unix.path", &"somebody listens there; stop it");
+    let error = setup.load(&[], &[]).unwrap().spans.refuse("attach.unix.path", &"somebody listens there; stop it");
     assert_eq!(error.to_string(), format!("{file}: attach.unix.path = default: somebody listens there; stop it"));
 }
 

@@ -52,7 +52,7 @@ fn what_works_but_is_hardly_meant_is_a_warning() {
     let slow = NETWORK.replace("[[stage]]\nuse = \"validation", window);
     let [skip] = warnings(&slow).try_into().unwrap();
     assert_eq!((skip.key.as_deref(), skip.value.as_deref()), (Some("stage[1].skip"), Some("100")), "{skip}");
-    assert!(skip.mend.contains("at least 200"), "{skip}");
+    assert!(skip.help.contains("at least 200"), "{skip}");
     let fast = slow.replace("topics =", "expected_rate = 100.0\ntopics =");
     assert_eq!(
         warnings(&fast).iter().map(|warning| warning.key.as_deref().unwrap()).collect::<Vec<_>>(),

@@ -8,7 +8,8 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_w
 
 use super::Target;
 use crate::face::Transport;
-use crate::settings::{Settings, SettingsError, wrong};
+use crate::settings::{Settings, wrong};
+use pmq_protocol::InvalidSetting;
 
 /// The transport of an address, with or without a peer's id behind it; `None` for one that is not spoken.
 pub(crate) fn transport(address: &Multiaddr) -> Option<Transport> {
@@ -31,12 +32,12 @@ pub(crate) fn is_quic(text: &str) -> bool {
 }
 
 /// Reads a peer id.
-pub(crate) fn peer_id(key: &'static str, text: &str) -> Result<PeerId, SettingsError> {
+pub(crate) fn peer_id(key: &'static str, text: &str) -> Result<PeerId, InvalidSetting> {
     text.parse().map_err(|_| wrong(key, text, "not a peer id; `pmq key inspect` shows an agent's"))
 }
 
 /// Reads a listen address.
-pub(crate) fn listen_address(text: &str) -> Result<Multiaddr, SettingsError> {
+pub(crate) fn listen_address(text: &str) -> Result<Multiaddr, InvalidSetting> {
     let mend = "not an address of the form /ip4/<address>/tcp/<port> or /ip4/<address>/udp/<port>/quic-v1, or the same with ip6";
     let address: Multiaddr = text.parse().map_err(|_| wrong("listen", text, mend))?;
     let named = address.iter().any(|part| matches!(part, Protocol::P2p(_)));
@@ -44,7 +45,7 @@ pub(crate) fn listen_address(text: &str) -> Result<Multiaddr, SettingsError> {
 }
 
 /// Reads a peer's address with its id.
-pub(crate) fn target(text: &str) -> Result<Target, SettingsError> {
+pub(crate) fn target(text: &str) -> Result<Target, InvalidSetting> {
     let mend = "not an address of the form /ip4/<address>/tcp/<port>/p2p/<peer id> or /ip4/<address>/udp/<port>/quic-v1/p2p/<peer id>, or the same with ip6";
     let mut address: Multiaddr = text.parse().map_err(|_| wrong("peers", text, mend))?;
     match (transport(&address), address.pop()) {
@@ -54,8 +55,8 @@ pub(crate) fn target(text: &str) -> Result<Target, SettingsError> {
 }
 
 /// Checks every address and peer id of the settings; an error names the place in the list.
-pub(crate) fn check_addresses(settings: &Settings) -> Result<(), SettingsError> {
-    fn each<T>(texts: &[String], read: impl Fn(&str) -> Result<T, SettingsError>) -> Result<(), SettingsError> {
+pub(crate) fn check_addresses(settings: &Settings) -> Result<(), InvalidSetting> {
+    fn each<T>(texts: &[String], read: impl Fn(&str) -> Result<T, InvalidSetting>) -> Result<(), InvalidSetting> {
         texts.iter().enumerate().try_for_each(|(index, text)| read(text).map(drop).map_err(|wrong| wrong.item(index)))
     }
     each(&settings.listen, listen_address)?;

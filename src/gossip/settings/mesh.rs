@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-use super::{SettingsError, ensure};
+use super::{InvalidSetting, ensure};
 
 /// What a message may exceed the largest payload by on the wire: its own framing and topic, and up to 8 KiB of the frame that follows, which the
 /// receiver counts along.
@@ -103,8 +103,8 @@ impl Mesh {
     /// Checks every value.
     ///
     /// # Errors
-    /// [`SettingsError`] for the first value that cannot work.
-    pub fn check(&self) -> Result<(), SettingsError> {
+    /// [`InvalidSetting`] for the first value that cannot work.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
         ensure(self.heartbeat >= Duration::from_millis(10), "mesh.heartbeat", self.heartbeat, "must be at least 10ms; 1s is usual")?;
         ensure(self.n_low <= self.n, "mesh.n_low", self.n_low, format!("must not exceed mesh.n = {}", self.n))?;
         ensure(self.n <= self.n_high, "mesh.n_high", self.n_high, format!("must not be below mesh.n = {}", self.n))?;
@@ -148,30 +148,34 @@ impl Mesh {
     /// arrival, so after `(history_length - 1) * heartbeat` at the earliest.
     ///
     /// # Errors
-    /// [`SettingsError::Deadline`] when it does not.
-    pub fn fits(&self, deadline: Duration) -> Result<(), SettingsError> {
+    /// [`InvalidSetting`] when it does not.
+    pub fn fits(&self, deadline: Duration) -> Result<(), InvalidSetting> {
         let (_, history_length) = self.history(deadline);
         let kept = self.heartbeat.saturating_mul(u32::try_from(history_length.saturating_sub(1)).unwrap_or(u32::MAX));
         if deadline < kept {
             return Ok(());
         }
-        Err(SettingsError::Deadline { deadline, history_length, heartbeat: self.heartbeat, kept })
+        let what = format!(
+            "it does not fit the message cache: with mesh.history_length = {history_length} and mesh.heartbeat = {:?} a message is kept for {kept:?}",
+            self.heartbeat
+        );
+        let help = "set a deadline below that, or leave mesh.history_length unset";
+        Err(InvalidSetting::new("deadline", what, help).value(format!("{deadline:?}")))
     }
 
     /// Checks that a payload of `largest` bytes fits a frame. The receiver compares its whole read buffer with `max_transmit_size`: a frame and up to 8 KiB of the
     /// next one. Too small a value closes streams under load, with only a line in the log.
     ///
     /// # Errors
-    /// [`SettingsError::Value`] when it does not.
-    pub fn carries(&self, largest: u64) -> Result<(), SettingsError> {
+    /// [`InvalidSetting`] when it does not.
+    pub fn carries(&self, largest: u64) -> Result<(), InvalidSetting> {
         let needed = largest.saturating_add(TRANSMIT_MARGIN);
         let size = self.transmit_size(largest);
-        ensure(
-            size >= needed,
-            "mesh.max_transmit_size",
-            ByteSize::b(size),
-            format!("must be at least {needed}B, the largest max_message of the networks and 16KiB; or leave it unset"),
-        )
+        if size >= needed {
+            return Ok(());
+        }
+        let what = format!("must be at least {needed}B, the largest max_message of the networks and 16KiB");
+        Err(InvalidSetting::new("mesh.max_transmit_size", what, "raise it, or leave it unset").value(ByteSize::b(size)))
     }
 
     /// Largest frame on the wire when the largest payload has `largest` bytes.

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use pmq_protocol::InvalidSetting;
+
 pub use mesh::{Memory, Mesh, QUEUE_OVERHEAD};
 pub use network::{ContentHash, FirstDeliveries, Invalid, MeshDeliveries, MessageIdFunction, NetworkSettings, TimeInMesh, TopicScore};
 pub use quic::Quic;
@@ -129,62 +131,27 @@ impl Default for Redial {
     }
 }
 
-/// A setting that cannot work.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SettingsError {
-    /// A value out of its range, or two that contradict each other.
-    #[error("{key} = {value}: {mend}")]
-    Value {
-        /// The setting, as a path below `[gossip]`, or below the network's `[gossip]`.
-        key: Cow<'static, str>,
-        /// Its value.
-        value: String,
-        /// What would be right.
-        mend: String,
-    },
-    /// The verdict's deadline outlasts the router's message cache: a late Accept would not be forwarded and a late Reject not be penalised.
-    #[error(
-        "a verdict deadline of {deadline:?} does not fit the message cache: with mesh.history_length = {history_length} and mesh.heartbeat = {heartbeat:?} \
-         a message is kept for {kept:?}; set a deadline below that, or leave mesh.history_length unset"
-    )]
-    Deadline {
-        /// The longest verdict deadline of the networks.
-        deadline: Duration,
-        /// Heartbeats for which a message is kept.
-        history_length: usize,
-        /// One heartbeat.
-        heartbeat: Duration,
-        /// The shortest time for which a message is kept: `(history_length - 1) * heartbeat`.
-        kept: Duration,
-    },
-}
-
-impl SettingsError {
-    /// The same about one item of a list.
-    pub(crate) fn item(self, index: usize) -> Self {
-        match self {
-            Self::Value { key, value, mend } => Self::Value { key: format!("{key}.{index}").into(), value, mend },
-            other => other,
-        }
-    }
-}
-
 /// An error about one value.
-pub(crate) fn wrong(key: &'static str, value: impl std::fmt::Debug, mend: impl Into<String>) -> SettingsError {
-    SettingsError::Value { key: key.into(), value: format!("{value:?}"), mend: mend.into() }
+pub(crate) fn wrong(key: &'static str, value: impl std::fmt::Debug, help: impl Into<Cow<'static, str>>) -> InvalidSetting {
+    InvalidSetting::range(key, format!("{value:?}"), help)
 }
 
 /// `Err` unless `holds`.
-pub(crate) fn ensure(holds: bool, key: &'static str, value: impl std::fmt::Debug, mend: impl Into<String>) -> Result<(), SettingsError> {
-    if holds { Ok(()) } else { Err(wrong(key, value, mend)) }
+pub(crate) fn ensure(
+    holds: bool,
+    key: &'static str,
+    value: impl std::fmt::Debug,
+    help: impl Into<Cow<'static, str>>,
+) -> Result<(), InvalidSetting> {
+    if holds { Ok(()) } else { Err(wrong(key, value, help)) }
 }
 
 impl Settings {
     /// Checks every value.
     ///
     /// # Errors
-    /// [`SettingsError`] for the first value that cannot work.
-    pub fn check(&self) -> Result<(), SettingsError> {
+    /// [`InvalidSetting`] for the first value that cannot work.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
         super::net::check_addresses(self)?;
         let c = &self.connections;
         ensure(c.total > 0, "connections.total", c.total, "must be at least 1")?;

@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::score::{penalty, positive};
-use super::{SettingsError, ensure};
+use super::{InvalidSetting, ensure};
 
 /// How one network's topics are gossiped.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -191,8 +191,8 @@ impl NetworkSettings {
     /// Checks every value.
     ///
     /// # Errors
-    /// [`SettingsError`] for the first value that cannot work.
-    pub fn check(&self) -> Result<(), SettingsError> {
+    /// [`InvalidSetting`] for the first value that cannot work.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
         ensure(self.max_message.as_u64() > 0, "max_message", self.max_message, "must be above 0")?;
         // The library's framing and its checks count in 32 bits.
         ensure(self.max_message <= ByteSize::gib(1), "max_message", self.max_message, "must not exceed 1GiB")?;
@@ -207,8 +207,8 @@ impl TopicScore {
     /// Checks every value.
     ///
     /// # Errors
-    /// [`SettingsError`] for the first value that cannot work.
-    pub fn check(&self) -> Result<(), SettingsError> {
+    /// [`InvalidSetting`] for the first value that cannot work.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
         positive("score.weight", self.weight)?;
         positive("score.time_in_mesh.weight", self.time_in_mesh.weight)?;
         ensure(!self.time_in_mesh.quantum.is_zero(), "score.time_in_mesh.quantum", self.time_in_mesh.quantum, "must be above 0s")?;
@@ -234,10 +234,10 @@ impl TopicScore {
     }
 }
 
-fn above(key: &'static str, value: f64) -> Result<(), SettingsError> {
+fn above(key: &'static str, value: f64) -> Result<(), InvalidSetting> {
     ensure(value.is_finite() && value > 0.0, key, value, "must be above 0")
 }
 
-fn lasting(key: &'static str, value: Duration) -> Result<(), SettingsError> {
+fn lasting(key: &'static str, value: Duration) -> Result<(), InvalidSetting> {
     ensure(!value.is_zero(), key, value, "must be above 0s")
 }

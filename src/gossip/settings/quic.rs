@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-use super::{SettingsError, ensure};
+use super::{InvalidSetting, ensure};
 
 /// Timers and windows of connections over QUIC (RFC 9000). A handshake has `dial_timeout`, as over TCP, or `max_idle_timeout` if that is shorter.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -49,8 +49,8 @@ impl Quic {
     /// Checks every value.
     ///
     /// # Errors
-    /// [`SettingsError`] for the first value that cannot work.
-    pub fn check(&self) -> Result<(), SettingsError> {
+    /// [`InvalidSetting`] for the first value that cannot work.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
         let (idle, alive) = (self.max_idle_timeout, self.keep_alive());
         ensure(
             (Duration::from_millis(100)..=Duration::from_secs(3600)).contains(&idle),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{SettingsError, ensure};
+use super::{InvalidSetting, ensure};
 
 /// Peer scoring. Every value is set here on purpose; none is taken from the router's library.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -129,12 +129,15 @@ impl Default for SlowPeerScore {
 }
 
 /// A weight that penalises: finite, not positive.
-pub(super) fn penalty(key: &'static str, weight: f64) -> Result<(), SettingsError> {
-    ensure(weight.is_finite() && weight <= 0.0, key, weight, "must not be positive; 0 turns it off")
+pub(super) fn penalty(key: &'static str, weight: f64) -> Result<(), InvalidSetting> {
+    if weight.is_finite() && weight <= 0.0 {
+        return Ok(());
+    }
+    Err(InvalidSetting::new(key, "must not be positive", "0 turns it off").value(format!("{weight:?}")))
 }
 
 /// A weight that rewards, a threshold or a cap: finite, not negative.
-pub(super) fn positive(key: &'static str, value: f64) -> Result<(), SettingsError> {
+pub(super) fn positive(key: &'static str, value: f64) -> Result<(), InvalidSetting> {
     ensure(value.is_finite() && value >= 0.0, key, value, "must not be negative")
 }
 
@@ -166,8 +169,8 @@ impl Score {
     /// Checks every value.
     ///
     /// # Errors
-    /// [`SettingsError`] for the first value that cannot work.
-    pub fn check(&self) -> Result<(), SettingsError> {
+    /// [`InvalidSetting`] for the first value that cannot work.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
         let t = &self.thresholds;
         ensure(t.gossip.is_finite() && t.gossip < 0.0, "score.thresholds.gossip", t.gossip, "must be below 0")?;
         ensure(

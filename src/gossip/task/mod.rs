@@ -25,7 +25,7 @@ use super::face::{AllowChange, NetworkOverlay, PeerView, Published};
 use super::metrics::Metrics;
 use super::net::{Dialler, Router, Shared, listen_address, probe, target};
 use super::peers::Peers;
-use super::settings::{Settings, SettingsError};
+use super::settings::Settings;
 use pmq_pipeline::{Inlet, Peer, Report, Topic};
 use solitude::Solitude;
 use waiting::Waiting;
@@ -102,7 +102,7 @@ impl<R: Router> Task<R> {
         reports: mpsc::Receiver<Report>,
     ) -> Result<Self, GossipError> {
         let now = Instant::now();
-        let targets = settings.peers.iter().map(|text| target(text)).collect::<Result<Vec<_>, SettingsError>>()?;
+        let targets = settings.peers.iter().map(|text| target(text)).collect::<Result<Vec<_>, _>>()?;
         // An agent that finds itself among its peers (one list for all nodes of a network) does not dial itself.
         let targets = targets.into_iter().filter(|target| target.peer != *swarm.local_peer_id());
         let mut tick = tokio::time::interval(settings.mesh.heartbeat);

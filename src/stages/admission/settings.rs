@@ -3,7 +3,7 @@
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-use crate::{NetworkContext, SettingError, StageSettings};
+use crate::{InvalidSetting, NetworkContext, StageSettings};
 use pmq_pipeline::Part;
 
 /// Whose rates and quotas an `admission` keeps.
@@ -70,7 +70,7 @@ impl AdmissionSettings {
     ///
     /// # Errors
     /// The first of them.
-    pub fn check(&self, max_message: usize) -> Result<(), SettingError> {
+    pub fn check(&self, max_message: usize) -> Result<(), InvalidSetting> {
         let counts = [
             ("rate", self.rate),
             ("burst", self.burst),
@@ -79,25 +79,25 @@ impl AdmissionSettings {
             ("entries", self.entries),
         ];
         if let Some((key, value)) = counts.into_iter().find(|(_, value)| *value == 0) {
-            return Err(SettingError::new(key, value, "nothing would ever be admitted; at least 1"));
+            return Err(InvalidSetting::range(key, value, "nothing would ever be admitted; at least 1"));
         }
         if self.byte_rate.as_u64() == 0 {
-            return Err(SettingError::new("byte_rate", self.byte_rate, "nothing would ever be admitted; at least \"1B\""));
+            return Err(InvalidSetting::range("byte_rate", self.byte_rate, "nothing would ever be admitted; at least \"1B\""));
         }
         if self.byte_burst.as_u64() < max_message as u64 {
-            let mend = format!("a message of the network's max_message ({max_message} bytes) would never pass; at least that much");
-            return Err(SettingError::new("byte_burst", self.byte_burst, mend));
+            let help = format!("a message of the network's max_message ({max_message} bytes) would never pass; at least that much");
+            return Err(InvalidSetting::range("byte_burst", self.byte_burst, help));
         }
         if self.in_flight > self.in_flight_total {
-            let mend = format!("at most in_flight_total, which is {}", self.in_flight_total);
-            return Err(SettingError::new("in_flight", self.in_flight, mend));
+            let help = format!("at most in_flight_total, which is {}", self.in_flight_total);
+            return Err(InvalidSetting::range("in_flight", self.in_flight, help));
         }
         Ok(())
     }
 }
 
 impl StageSettings for AdmissionSettings {
-    fn into_part(self, network: &NetworkContext) -> Result<Part, SettingError> {
+    fn into_part(self, network: &NetworkContext) -> Result<Part, InvalidSetting> {
         self.check(network.max_message)?;
         Ok(Part::Stage(Box::new(super::Admission::new(self, network.clone()))))
     }

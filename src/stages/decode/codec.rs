@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use crate::SettingError;
+use crate::InvalidSetting;
 use pmq_pipeline::Header;
 
 /// Reads a message's header out of its payload. Pure: no IO, no state that a message changes.
@@ -44,6 +44,6 @@ pub trait CodecSettings: DeserializeOwned {
     /// Checks the settings and makes the codec.
     ///
     /// # Errors
-    /// [`SettingError`] for values that make no sense.
-    fn into_codec(self) -> Result<Arc<dyn Codec>, SettingError>;
+    /// [`InvalidSetting`] for values that make no sense.
+    fn into_codec(self) -> Result<Arc<dyn Codec>, InvalidSetting>;
 }

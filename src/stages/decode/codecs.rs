@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use toml::Spanned;
-use toml::de::{DeValue, Error};
+use toml::de::DeValue;
 
 use super::{CodecSettings, FixedSettings, JsonSettings, PmqSettings, ProtobufSettings, RawSettings};
-use crate::registry::{SharedCodec, complaint, settle, unknown};
+use crate::InvalidSetting;
+use crate::registry::{SharedCodec, StageError, settle};
 
-type Parser = Box<dyn Fn(Spanned<DeValue<'_>>) -> Result<SharedCodec, Error> + Send + Sync>;
+type Parser = Box<dyn Fn(Spanned<DeValue<'_>>) -> Result<SharedCodec, StageError> + Send + Sync>;
 
 /// The key in a `decode` table that names the codec.
 const KEY: &str = "codec";
@@ -52,22 +53,24 @@ impl Codecs {
     /// Reads a `decode` table: the key `codec` and that codec's settings beside it.
     ///
     /// # Errors
-    /// With the span of the offending key or value.
-    pub fn parse_selected(&self, table: Spanned<DeValue<'_>>) -> Result<SharedCodec, Error> {
+    /// [`StageError`].
+    pub fn parse_selected(&self, table: Spanned<DeValue<'_>>) -> Result<SharedCodec, StageError> {
         let span = table.span();
         let DeValue::Table(mut settings) = table.into_inner() else {
-            return Err(complaint(span, "decode wants a table of settings".to_owned()));
+            return Err(InvalidSetting::new(KEY, "decode wants a table of settings", self.known()).into());
         };
         let Some(name) = settings.remove(KEY) else {
-            return Err(complaint(span, format!("decode needs a codec; {}", self.known())));
+            return Err(InvalidSetting::new(KEY, "decode needs a codec", self.known()).into());
         };
-        let name_span = name.span();
         let DeValue::String(name) = name.into_inner() else {
-            return Err(complaint(name_span, format!("a codec is named by a string; {}", self.known())));
+            return Err(InvalidSetting::new(KEY, "a codec is named by a string", self.known()).into());
         };
         match self.parsers.get(name.as_ref()) {
             Some(parser) => parser(Spanned::new(span, DeValue::Table(settings))),
-            None => Err(unknown(KEY, &name, name_span, self.names())),
+            None => {
+                let known = self.names().map(str::to_owned).collect();
+                Err(StageError::Unknown { key: KEY, what: KEY, name: name.into_owned(), known })
+            }
         }
     }
 

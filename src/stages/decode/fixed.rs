@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{Codec, CodecSettings, ContentTag, Malformed};
-use crate::SettingError;
+use crate::InvalidSetting;
 use pmq_pipeline::{Header, MAX_ORIGIN, Origin};
 
 /// Longest integer field, in bytes.
@@ -78,14 +78,14 @@ impl FixedSettings {
     ///
     /// # Errors
     /// The first of them.
-    pub fn check(&self) -> Result<(), SettingError> {
+    pub fn check(&self) -> Result<(), InvalidSetting> {
         if self.origin.length == 0 || self.origin.length > MAX_ORIGIN {
-            return Err(SettingError::new("origin.length", self.origin.length, format!("1 to {MAX_ORIGIN} bytes")));
+            return Err(InvalidSetting::range("origin.length", self.origin.length, format!("1 to {MAX_ORIGIN} bytes")));
         }
         let integers = [("epoch.length", self.epoch), ("sequence.length", Some(self.sequence))];
         for (key, integer) in integers {
             if let Some(Integer { length, .. }) = integer.filter(|field| field.length == 0 || field.length > MAX_INTEGER) {
-                return Err(SettingError::new(key, length, format!("1 to {MAX_INTEGER} bytes")));
+                return Err(InvalidSetting::range(key, length, format!("1 to {MAX_INTEGER} bytes")));
             }
         }
         let offsets = [
@@ -99,20 +99,20 @@ impl FixedSettings {
         // Far above any message, and far below where sums of two would overflow on the smallest machine.
         let largest = (u32::MAX / 4) as usize;
         if let Some((key, value)) = offsets.into_iter().find(|(_, value)| *value > largest) {
-            return Err(SettingError::new(key, value, format!("at most {largest}")));
+            return Err(InvalidSetting::range(key, value, format!("at most {largest}")));
         }
         if self.tag.length == Some(0) {
-            return Err(SettingError::new("tag.length", 0, "all contents would be the same; at least 1, or leave it out"));
+            return Err(InvalidSetting::range("tag.length", 0, "all contents would be the same; at least 1, or leave it out"));
         }
         if self.tag.length.is_some() && self.tag.trim > 0 {
-            return Err(SettingError::new("tag.trim", self.tag.trim, "give tag.length or tag.trim, not both"));
+            return Err(InvalidSetting::range("tag.trim", self.tag.trim, "give tag.length or tag.trim, not both"));
         }
         Ok(())
     }
 }
 
 impl CodecSettings for FixedSettings {
-    fn into_codec(self) -> Result<Arc<dyn Codec>, SettingError> {
+    fn into_codec(self) -> Result<Arc<dyn Codec>, InvalidSetting> {
         self.check()?;
         Ok(Arc::new(Fixed { settings: self, tag: ContentTag::new() }))
     }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::protobuf::max_bytes;
 use super::{Codec, CodecSettings, ContentTag, Malformed};
-use crate::SettingError;
+use crate::InvalidSetting;
 use pmq_pipeline::{Header, MAX_ORIGIN, Origin};
 
 /// Deepest nesting that may be set; the parser's own bound is 128.
@@ -77,12 +77,12 @@ impl TryFrom<String> for Pointer {
 }
 
 impl CodecSettings for JsonSettings {
-    fn into_codec(self) -> Result<Arc<dyn Codec>, SettingError> {
+    fn into_codec(self) -> Result<Arc<dyn Codec>, InvalidSetting> {
         if self.max_bytes == 0 {
-            return Err(SettingError::new("max_bytes", 0, "at least 1"));
+            return Err(InvalidSetting::range("max_bytes", 0, "at least 1"));
         }
         if !(1..=MAX_DEPTH).contains(&self.max_depth) {
-            return Err(SettingError::new("max_depth", self.max_depth, format!("1 to {MAX_DEPTH}")));
+            return Err(InvalidSetting::range("max_depth", self.max_depth, format!("1 to {MAX_DEPTH}")));
         }
         Ok(Arc::new(Json { settings: self, tag: ContentTag::new() }))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{Codec, CodecSettings, ContentTag, Malformed};
-use crate::SettingError;
+use crate::InvalidSetting;
 use pmq_pipeline::{Header, Origin};
 use pmq_protocol::wire::{HeaderError, PmqHeader};
 
@@ -20,7 +20,7 @@ struct Pmq {
 }
 
 impl CodecSettings for PmqSettings {
-    fn into_codec(self) -> Result<Arc<dyn Codec>, SettingError> {
+    fn into_codec(self) -> Result<Arc<dyn Codec>, InvalidSetting> {
         Ok(Arc::new(Pmq { tag: ContentTag::new() }))
     }
 }

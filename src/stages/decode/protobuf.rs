@@ -6,7 +6,7 @@ use prost::encoding::{WireType, decode_key, decode_varint};
 use serde::Deserialize;
 
 use super::{Codec, CodecSettings, ContentTag, Malformed};
-use crate::SettingError;
+use crate::InvalidSetting;
 use pmq_pipeline::{Header, MAX_ORIGIN, Origin};
 
 /// Messages within messages that a path may lead through.
@@ -57,12 +57,12 @@ impl TryFrom<String> for Path {
 }
 
 impl CodecSettings for ProtobufSettings {
-    fn into_codec(self) -> Result<Arc<dyn Codec>, SettingError> {
+    fn into_codec(self) -> Result<Arc<dyn Codec>, InvalidSetting> {
         if self.max_bytes == 0 {
-            return Err(SettingError::new("max_bytes", 0, "at least 1"));
+            return Err(InvalidSetting::range("max_bytes", 0, "at least 1"));
         }
         if let Some(number) = self.unsigned.iter().find(|number| !(1..=MAX_NUMBER).contains(*number)) {
-            return Err(SettingError::new("unsigned", number, format!("1 to {MAX_NUMBER}")));
+            return Err(InvalidSetting::range("unsigned", number, format!("1 to {MAX_NUMBER}")));
         }
         Ok(Arc::new(Protobuf { settings: self, tag: ContentTag::new() }))
     }

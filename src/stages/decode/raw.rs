@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{Codec, CodecSettings, Malformed};
-use crate::SettingError;
+use crate::InvalidSetting;
 use pmq_pipeline::Header;
 
 /// Settings of the codec `raw`: none.
@@ -27,7 +27,7 @@ impl Codec for Raw {
 }
 
 impl CodecSettings for RawSettings {
-    fn into_codec(self) -> Result<Arc<dyn Codec>, SettingError> {
+    fn into_codec(self) -> Result<Arc<dyn Codec>, InvalidSetting> {
         Ok(Arc::new(Raw))
     }
 }

@@ -4,7 +4,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::{Delivery, MemoryRing};
-use crate::{NetworkContext, SettingError, StageSettings};
+use crate::{InvalidSetting, NetworkContext, StageSettings};
 use pmq_pipeline::{Outlet, OutletBlueprint, Part};
 use pmq_protocol::wire::Overflow;
 
@@ -54,7 +54,7 @@ impl Default for Settings {
 }
 
 impl StageSettings for Settings {
-    fn into_part(self, _: &NetworkContext) -> Result<Part, SettingError> {
+    fn into_part(self, _: &NetworkContext) -> Result<Part, InvalidSetting> {
         for (key, value) in [
             ("ring_messages", u64::from(self.ring_messages)),
             ("ring_bytes", self.ring_bytes.as_u64()),
@@ -62,12 +62,12 @@ impl StageSettings for Settings {
             ("max_names", u64::from(self.max_names)),
         ] {
             if value == 0 {
-                return Err(SettingError::new(key, value, "nothing could be delivered; use at least 1"));
+                return Err(InvalidSetting::range(key, value, "nothing could be delivered; use at least 1"));
             }
         }
         if self.max_lag > self.ring_messages {
-            let mend = format!("a consumer would lose records before its policy applies; at most ring_messages = {}", self.ring_messages);
-            return Err(SettingError::new("max_lag", self.max_lag, mend));
+            let help = format!("a consumer would lose records before its policy applies; at most ring_messages = {}", self.ring_messages);
+            return Err(InvalidSetting::range("max_lag", self.max_lag, help));
         }
         Ok(Part::Outlet(Box::new(self)))
     }

@@ -377,8 +377,8 @@ fn settings_that_cannot_work_are_refused_by_key() {
         change(&mut settings);
         settings.into_part(&network()).err().map(|error| error.key)
     };
-    assert_eq!(refused(|settings| settings.ring_messages = 0), Some("ring_messages"));
-    assert_eq!(refused(|settings| settings.ring_bytes = ByteSize(0)), Some("ring_bytes"));
-    assert_eq!(refused(|settings| settings.ring_messages = 10), Some("max_lag"), "the lag is above the ring");
+    assert_eq!(refused(|settings| settings.ring_messages = 0), Some("ring_messages".into()));
+    assert_eq!(refused(|settings| settings.ring_bytes = ByteSize(0)), Some("ring_bytes".into()));
+    assert_eq!(refused(|settings| settings.ring_messages = 10), Some("max_lag".into()), "the lag is above the ring");
     assert_eq!(refused(|_| ()), None);
 }

@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::ValidationQueue;
-use crate::{NetworkContext, SettingError, StageSettings};
+use crate::{InvalidSetting, NetworkContext, StageSettings};
 use pmq_pipeline::{Part, Store, StoreBlueprint};
 use pmq_protocol::wire::Reason;
 use pmq_protocol::wire::message::MAX_REASON;
@@ -75,15 +75,15 @@ impl Default for Settings {
 }
 
 impl StageSettings for Settings {
-    fn into_part(self, _: &NetworkContext) -> Result<Part, SettingError> {
+    fn into_part(self, _: &NetworkContext) -> Result<Part, InvalidSetting> {
         if self.deadline.is_zero() {
-            return Err(SettingError::new("deadline", "\"0s\"", "every message would be dropped at once; use for example \"4s\""));
+            return Err(InvalidSetting::range("deadline", "\"0s\"", "every message would be dropped at once; use for example \"4s\""));
         }
         if self.max_messages == 0 {
-            return Err(SettingError::new("max_messages", 0, "every message would be dropped at once; use at least 1"));
+            return Err(InvalidSetting::range("max_messages", 0, "every message would be dropped at once; use at least 1"));
         }
         if self.max_bytes.as_u64() == 0 {
-            return Err(SettingError::new(
+            return Err(InvalidSetting::range(
                 "max_bytes",
                 "\"0B\"",
                 "every message would be dropped at once; use at least the largest message",
@@ -95,17 +95,25 @@ impl StageSettings for Settings {
 }
 
 impl Settings {
-    fn check_groups(&self) -> Result<(), SettingError> {
+    fn check_groups(&self) -> Result<(), InvalidSetting> {
         if self.groups.len() > MAX_GROUPS {
-            return Err(SettingError::new("groups", format!("{} names", self.groups.len()), format!("name at most {MAX_GROUPS} groups")));
+            return Err(InvalidSetting::range(
+                "groups",
+                format!("{} names", self.groups.len()),
+                format!("name at most {MAX_GROUPS} groups"),
+            ));
         }
         for (at, name) in self.groups.iter().enumerate() {
             let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
             if name.is_empty() || name.len() > MAX_GROUP_NAME || !letters {
-                return Err(SettingError::new("groups", format!("{name:?}"), "a name has 1 to 64 letters, digits, - and _"));
+                return Err(InvalidSetting::range("groups", format!("{name:?}"), "a name has 1 to 64 letters, digits, - and _"));
             }
             if self.groups.iter().take(at).any(|other| other == name) {
-                return Err(SettingError::new("groups", format!("{name:?}"), "it stands there twice: a message passes each group once"));
+                return Err(InvalidSetting::range(
+                    "groups",
+                    format!("{name:?}"),
+                    "it stands there twice: a message passes each group once",
+                ));
             }
         }
         Ok(())
@@ -155,6 +163,15 @@ impl StoreBlueprint for Settings {
 
     fn accepts_unverified(&self) -> Vec<Reason> {
         self.fallback.unverified()
+    }
+
+    fn warnings(&self) -> Vec<InvalidSetting> {
+        let what = "messages that nobody has verified are forwarded and delivered";
+        let warning = |cause: Reason| {
+            let key = format!("fallback.{}", cause.as_str().replace('-', "_"));
+            InvalidSetting::new(key, what, "take \"ignore\" unless that is what is meant")
+        };
+        self.fallback.unverified().into_iter().map(warning).collect()
     }
 
     fn memory(&self, rate: f64, size: u64) -> u64 {

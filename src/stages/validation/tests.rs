@@ -368,8 +368,8 @@ fn settings_that_cannot_work_are_refused_by_key() {
         change(&mut settings);
         settings.into_part(&network()).err().map(|error| error.key)
     };
-    assert_eq!(refused(|settings| settings.deadline = Duration::ZERO), Some("deadline"));
-    assert_eq!(refused(|settings| settings.max_messages = 0), Some("max_messages"));
-    assert_eq!(refused(|settings| settings.max_bytes = ByteSize(0)), Some("max_bytes"));
+    assert_eq!(refused(|settings| settings.deadline = Duration::ZERO), Some("deadline".into()));
+    assert_eq!(refused(|settings| settings.max_messages = 0), Some("max_messages".into()));
+    assert_eq!(refused(|settings| settings.max_bytes = ByteSize(0)), Some("max_bytes".into()));
     assert_eq!(refused(|_| ()), None);
 }

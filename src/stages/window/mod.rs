@@ -25,7 +25,7 @@ use self::judge::{Judgement, Thresholds};
 use self::origins::{Bounds, Losses, Numbering, Origins};
 use self::ring::Ring;
 pub use self::settings::WindowSettings;
-use super::NetworkContext;
+use super::{InvalidSetting, NetworkContext};
 use pmq_pipeline::{Batch, Blueprint, Command, CommandError, Envelope, MarkAction, Order, Origin, Outcome, Settled, Stage, Topic};
 use pmq_protocol::wire::Verdict;
 
@@ -83,6 +83,10 @@ impl Blueprint for SequenceWindow {
 
     fn needs_outcome(&self) -> bool {
         true
+    }
+
+    fn warnings(&self, rate: f64, deadline: Duration) -> Vec<InvalidSetting> {
+        self.settings.warnings(rate, deadline)
     }
 
     fn memory(&self, _: f64) -> u64 {

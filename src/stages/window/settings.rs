@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::{NetworkContext, SettingError, StageSettings};
+use crate::{InvalidSetting, NetworkContext, StageSettings};
 use pmq_pipeline::Part;
 
 /// Largest bitmap, in numbers: 9 MiB for each origin.
@@ -44,25 +44,42 @@ impl WindowSettings {
     ///
     /// # Errors
     /// The first of them.
-    pub fn check(&self) -> Result<(), SettingError> {
+    pub fn check(&self) -> Result<(), InvalidSetting> {
         if self.window > MAX_WINDOW {
-            return Err(SettingError::new("window", self.window, format!("at most {MAX_WINDOW}, which is 9 MiB for each origin")));
+            return Err(InvalidSetting::range("window", self.window, format!("at most {MAX_WINDOW}, which is 9 MiB for each origin")));
         }
         if self.skip >= self.validity {
-            return Err(SettingError::new("skip", self.skip, format!("below validity, which is {}", self.validity)));
+            return Err(InvalidSetting::range("skip", self.skip, format!("below validity, which is {}", self.validity)));
         }
         if self.skip > self.window {
-            return Err(SettingError::new("skip", self.skip, format!("at most window, which is {}", self.window)));
+            return Err(InvalidSetting::range("skip", self.skip, format!("at most window, which is {}", self.window)));
         }
         if let Some((key, _)) = [("origins", self.origins), ("floors", self.floors)].into_iter().find(|(_, value)| *value == 0) {
-            return Err(SettingError::new(key, 0, "nothing could ever be remembered; at least 1"));
+            return Err(InvalidSetting::range(key, 0, "nothing could ever be remembered; at least 1"));
         }
         Ok(())
+    }
+
+    /// Thresholds that a fast origin passes while its first messages still wait for their verdict.
+    pub(super) fn warnings(&self, rate: f64, deadline: Duration) -> Vec<InvalidSetting> {
+        let within = rate * deadline.as_secs_f64();
+        let counts = [("skip", self.skip), ("validity", self.validity)];
+        let short = counts.into_iter().filter(|(_, count)| (*count as f64) < within);
+        let warning = |(key, count): (&'static str, u64)| {
+            // At most the deadline, since the count is below what comes in it.
+            let passed = Duration::from_secs_f64(count as f64 / rate);
+            let what = format!(
+                "at {rate} messages a second from one origin {count} numbers pass in {passed:.1?}, before the verdict's deadline of {deadline:?}"
+            );
+            let help = format!("take at least {within:.0}, or lower expected_rate if no single origin sends that much");
+            InvalidSetting::new(key, what, help).value(count)
+        };
+        short.map(warning).collect()
     }
 }
 
 impl StageSettings for WindowSettings {
-    fn into_part(self, network: &NetworkContext) -> Result<Part, SettingError> {
+    fn into_part(self, network: &NetworkContext) -> Result<Part, InvalidSetting> {
         self.check()?;
         Ok(Part::Stage(Box::new(super::SequenceWindow::new(self, network.clone()))))
     }

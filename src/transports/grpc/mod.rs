@@ -36,12 +36,12 @@ pub use listener::Caller;
 #[cfg(feature = "listen")]
 pub(super) use listener::Listener;
 #[cfg(feature = "listen")]
-pub use settings::{GrpcError, GrpcSettings};
+pub use settings::GrpcSettings;
 #[cfg(feature = "listen")]
 pub use socket::CONNECTIONS;
 pub use tls::Certificate;
 #[cfg(feature = "listen")]
-pub use tls::{ClientCertificate, GrpcTls, TlsError};
+pub use tls::{ClientCertificate, GrpcTls};
 #[cfg(feature = "listen")]
 pub use tls::{Guard, Own, Parents};
 

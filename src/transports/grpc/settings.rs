@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::super::address::MAX_PATH;
-use super::super::tokens::{self, TokenError};
-use super::super::{Address, LinkError, TokenFile};
-use super::tls::{self, ClientCertificate, GrpcTls, Guard, TlsError};
+use super::super::{Address, LinkError, TokenFile, settings, tokens};
+use super::tls::{self, ClientCertificate, GrpcTls, Guard};
+use pmq_protocol::InvalidSetting;
 
 /// Settings of the gRPC listeners.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
@@ -44,37 +44,6 @@ impl Default for GrpcSettings {
     }
 }
 
-/// A setting of the gRPC listeners that cannot work.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum GrpcError {
-    /// Another transport's address.
-    #[error("`bind.{0}` is no address of gRPC; write grpc+unix:///path, grpc://127.0.0.1:8001 or grpcs://0.0.0.0:8001")]
-    Scheme(usize),
-    /// Twice the same.
-    #[error("`bind.{0}` is there twice; delete one of them")]
-    Twice(usize),
-    /// A path that cannot be a socket's.
-    #[error("`bind.{0}` must name a file in a directory of its own, in at most 107 bytes; write grpc+unix:///run/pmq/grpc.sock")]
-    Path(usize),
-    /// Reachable from other machines.
-    #[error(
-        "`bind.{0}` can be reached from other machines, and there is no encryption here; take grpcs:// or 127.0.0.1, or set insecure = true if that is what is meant"
-    )]
-    Exposed(usize),
-    /// Nobody could attach.
-    #[error("`bind.{0}` is TCP, where a parent has to show a token, and there is none; add [[attach.grpc.token]] with a file")]
-    NoToken(usize),
-    /// Out of range.
-    #[error("`accept_rate` is {0}; take 1 to 10000 links a second")]
-    AcceptRate(u32),
-    /// A token that is none.
-    #[error(transparent)]
-    Token(#[from] TokenError),
-    /// A setting of TLS.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-}
-
 impl GrpcSettings {
     /// The files of TLS that it names, in no order.
     pub fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
@@ -97,40 +66,46 @@ impl GrpcSettings {
     /// Checks what can be checked without touching the disk.
     ///
     /// # Errors
-    /// [`GrpcError`] names the first setting that cannot work.
-    pub fn check(&self) -> Result<(), GrpcError> {
+    /// The first setting that cannot work.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
+        let bind = |index, what, help| Err(InvalidSetting::new("bind", what, help).item(index));
         let mut seen = HashSet::new();
         for (index, address) in self.bind.iter().enumerate() {
             match address {
                 Address::GrpcUnix(path) => {
                     if path.file_name().is_none() || path.as_os_str().len() > MAX_PATH {
-                        return Err(GrpcError::Path(index));
+                        let what = "it must name a file in a directory of its own, in at most 107 bytes";
+                        return bind(index, what, "write grpc+unix:///run/pmq/grpc.sock");
                     }
                 }
                 Address::Grpc(socket) => {
                     if !socket.ip().is_loopback() && !self.insecure {
-                        return Err(GrpcError::Exposed(index));
+                        let what = "it can be reached from other machines, and there is no encryption here";
+                        return bind(index, what, "take grpcs:// or 127.0.0.1, or set insecure = true if that is what is meant");
                     }
                     if self.token.is_empty() && !(self.trust_loopback && socket.ip().is_loopback()) {
-                        return Err(GrpcError::NoToken(index));
+                        let what = "it is TCP, where a parent has to show a token, and there is none";
+                        return bind(index, what, "add [[attach.grpc.token]] with a file");
                     }
                 }
                 Address::Grpcs { host, .. } => {
                     if host.parse::<IpAddr>().is_err() {
-                        return Err(TlsError::Host(index).into());
+                        let what = "it names a host, and a listener needs an IP address";
+                        return bind(index, what, "write grpcs://0.0.0.0:8001");
                     }
                 }
-                _ => return Err(GrpcError::Scheme(index)),
+                _ => {
+                    let help = "write grpc+unix:///path, grpc://127.0.0.1:8001 or grpcs://0.0.0.0:8001";
+                    return bind(index, "no address of gRPC", help);
+                }
             }
             if !seen.insert(address) {
-                return Err(GrpcError::Twice(index));
+                return Err(settings::twice(index));
             }
         }
-        if !(1..=10_000).contains(&self.accept_rate) {
-            return Err(GrpcError::AcceptRate(self.accept_rate));
-        }
+        settings::accept_rate(self.accept_rate)?;
         let tls_at = self.bind.iter().position(|address| matches!(address, Address::Grpcs { .. }));
         tls::check(&self.tls, &self.client, tls_at)?;
-        Ok(tokens::check(&self.token)?)
+        tokens::check(&self.token)
     }
 }

@@ -33,7 +33,7 @@ pub use identity::Identity;
 pub(super) use listener::Listener;
 pub(super) use reader::Reader;
 #[cfg(feature = "listen")]
-pub use settings::{QuicError, QuicSettings};
+pub use settings::QuicSettings;
 pub use tls::LINK_BYTES;
 pub(super) use writer::Writer;
 

@@ -3,6 +3,9 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
+use super::super::settings;
+use pmq_protocol::InvalidSetting;
+
 /// Settings of the QUIC listeners.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "listen", derive(serde::Deserialize), serde(deny_unknown_fields, default))]
@@ -20,30 +23,16 @@ impl Default for QuicSettings {
     }
 }
 
-/// A setting of the QUIC listeners that cannot work.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum QuicError {
-    /// Twice the same.
-    #[error("`bind.{0}` is there twice; delete one of them")]
-    Twice(usize),
-    /// Out of range.
-    #[error("`accept_rate` is {0}; take 1 to 10000 links a second")]
-    AcceptRate(u32),
-}
-
 impl QuicSettings {
     /// Checks what can be checked without touching the network.
     ///
     /// # Errors
-    /// [`QuicError`] names the first setting that cannot work.
-    pub fn check(&self) -> Result<(), QuicError> {
+    /// The first setting that cannot work.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
         let mut seen = HashSet::new();
         if let Some(index) = self.bind.iter().position(|address| !seen.insert(address)) {
-            return Err(QuicError::Twice(index));
+            return Err(settings::twice(index));
         }
-        if !(1..=10_000).contains(&self.accept_rate) {
-            return Err(QuicError::AcceptRate(self.accept_rate));
-        }
-        Ok(())
+        settings::accept_rate(self.accept_rate)
     }
 }

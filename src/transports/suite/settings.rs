@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::super::{SettingsError, UnixSettings};
+use super::super::UnixSettings;
 
 #[test]
 fn defaults_are_sound_and_not_in_tmp() {
@@ -14,13 +14,20 @@ fn defaults_are_sound_and_not_in_tmp() {
 
 #[test]
 fn what_cannot_work_is_named() {
-    let with = |path: &str, accept_rate| UnixSettings { path: PathBuf::from(path), accept_rate, ..Default::default() }.check();
+    let with = |path: &str, accept_rate| {
+        UnixSettings { path: PathBuf::from(path), accept_rate, ..Default::default() }.check().map_err(|wrong| (wrong.key, wrong.help))
+    };
     assert_eq!(with("/run/pmq/agent.sock", 10_000), Ok(()));
-    assert!(matches!(with("agent.sock", 5), Err(SettingsError::Path(_))));
-    assert!(matches!(with("/agent.sock", 5), Err(SettingsError::Path(_))));
-    assert!(matches!(with(&format!("/run/{}/a", "x".repeat(200)), 5), Err(SettingsError::PathTooLong(_))));
-    assert_eq!(with("/run/pmq/agent.sock", 0), Err(SettingsError::AcceptRate(0)));
-    assert_eq!(with("/run/pmq/agent.sock", 10_001), Err(SettingsError::AcceptRate(10_001)));
+    for (path, rate, key, part) in [
+        ("agent.sock", 5, "path", "must be absolute"),
+        ("/agent.sock", 5, "path", "must be absolute"),
+        (&*format!("/run/{}/a", "x".repeat(200)), 5, "path", "shorter"),
+        ("/run/pmq/agent.sock", 0, "accept_rate", "1 to 10000"),
+        ("/run/pmq/agent.sock", 10_001, "accept_rate", "1 to 10000"),
+    ] {
+        let (named, help) = with(path, rate).unwrap_err();
+        assert!(named == key && help.contains(part), "{path} {rate}: {named}: {help}");
+    }
 }
 
 #[test]

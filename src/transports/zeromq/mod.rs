@@ -36,7 +36,7 @@ pub(super) use lane::{Receiver as LaneReceiver, Sender as LaneSender};
 #[cfg(feature = "listen")]
 pub(super) use listener::Listener;
 #[cfg(feature = "listen")]
-pub use settings::{ZeromqError, ZeromqSettings};
+pub use settings::ZeromqSettings;
 
 use std::io;
 

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::super::address::MAX_PATH;
-use super::super::tokens::{self, TokenError};
-use super::super::{Address, LinkError, TokenFile};
+use super::super::{Address, LinkError, TokenFile, settings, tokens};
+use pmq_protocol::InvalidSetting;
 
 /// Bytes of the names under which sockets are bound, with the slash: two numbers of 32 bits and two dots.
 const OWN_NAME: usize = 20;
@@ -49,39 +49,6 @@ fn size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Err
     serde::Deserialize::deserialize(deserializer).map(|size: bytesize::ByteSize| size.as_u64())
 }
 
-/// A setting of the ZeroMQ listeners that cannot work.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ZeromqError {
-    /// Another transport's address.
-    #[error("`bind.{0}` is no address of ZeroMQ; write zmq+ipc:///path or zmq+tcp://127.0.0.1:5570")]
-    Scheme(usize),
-    /// Twice the same.
-    #[error("`bind.{0}` is there twice; delete one of them")]
-    Twice(usize),
-    /// A path that cannot be a socket's.
-    #[error(
-        "`bind.{0}` must name a file in a directory of its own, the directory in at most 87 bytes and all of it in 107; write zmq+ipc:///run/pmq/zmq.ipc"
-    )]
-    Path(usize),
-    /// Reachable from other machines.
-    #[error(
-        "`bind.{0}` can be reached from other machines, and ZeroMQ has no encryption here; take 127.0.0.1, or set insecure = true if that is what is meant"
-    )]
-    Exposed(usize),
-    /// Nobody could attach.
-    #[error("`bind.{0}` is TCP, where a parent has to show a token, and there is none; add [[attach.zeromq.token]] with a file")]
-    NoToken(usize),
-    /// Out of range.
-    #[error("`accept_rate` is {0}; take 1 to 10000 links a second")]
-    AcceptRate(u32),
-    /// No frame could come.
-    #[error("`{0}` is 0, so no frame could come; take at least 1")]
-    Zero(&'static str),
-    /// A token that is none.
-    #[error(transparent)]
-    Token(#[from] TokenError),
-}
-
 impl ZeromqSettings {
     /// Reads the files that it names, as a start does. The first that cannot be used, with the key below `attach.zeromq` that names it.
     ///
@@ -95,8 +62,9 @@ impl ZeromqSettings {
     /// Checks what can be checked without touching the disk.
     ///
     /// # Errors
-    /// [`ZeromqError`] names the first setting that cannot work.
-    pub fn check(&self) -> Result<(), ZeromqError> {
+    /// The first setting that cannot work.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
+        let bind = |index, what, help| Err(InvalidSetting::new("bind", what, help).item(index));
         let mut seen = HashSet::new();
         for (index, address) in self.bind.iter().enumerate() {
             match address {
@@ -104,15 +72,18 @@ impl ZeromqSettings {
                     // A longer name is needed there while it is bound.
                     let fits = |dir: &std::path::Path| dir.parent().is_some() && dir.as_os_str().len() + OWN_NAME <= MAX_PATH;
                     if path.file_name().is_none() || !path.parent().is_some_and(fits) || path.as_os_str().len() > MAX_PATH {
-                        return Err(ZeromqError::Path(index));
+                        let what = "it must name a file in a directory of its own, the directory in at most 87 bytes and all of it in 107";
+                        return bind(index, what, "write zmq+ipc:///run/pmq/zmq.ipc");
                     }
                 }
                 Address::ZmqTcp(socket) => {
                     if !socket.ip().is_loopback() && !self.insecure {
-                        return Err(ZeromqError::Exposed(index));
+                        let what = "it can be reached from other machines, and ZeroMQ has no encryption here";
+                        return bind(index, what, "take 127.0.0.1, or set insecure = true if that is what is meant");
                     }
                     if self.token.is_empty() && !(self.trust_loopback && socket.ip().is_loopback()) {
-                        return Err(ZeromqError::NoToken(index));
+                        let what = "it is TCP, where a parent has to show a token, and there is none";
+                        return bind(index, what, "add [[attach.zeromq.token]] with a file");
                     }
                 }
                 Address::Unix(_)
@@ -121,22 +92,19 @@ impl ZeromqSettings {
                 | Address::Grpcs { .. }
                 | Address::GrpcUnix(_)
                 | Address::Memory(_) => {
-                    return Err(ZeromqError::Scheme(index));
+                    return bind(index, "no address of ZeroMQ", "write zmq+ipc:///path or zmq+tcp://127.0.0.1:5570");
                 }
             }
             if !seen.insert(address) {
-                return Err(ZeromqError::Twice(index));
+                return Err(settings::twice(index));
             }
         }
-        if !(1..=10_000).contains(&self.accept_rate) {
-            return Err(ZeromqError::AcceptRate(self.accept_rate));
-        }
+        settings::accept_rate(self.accept_rate)?;
         if let Some((key, _)) =
             [("inbox_frames", u64::from(self.inbox_frames)), ("inbox_bytes", self.inbox_bytes)].iter().find(|(_, n)| *n == 0)
         {
-            return Err(ZeromqError::Zero(key));
+            return Err(InvalidSetting::new(*key, "no frame could come", "take at least 1").value(0));
         }
-        tokens::check(&self.token)?;
-        Ok(())
+        tokens::check(&self.token)
     }
 }

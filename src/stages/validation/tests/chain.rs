@@ -189,8 +189,8 @@ fn names_of_groups_are_checked() {
         settings.into_part(&network()).err().map(|error| (error.key, error.value))
     };
     assert_eq!(refused(&["a", "b-2", "C_3"]), None);
-    assert_eq!(refused(&["a", ""]), Some(("groups", "\"\"".to_owned())));
-    assert_eq!(refused(&["a", "b c"]), Some(("groups", "\"b c\"".to_owned())));
-    assert_eq!(refused(&["a", "b", "a"]), Some(("groups", "\"a\"".to_owned())));
-    assert_eq!(refused(&["x"; 17]).map(|(key, _)| key), Some("groups"));
+    assert_eq!(refused(&["a", ""]), Some(("groups".into(), Some("\"\"".to_owned()))));
+    assert_eq!(refused(&["a", "b c"]), Some(("groups".into(), Some("\"b c\"".to_owned()))));
+    assert_eq!(refused(&["a", "b", "a"]), Some(("groups".into(), Some("\"a\"".to_owned()))));
+    assert_eq!(refused(&["x"; 17]).map(|(key, _)| key), Some("groups".into()));
 }

@@ -48,7 +48,7 @@ pub use parents::{Guard, Parents};
 #[cfg(feature = "listen")]
 pub(super) use settings::check;
 #[cfg(feature = "listen")]
-pub use settings::{ClientCertificate, GrpcTls, TlsError};
+pub use settings::{ClientCertificate, GrpcTls};
 
 /// What is spoken inside (HTTP/2).
 const ALPN: &[u8] = b"h2";

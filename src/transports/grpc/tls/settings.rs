@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use pmq_protocol::InvalidSetting;
+
 /// What the agent shows at `grpcs://` addresses.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -39,55 +41,35 @@ impl ClientCertificate {
     }
 }
 
-/// A setting of TLS that cannot work.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TlsError {
-    /// Nothing to show.
-    #[error("`bind.{0}` is TLS, and the agent has nothing to show there; set attach.grpc.tls.certificate_file and key_file")]
-    NoCertificate(usize),
-    /// Nobody could attach.
-    #[error("`bind.{0}` is TLS, where a parent shows a certificate, and none is known; add [[attach.grpc.client]]")]
-    NoClient(usize),
-    /// A name in place of an address of this machine.
-    #[error("`bind.{0}` names a host, and a listener needs an IP address; write grpcs://0.0.0.0:8001")]
-    Host(usize),
-    /// One without the other.
-    #[error("`tls.{0}` is not set beside the other file; name both")]
-    Half(&'static str),
-    /// No name.
-    #[error("`client.{0}.name` is empty; grants have to call it something")]
-    NoName(usize),
-    /// No file, or both.
-    #[error(
-        "`client.{0}.certificate_file` or `authority_file`: one of them, and not both; write two [[attach.grpc.client]] of one name for both"
-    )]
-    OneFile(usize),
-    /// No DNS name, or nothing that it could be on.
-    #[error("`client.{0}.dns` is no DNS name beside an authority_file; write dns = \"signer.example.org\" there, or delete it")]
-    Dns(usize),
-}
-
 /// Checks what can be checked without touching the disk; `tls_at` is where TLS is to be served.
-pub(in super::super) fn check(tls: &GrpcTls, clients: &[ClientCertificate], tls_at: Option<usize>) -> Result<(), TlsError> {
+pub(in super::super) fn check(tls: &GrpcTls, clients: &[ClientCertificate], tls_at: Option<usize>) -> Result<(), InvalidSetting> {
+    let wrong = |key: String, what, help| Err(InvalidSetting::new(key, what, help));
+    let half = |key| wrong(format!("tls.{key}"), "it is not set beside the other file", "name both");
     let empty = |file: &PathBuf| file.as_os_str().is_empty();
     match (empty(&tls.certificate_file), empty(&tls.key_file), tls_at) {
-        (true, true, Some(index)) => return Err(TlsError::NoCertificate(index)),
-        (true, false, _) => return Err(TlsError::Half("certificate_file")),
-        (false, true, _) => return Err(TlsError::Half("key_file")),
+        (true, true, Some(index)) => {
+            let what = "it is TLS, and the agent has nothing to show there";
+            return wrong(format!("bind.{index}"), what, "set attach.grpc.tls.certificate_file and key_file");
+        }
+        (true, false, _) => return half("certificate_file"),
+        (false, true, _) => return half("key_file"),
         _ => {}
     }
     if let (Some(index), true) = (tls_at, clients.is_empty()) {
-        return Err(TlsError::NoClient(index));
+        let what = "it is TLS, where a parent shows a certificate, and none is known";
+        return wrong(format!("bind.{index}"), what, "add [[attach.grpc.client]]");
     }
     for (index, client) in clients.iter().enumerate() {
         if client.name.is_empty() {
-            return Err(TlsError::NoName(index));
+            return wrong(format!("client.{index}.name"), "it is empty", "grants have to call it something");
         }
         if client.certificate_file.is_some() == client.authority_file.is_some() {
-            return Err(TlsError::OneFile(index));
+            let what = "one of certificate_file and authority_file is needed, and not both";
+            return wrong(format!("client.{index}"), what, "write two [[attach.grpc.client]] of one name for both");
         }
         if client.dns.is_some() && (client.authority_file.is_none() || client.dns_name().is_err()) {
-            return Err(TlsError::Dns(index));
+            let what = "no DNS name beside an authority_file";
+            return wrong(format!("client.{index}.dns"), what, "write dns = \"signer.example.org\" there, or delete it");
         }
     }
     Ok(())

@@ -4,8 +4,6 @@ mod schedule;
 mod world;
 mod wraps;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
 
 use pmq_pipeline::{Claims, Plan};
 use pmq_stages::{NetworkContext, Registry};
@@ -18,16 +16,7 @@ fn plan_with(registry: &Registry, text: &str) -> Plan {
         max_message: 1 << 16,
         max_topics: 16,
     };
-    let mut document = DeTable::parse(text).unwrap().into_inner();
-    let DeValue::Array(stages) = document.remove("stage").unwrap().into_inner() else { panic!("[[stage]] is no array") };
-    let parts = stages.into_iter().map(|stage| {
-        let span = stage.span();
-        let DeValue::Table(mut table) = stage.into_inner() else { panic!("a stage is a table") };
-        let name = table.remove("use").unwrap();
-        let DeValue::String(text) = name.get_ref() else { panic!("a name is a string") };
-        registry.parse(&Spanned::new(name.span(), text.as_ref()), Spanned::new(span, DeValue::Table(table)), &network).unwrap()
-    });
-    Plan::new(parts.collect()).unwrap()
+    Plan::new(registry.parse_list(text, &network).unwrap()).unwrap()
 }
 
 fn plan(text: &str) -> Plan {

@@ -9,20 +9,19 @@ use toml::de::{DeTable, DeValue};
 use super::Config;
 use super::document::{Document, Node};
 use super::error::{ConfigError, Place};
-use super::mend::advise;
 
 /// Place and value of each key that was written, by its dotted path.
 #[derive(Debug)]
-pub struct Places {
+pub struct Spans {
     file: PathBuf,
     written: BTreeMap<String, (Place, String)>,
 }
 
-impl Places {
+impl Spans {
     pub(super) fn new(file: &Path, document: &Document, root: &DeTable<'_>) -> Self {
-        let mut places = Self { file: file.to_owned(), written: BTreeMap::new() };
-        places.gather(document, "", root);
-        places
+        let mut spans = Self { file: file.to_owned(), written: BTreeMap::new() };
+        spans.gather(document, "", root);
+        spans
     }
 
     fn gather(&mut self, document: &Document, prefix: &str, table: &DeTable<'_>) {
@@ -45,17 +44,12 @@ impl Places {
     }
 
     /// Turns what went wrong at start because of one setting of the agent's file (a port in use, a bad key file) into an error that
-    /// names where that setting was written. The text of `wrong` may end in "; " and the mend.
+    /// names where that setting was written.
     #[must_use]
     pub fn refuse(&self, key: &str, wrong: &dyn Display) -> ConfigError {
-        let advice = advise(&wrong.to_string(), &[]);
-        let (place, value) = match self.written.get(key) {
-            Some((place, value)) => (place.clone(), value.clone()),
-            None => {
-                (Place::Path(self.file.clone()), advice.value.map_or_else(|| "default".to_owned(), |value| format!("{value} (default)")))
-            }
-        };
-        ConfigError { place, key: Some(key.into()), value: Some(value.into()), what: advice.what, mend: advice.mend }
+        let default = || (Place::Path(self.file.clone()), "default".to_owned());
+        let (place, value) = self.written.get(key).cloned().unwrap_or_else(default);
+        ConfigError { place, key: Some(key.into()), value: Some(value.into()), what: wrong.to_string(), help: String::new() }
     }
 }
 
@@ -68,7 +62,7 @@ impl Config {
         let found = [("attach.grpc", grpc.err()), ("attach.zeromq", zeromq.err())];
         found
             .into_iter()
-            .filter_map(|(section, found)| found.map(|(key, error)| self.places.refuse(&format!("{section}.{key}"), &error)))
+            .filter_map(|(section, found)| found.map(|(key, error)| self.spans.refuse(&format!("{section}.{key}"), &error)))
             .collect()
     }
 }
