@@ -148,7 +148,7 @@ impl Control {
 pub fn publish_status(error: &ControlError) -> PublishStatus {
     let ControlError::Topic(topic) = error else { return PublishStatus::Unavailable };
     match topic {
-        TopicError::Unclaimed { .. } | TopicError::TooMany(_) | TopicError::Publish(PublishError::Unclaimed(_)) => {
+        TopicError::Length(_) | TopicError::Unclaimed { .. } | TopicError::TooMany(_) | TopicError::Publish(PublishError::Unclaimed(_)) => {
             PublishStatus::TopicUnknown
         }
         TopicError::Publish(PublishError::NoPeers(_) | PublishError::TooManyWaiting(_)) => PublishStatus::NoPeers,

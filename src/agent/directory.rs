@@ -10,6 +10,7 @@ use super::subscriptions::{Holder, Subscriptions};
 use super::turn::Turn;
 use pmq_gossip::{Gossip, MessageIdFunction, PublishError, Published, SubscribeError};
 use pmq_pipeline::{Arrival, Claims, Inlet, Peer, Plan, Snapshot, Tap, TooManyTopics, Topic, Topics, Up};
+use pmq_protocol::wire::{TopicLength, check_topic};
 
 /// The peer that own messages are said to come from; the router counts its handles up from 0 and never gets there.
 const OWN: Peer = Peer(u32::MAX);
@@ -56,6 +57,9 @@ pub struct Directory {
 /// Why a topic cannot be used on a network.
 #[derive(Debug, thiserror::Error)]
 pub enum TopicError {
+    /// It is no topic's name.
+    #[error(transparent)]
+    Length(#[from] TopicLength),
     /// Another network claims it, or none.
     #[error("network {network} does not claim topic {topic:?}; it claims {claims:?}")]
     Unclaimed {
@@ -110,8 +114,10 @@ impl Directory {
     /// The topic of that name, if `network` is the one that claims it.
     ///
     /// # Errors
-    /// [`TopicError`] when it is not, or when the agent knows too many topics.
+    /// [`TopicError`] when it is not, when the name is no topic's, or when the agent knows too many topics.
     pub fn topic(&self, network: &Network, name: &str) -> Result<Topic, TopicError> {
+        // First: the text of any other refusal repeats the name, and a pattern may match an empty or endless one, which no parent could be sent.
+        check_topic(name)?;
         let owner = self.owner(name);
         if owner.is_none_or(|owner| owner.name != network.name) {
             return Err(TopicError::Unclaimed { network: network.name.clone(), topic: name.to_owned(), claims: network.claims.0.clone() });

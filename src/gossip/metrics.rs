@@ -35,7 +35,7 @@ impl Metrics {
         describe_counter!("pmq_gossip_report_missed_total", "Ignored or rejected messages that the router had let go already");
         describe_counter!("pmq_gossip_ingress_dropped_total", "Messages ignored at once because the network's road was full or gone");
         describe_counter!("pmq_gossip_authored_refused_total", "Messages refused because they were signed or named an author");
-        describe_counter!("pmq_gossip_topic_refused_total", "Messages refused because their topic's name was too long");
+        describe_counter!("pmq_gossip_topic_refused_total", "Messages refused because their topic's name was empty or too long");
         describe_counter!("pmq_gossip_reports_total", "Verdicts given to the router");
         describe_counter!("pmq_gossip_publishes_total", "Own messages by result");
         describe_counter!("pmq_gossip_send_dropped_total", "Messages not sent to a peer whose queue was full");

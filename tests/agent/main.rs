@@ -17,4 +17,5 @@ mod road;
 mod shutdown;
 mod start;
 mod steer;
+mod topics;
 mod zeromq;

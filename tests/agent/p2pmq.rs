@@ -81,6 +81,25 @@ async fn heard(stream: &mut Streaming<Message>) -> String {
     String::from_utf8(message.data.to_vec()).unwrap()
 }
 
+/// The network for the rest would take any of them.
+#[tokio::test]
+async fn a_topic_that_is_none_is_an_invalid_argument_of_every_call() {
+    let agent = agent(None).await;
+    let channel = channel(&agent).await;
+    for (topic, length) in [(String::new(), "this one has 0"), ("t".repeat(1025), "this one has 1025")] {
+        let mut control = ControlServiceClient::new(channel.clone());
+        let published = publish(&channel, &topic, "good").await.map(drop);
+        let joined = control.subscribe(SubscribeRequest { topic: topic.clone() }).await.map(drop);
+        let left = control.unsubscribe(UnsubscribeRequest { topic: topic.clone() }).await.map(drop);
+        let request = ListenRequest { topics: vec!["weather".to_owned(), topic], max_rate: 0 };
+        let heard = MsgRouterClient::new(channel.clone()).listen(request).await.map(drop);
+        for result in [published, joined, left, heard] {
+            let status = result.unwrap_err();
+            assert!(status.code() == Code::InvalidArgument && status.message().contains(length), "{status:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn verdicts_are_given_whole_or_by_id_and_every_listener_gets_every_message() {
     let first = agent(None).await;

@@ -11,7 +11,7 @@ use super::client::{Client, Over};
 use super::{Answer, Code, Console, Done, MAX_REQUEST, Problem, PublishAsk, PublishLine, Published, Publishing, tap};
 use crate::control::{Ask, ControlError, Reply, Request, publish_status};
 use crate::{Holder, Turns};
-use pmq_protocol::wire::PublishStatus;
+use pmq_protocol::wire::{PublishStatus, check_topic};
 
 /// Messages of one client that may be under way. When there are so many, no further line is read.
 pub const MAX_OUTSTANDING: usize = 64;
@@ -75,6 +75,7 @@ async fn messages(client: &mut Client, console: &Console, ask: &PublishAsk, hold
 
 /// The network that claims the topic, which must be the one that was named, and the size of its largest message.
 fn place(console: &Console, ask: &PublishAsk) -> Result<(usize, usize), Problem> {
+    check_topic(&ask.topic).map_err(|length| Problem::new(Code::UnknownTopic, length.to_string()))?;
     let networks = &console.directory.networks;
     let index = match &ask.network {
         Some(name) => tap::known(&console.directory, name)?,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Code, Problem};
-use pmq_protocol::wire::Verdict;
+use pmq_protocol::wire::{Verdict, check_topic};
 
 /// Version of the protocol. Raised when an older client would misread an answer.
 pub const VERSION: u32 = 1;
@@ -130,10 +130,12 @@ pub fn read(line: &[u8]) -> Result<Ask, Problem> {
         Line { tap: None, publish: None, parents: Some(_), .. } => Ask::Parents,
         _ => return Err(bad(&"it must have exactly one of `tap`, `publish` and `parents`")),
     };
-    if let Ask::Tap(tap) = &ask
-        && tap.topics.len() > MAX_PATTERNS
-    {
-        return Err(bad(&format!("`topics` names {}, and {MAX_PATTERNS} are possible", tap.topics.len())));
+    if let Ask::Tap(tap) = &ask {
+        if tap.topics.len() > MAX_PATTERNS {
+            return Err(bad(&format!("`topics` names {}, and {MAX_PATTERNS} are possible", tap.topics.len())));
+        }
+        // As the patterns of a network's file: a pattern beyond these lengths matches no topic.
+        tap.topics.iter().try_for_each(|pattern| check_topic(pattern)).map_err(|length| bad(&format!("`topics`: {length}")))?;
     }
     Ok(ask)
 }

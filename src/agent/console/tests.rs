@@ -50,12 +50,15 @@ fn requests_are_read_as_they_are_written() {
 #[test]
 fn what_is_no_request_is_named() {
     let many = format!(r#"{{"v":1,"tap":{{"topics":[{}]}}}}"#, vec![r#""t""#; 65].join(","));
+    let long = format!(r#"{{"v":1,"tap":{{"topics":["{}"]}}}}"#, "t".repeat(1025));
     for (line, code, said) in [
         (r#"{"v":1,"tap":{},"parents":{}}"#, Code::BadRequest, "exactly one"),
         (r#"{"v":1,"publish":{}}"#, Code::BadRequest, "missing field `topic`"),
         (r#"{"v":1,"tap":{"outcomes":["expired"]}}"#, Code::BadRequest, "unknown variant `expired`"),
         (r#"{"v":1,"parents":{"all":true}}"#, Code::BadRequest, "unknown field `all`"),
         (r#"{"v":7,"whatever":1}"#, Code::Version, "version 7"),
+        (r#"{"v":1,"tap":{"topics":["a",""]}}"#, Code::BadRequest, "1 to 1024 bytes, this one has 0"),
+        (long.as_str(), Code::BadRequest, "this one has 1025"),
         (many.as_str(), Code::BadRequest, "`topics` names 65, and 64 are possible"),
     ] {
         let problem = read(line.as_bytes()).unwrap_err();

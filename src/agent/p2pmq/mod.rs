@@ -26,7 +26,7 @@ use self::calls::{Callers, Calls};
 use super::directory::{Directory, Network};
 use super::parents::{Admission, Refusal};
 use pmq_client::{Builder, Client, ClientError};
-use pmq_protocol::wire::{MessageId, RefuseCode, Roles};
+use pmq_protocol::wire::{MessageId, RefuseCode, Roles, check_topic};
 use pmq_transports::Credential;
 use pmq_transports::grpc::Caller;
 use pmq_transports::grpc::p2pmq::control_service_server::ControlServiceServer;
@@ -103,6 +103,7 @@ impl Service {
 
     /// The network that takes that topic.
     fn network_of(&self, topic: &str) -> Result<&Network, Status> {
+        check_topic(topic).map_err(|length| Status::invalid_argument(length.to_string()))?;
         self.inside
             .directory
             .owner(topic)

@@ -1,12 +1,9 @@
 //! The head of a network's file, and what becomes of topics that no network claims.
 
 use bytesize::ByteSize;
-use serde::Deserialize;
-
 use pmq_protocol::InvalidSetting;
-
-/// Longest topic name, in bytes.
-const MAX_TOPIC: usize = 1024;
+use pmq_protocol::wire::{MAX_TOPIC, check_topic};
+use serde::Deserialize;
 
 /// What a network is, before its overlay and its stages.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -58,7 +55,7 @@ impl Head {
             return Err(InvalidSetting::new("topics", "the network would never get a message", help).value("[]"));
         }
         for (key, topics) in [("topics", &self.topics), ("subscribe", &self.subscribe)] {
-            if let Some(index) = topics.iter().position(|topic| topic.is_empty() || topic.len() > MAX_TOPIC) {
+            if let Some(index) = topics.iter().position(|topic| check_topic(topic).is_err()) {
                 let what = format!("a topic of {} bytes", topics[index].len());
                 return Err(InvalidSetting::new(key, what, format!("take 1 to {MAX_TOPIC} bytes")).item(index));
             }

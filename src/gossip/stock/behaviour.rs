@@ -51,7 +51,7 @@ impl Stock {
         let transform = Inbound {
             networks: networks.any_predecessor().then(|| networks.clone()),
             authored: metrics::counter!("pmq_gossip_authored_refused_total"),
-            endless: metrics::counter!("pmq_gossip_topic_refused_total"),
+            topicless: metrics::counter!("pmq_gossip_topic_refused_total"),
         };
         let filter = MaxCountSubscriptionFilter {
             filter: Claimed(networks.clone()),

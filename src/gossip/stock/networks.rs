@@ -7,6 +7,7 @@ use libp2p::gossipsub::{DataTransform, Message, RawMessage, TopicHash, TopicSubs
 use super::ids;
 use crate::face::NetworkOverlay;
 use crate::settings::MessageIdFunction;
+use pmq_protocol::wire::check_topic;
 
 /// The networks in the order of their claims: the first that claims a topic has it.
 #[derive(Debug, Clone)]
@@ -34,8 +35,8 @@ impl Networks {
     }
 
     pub(super) fn message_id(&self, topic: &str, payload: &[u8]) -> Vec<u8> {
-        // A name that is too long is not compared: no network has it, and [`Inbound`] refuses it.
-        let of = || if topic.len() > MAX_TOPIC { None } else { self.of(topic) };
+        // A name that is no topic's is not compared: no network has it, and [`Inbound`] refuses it.
+        let of = || check_topic(topic).ok().and_then(|()| self.of(topic));
         let function = self.id.unwrap_or_else(|| of().map(|network| network.id).unwrap_or_default());
         ids::message_id(function, topic, payload)
     }
@@ -54,13 +55,14 @@ impl Networks {
     }
 }
 
-/// Refuses messages before their id is made: those with an endless topic, which would be compared with every network's claims; and authored ones where gossipsub
-/// itself had to be told to let them pass. Its mode is one for all topics, a network's choice is not.
+/// Refuses messages before their id is made: those whose topic is no name, which no parent could be told and which, if endless, would be compared with every network's
+/// claims; and authored ones where gossipsub itself had to be told to let them pass. Its mode is one for all topics, a network's choice is not.
 pub(crate) struct Inbound {
     /// `None` when gossipsub refuses all authored messages by itself.
     pub(super) networks: Option<Networks>,
     pub(super) authored: metrics::Counter,
-    pub(super) endless: metrics::Counter,
+    /// Messages on topics that are none.
+    pub(super) topicless: metrics::Counter,
 }
 
 fn refused(why: &'static str) -> std::io::Error {
@@ -69,9 +71,10 @@ fn refused(why: &'static str) -> std::io::Error {
 
 impl DataTransform for Inbound {
     fn inbound_transform(&self, raw: RawMessage) -> Result<Message, std::io::Error> {
-        if raw.topic.as_str().len() > MAX_TOPIC {
-            self.endless.increment(1);
-            return Err(refused("topic name too long"));
+        // The name may be endless, so neither the counter nor the error repeats it.
+        if let Err(length) = check_topic(raw.topic.as_str()) {
+            self.topicless.increment(1);
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, length));
         }
         if let Some(networks) = &self.networks {
             // Nodes of the Go predecessor penalise whoever forwards them a signed message.
@@ -91,15 +94,12 @@ impl DataTransform for Inbound {
     }
 }
 
-/// Longest name of a topic, in bytes. Peers choose the names that are kept for them.
-const MAX_TOPIC: usize = 1024;
-
-/// Peers' subscriptions to topics that no network claims, or with endless names, are not kept.
+/// Peers' subscriptions to topics that no network claims, or with empty or endless names, are not kept. Own ones pass the same filter.
 pub(crate) struct Claimed(pub(super) Networks);
 
 impl TopicSubscriptionFilter for Claimed {
     fn can_subscribe(&mut self, topic: &TopicHash) -> bool {
-        topic.as_str().len() <= MAX_TOPIC && self.0.of(topic.as_str()).is_some()
+        check_topic(topic.as_str()).is_ok() && self.0.of(topic.as_str()).is_some()
     }
 }
 

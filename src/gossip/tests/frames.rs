@@ -19,6 +19,7 @@ use libp2p::swarm::{
 use libp2p::{PeerId, SwarmBuilder, noise, tcp, yamux};
 
 use super::*;
+use pmq_protocol::wire::MAX_TOPIC;
 
 const LARGEST: usize = 64 * 1024;
 const FRAMES: usize = 3;
@@ -131,14 +132,8 @@ struct Both {
     sender: Sender,
 }
 
-/// How many of a burst's messages come through to an agent with this largest frame.
-async fn burst(max_transmit_size: Option<ByteSize>) -> usize {
-    let mut of_b = settings();
-    of_b.mesh.max_transmit_size = max_transmit_size;
-    // Not by `start`: it refuses the small size.
-    let (gossip, running) = handle::launch(&of_b, &Identity::ephemeral(), vec![network()]).await.unwrap();
-    let (sink, mut arrivals) = mpsc::channel(16);
-    gossip.subscribe(topic("test/t"), Inlet::new(sink, Overflowed::default())).await.unwrap();
+/// A bare neighbour of the agent at `to`, which writes these frames as soon as the agent is on "test/t".
+fn sender(to: &str, frames: Vec<u8>) -> tokio::task::JoinHandle<()> {
     let config = gossipsub::ConfigBuilder::default().validation_mode(ValidationMode::Anonymous).build().unwrap();
     let mut swarm = SwarmBuilder::with_new_identity()
         .with_tokio()
@@ -151,17 +146,27 @@ async fn burst(max_transmit_size: Option<ByteSize>) -> usize {
         .unwrap()
         .build();
     swarm.behaviour_mut().gossipsub.subscribe(&IdentTopic::new("test/t")).unwrap();
-    swarm.dial(running.listen[0].parse::<Multiaddr>().unwrap()).unwrap();
-    let other = tokio::spawn(async move {
+    swarm.dial(to.parse::<Multiaddr>().unwrap()).unwrap();
+    tokio::spawn(async move {
         loop {
             if let SwarmEvent::Behaviour(BothEvent::Gossipsub(gossipsub::Event::Subscribed { peer_id, .. })) =
                 swarm.select_next_some().await
             {
-                let bytes = (0..FRAMES).flat_map(|n| frame(&vec![n as u8; LARGEST], "test/t")).collect();
-                swarm.behaviour_mut().sender.0.push_back((peer_id, Burst(bytes)));
+                swarm.behaviour_mut().sender.0.push_back((peer_id, Burst(frames.clone())));
             }
         }
-    });
+    })
+}
+
+/// How many of a burst's messages come through to an agent with this largest frame.
+async fn burst(max_transmit_size: Option<ByteSize>) -> usize {
+    let mut of_b = settings();
+    of_b.mesh.max_transmit_size = max_transmit_size;
+    // Not by `start`: it refuses the small size.
+    let (gossip, running) = handle::launch(&of_b, &Identity::ephemeral(), vec![network()]).await.unwrap();
+    let (sink, mut arrivals) = mpsc::channel(16);
+    gossip.subscribe(topic("test/t"), Inlet::new(sink, Overflowed::default())).await.unwrap();
+    let other = sender(&running.listen[0], (0..FRAMES).flat_map(|n| frame(&vec![n as u8; LARGEST], "test/t")).collect());
     let mut came = 0;
     // Only the control gets to the end of this wait: what is lost with its stream never comes, and nothing says so.
     while came < FRAMES
@@ -188,4 +193,29 @@ async fn without_the_margin_they_are_lost() {
     let of_b = Settings { mesh: Mesh { max_transmit_size: Some(tight), ..Mesh::default() }, ..settings() };
     let refused = start(&of_b, &Identity::ephemeral(), vec![network()]).await;
     assert!(refused.unwrap_err().to_string().contains("mesh.max_transmit_size"));
+}
+
+/// A network that claims everything claims them, too; they are not for the pipeline, whose parents could not be told of them. Nor can they be joined.
+#[tokio::test]
+async fn messages_on_topics_that_are_none_are_refused_before_the_pipeline() {
+    let meter = Meter::new();
+    let _installed = meter.install();
+    // Without scores: what comes behind the refused ones is still read.
+    let of_b = Settings { score: Score { enabled: false, ..settings().score }, ..settings() };
+    let mut node = Node::with(of_b, Identity::ephemeral(), NetworkOverlay { claims: Claims(vec!["*".into()]), ..network() }).await;
+    node.join("test/t").await;
+    let (none, endless) = ("", "t".repeat(MAX_TOPIC + 1));
+    for name in [none, &endless] {
+        let refused = node.gossip.subscribe(topic(name), node.inlet()).await;
+        assert!(matches!(refused, Err(SubscribeError::Router { .. })), "{} bytes: {refused:?}", name.len());
+    }
+    let longest = "t".repeat(MAX_TOPIC);
+    node.join(&longest).await;
+    let frames = [(b"on none".as_slice(), none), (b"on an endless one", &endless), (b"on the longest", &longest), (b"last", "test/t")];
+    let other = sender(&node.address(), frames.into_iter().flat_map(|(payload, topic)| frame(payload, topic)).collect());
+    assert_eq!(&*node.expect("on the longest").await.topic.name, longest);
+    node.expect("last").await;
+    other.abort();
+    assert_eq!(meter.value("pmq_gossip_topic_refused_total"), 2);
+    assert_eq!(meter.value("pmq_gossip_messages_received_total"), 2);
 }

@@ -13,6 +13,7 @@ mod ids;
 mod items;
 mod lane;
 pub mod message;
+mod topic;
 mod verdict;
 
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use ids::{Cursor, IdTooLong, MAX_ID, MessageId, SessionId, Ticket};
 pub use items::{ConsumerTerms, GapReason, Offer, Overflow, Record, VerdictRefused};
 pub use lane::{Lane, Lanes};
 pub use message::{Item, Items};
+pub use topic::{MAX_TOPIC, TopicLength, check_topic};
 pub use verdict::{Reason, Verdict};
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::settings::{ContentHash, NetworkSettings};
 use pmq_pipeline::Claims;
+use pmq_protocol::wire::MAX_TOPIC;
 
 fn network(name: &str, claims: &[&str], id: MessageIdFunction) -> NetworkOverlay {
     let claims = Claims(claims.iter().map(|&claim| claim.to_owned()).collect());
@@ -37,15 +38,18 @@ fn one_function_for_all_needs_no_claims() {
 }
 
 #[test]
-fn subscriptions_to_unclaimed_or_endless_topics_are_not_kept() {
+fn subscriptions_to_unclaimed_empty_or_endless_topics_are_not_kept() {
     let mut filter = Claimed(Networks::new(vec![network("a", &["a/*"], CONTENT)]));
     assert!(filter.can_subscribe(&TopicHash::from_raw("a/x")));
     assert!(!filter.can_subscribe(&TopicHash::from_raw("b/x")));
-    assert!(!filter.can_subscribe(&TopicHash::from_raw("a/".repeat(MAX_TOPIC))));
+    let mut all = Claimed(Networks::new(vec![network("all", &["*"], CONTENT)]));
+    for (name, kept) in [(String::new(), false), ("a".repeat(MAX_TOPIC), true), ("a".repeat(MAX_TOPIC + 1), false)] {
+        assert_eq!(all.can_subscribe(&TopicHash::from_raw(name.as_str())), kept, "{} bytes", name.len());
+    }
 }
 
 #[test]
-fn messages_on_endless_topics_are_refused_before_anything_is_compared() {
+fn messages_on_empty_or_endless_topics_are_refused_before_anything_is_compared() {
     let networks = Networks::new(vec![network("a", &["*a*a*a*b"], CONTENT), network("b", &["b/*"], MessageIdFunction::TopicContent)]);
     let none = metrics::Counter::noop;
     let raw = |topic: String| RawMessage {
@@ -58,10 +62,13 @@ fn messages_on_endless_topics_are_refused_before_anything_is_compared() {
         validated: false,
     };
     for authored in [None, Some(networks.clone())] {
-        let inbound = Inbound { networks: authored, authored: none(), endless: none() };
+        let inbound = Inbound { networks: authored, authored: none(), topicless: none() };
         assert!(inbound.inbound_transform(raw("a".repeat(MAX_TOPIC))).is_ok());
-        let error = inbound.inbound_transform(raw("a".repeat(MAX_TOPIC + 1))).unwrap_err();
-        assert!(error.to_string().contains("topic name too long"), "{error}");
+        for name in [String::new(), "a".repeat(MAX_TOPIC + 1)] {
+            let bytes = format!("this one has {}", name.len());
+            let error = inbound.inbound_transform(raw(name)).unwrap_err();
+            assert!(error.to_string().contains(&bytes), "{error}");
+        }
     }
     // An id all the same, and the one of topics that nobody claims, although "a" would claim this one.
     assert_eq!(networks.message_id(&("a".repeat(MAX_TOPIC) + "b"), b"hello").len(), 20);
