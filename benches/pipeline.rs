@@ -1,4 +1,4 @@
-//! The whole pipeline: the road alone, and all of it from gossip's edge to a parent and back over the memory link, in batches of 1, 8 and 64; the edge and the
+//! The whole pipeline: the pipeline alone, and all of it from gossip's edge to a parent and back over the memory link, in batches of 1, 8 and 64; the edge and the
 //! ticket table by themselves.
 //!
 //! `cargo bench --bench pipeline`; all figures are per message, on one thread. `benches/ratio.rs` compares the full stack of stages with an empty one in one run.
@@ -26,9 +26,9 @@ use tokio::runtime::Builder;
 /// Messages on their way at a time.
 const BATCHES: [usize; 3] = [1, 8, 64];
 
-/// The road alone, both ways: arrival, stages, queue, offer, verdict, stages, report, log, record, ack.
-fn road(c: &mut Criterion) {
-    let mut group = c.benchmark_group("pipeline/road");
+/// The pipeline alone, both ways: arrival, stages, queue, offer, verdict, stages, report, log, record, ack.
+fn pipeline(c: &mut Criterion) {
+    let mut group = c.benchmark_group("pipeline/pipeline");
     group.throughput(MESSAGE);
     let topic = rig::topic();
     for (name, stages) in [("full stack", FULL), ("empty stack", EMPTY)] {
@@ -122,5 +122,5 @@ fn tickets(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group! { name = benches; config = support::criterion(); targets = road, link, edge, tickets }
+criterion_group! { name = benches; config = support::criterion(); targets = pipeline, link, edge, tickets }
 criterion_main!(benches);

@@ -1,7 +1,7 @@
 //! What the stages cost: the full stack against an empty one on one core, by turns in one run. Each figure is a ratio of two passes that followed each other; its
 //! median stands first, then the least and the largest of all rounds.
 //!
-//! - *road*: messages a second, both roads, without links.
+//! - *pipeline*: messages a second, both roads, without links.
 //! - *memory link*: messages a second through edge, driver, session, memory link and a parent that accepts at once, with a full window.
 //! - *latency*: the same path in an open loop at a constant rate, from the moment at which a message was due to its report. A stall delays every message behind
 //!   it, and is counted for each of them.
@@ -68,8 +68,8 @@ impl Pair {
     }
 }
 
-/// Passes `count` messages from `first` on through the road alone; messages a second, without making them.
-fn road(lane: &mut Lane, first: u64, count: u64) -> f64 {
+/// Passes `count` messages from `first` on through the pipeline alone; messages a second, without making them.
+fn pipeline(lane: &mut Lane, first: u64, count: u64) -> f64 {
     let mut messages = rig::messages(&rig::topic(), first, count, SIZE).into_iter();
     let mut batch = Vec::with_capacity(BATCH_MESSAGES);
     let (before, start) = (lane.delivered, Instant::now());
@@ -128,13 +128,13 @@ fn turned<T>([full, empty]: &mut [T; 2], round: u64) -> [&mut T; 2] {
     if round.is_multiple_of(2) { [full, empty] } else { [empty, full] }
 }
 
-/// All rounds of the road alone; the first one warms up.
+/// All rounds of the pipeline alone; the first one warms up.
 fn roads(plan: &Plan) -> Pair {
-    let mut pair = Pair::new("road", "msg/s");
+    let mut pair = Pair::new("pipeline", "msg/s");
     let mut lanes = [FULL, EMPTY].map(Lane::new);
     for round in 0..=plan.rounds as u64 {
         let first = 1 + round * plan.burst;
-        let [a, b] = turned(&mut lanes, round).map(|lane| road(lane, first, plan.burst));
+        let [a, b] = turned(&mut lanes, round).map(|lane| pipeline(lane, first, plan.burst));
         let [full, empty] = if round % 2 == 0 { [a, b] } else { [b, a] };
         if round > 0 {
             pair.full.push(full);

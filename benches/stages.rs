@@ -7,8 +7,8 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
-#[path = "support/road.rs"]
-mod road;
+#[path = "support/pipeline.rs"]
+mod pipeline;
 mod support;
 
 use std::hint::black_box;
@@ -16,10 +16,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use pmq_pipeline::{Batch, Envelope, LinkId, Outlet, Said, Shipment, Store};
+use pipeline::{accept, batches, envelopes, outlet, payload, renew, stage, store};
+use pmq_pipeline::{Batch, Delivery, Envelope, LinkId, PendingQueue, Shipment, VerdictRecord};
 use pmq_protocol::wire::{ConsumerTerms, Cursor, Offer, Ticket, Verdict, Window};
 use pmq_stages::decode::{Codec, CodecSettings, Endian, FixedSettings, Integer, PmqSettings, Range, RawSettings, TagRange};
-use road::{accept, batches, envelopes, outlet, payload, renew, stage, store};
 use support::{BATCHES, MESSAGE, SIZE, SIZES, TURN, message, spans, timed, turns};
 
 const LINK: LinkId = LinkId(1);
@@ -84,7 +84,7 @@ fn window(c: &mut Criterion) {
 
 /// A queue with one verifier that has credit for everything.
 struct Queue {
-    store: Box<dyn Store>,
+    queue: Box<dyn PendingQueue>,
     offers: Vec<(LinkId, Offer)>,
     tickets: Vec<Ticket>,
     out: Batch,
@@ -94,23 +94,23 @@ impl Queue {
     fn new() -> Self {
         let mut store = store("use = 'validation-queue'\ndeadline = '30s'");
         assert!(store.attach(LINK, WIDE.into(), Instant::now()));
-        Self { store, offers: Vec::with_capacity(TURN), tickets: Vec::with_capacity(TURN), out: Batch::default() }
+        Self { queue: store, offers: Vec::with_capacity(TURN), tickets: Vec::with_capacity(TURN), out: Batch::default() }
     }
 
     fn hand_out(&mut self, now: Instant) {
-        self.store.hand_out(now, &mut self.offers);
+        self.queue.hand_out(now, &mut self.offers);
     }
 
     /// The parent has the offers: its credit comes back, and its verdicts are ready.
     fn take_offers(&mut self) {
         let bytes = self.offers.iter().map(|(_, offer)| offer.payload.len() as u64).sum();
-        self.store.released(LINK, self.offers.len() as u32, bytes);
+        self.queue.released(LINK, self.offers.len() as u32, bytes);
         self.tickets.extend(self.offers.drain(..).map(|(_, offer)| offer.ticket));
     }
 
     fn verdicts(&mut self, now: Instant) {
         for ticket in self.tickets.drain(..) {
-            self.store.verdict(LINK, ticket, Said::from(Verdict::Accept), now, &mut self.out).unwrap();
+            self.queue.verdict(LINK, ticket, VerdictRecord::from(Verdict::Accept), now, &mut self.out).unwrap();
         }
     }
 
@@ -123,7 +123,7 @@ impl Queue {
             batch.live.iter_mut().for_each(|envelope| envelope.arrival.arrived = arrived);
         }
         self.out.settled.clear();
-        self.store.expire(arrived, &mut self.out);
+        self.queue.expire(arrived, &mut self.out);
     }
 }
 
@@ -141,7 +141,7 @@ fn validation_queue(c: &mut Criterion) {
             group.bench_function(BenchmarkId::new(name, size), |b| {
                 spans(b, TURN, || {
                     let now = Instant::now();
-                    let admit = timed(|| batches.iter_mut().for_each(|batch| queue.store.admit(batch, now)));
+                    let admit = timed(|| batches.iter_mut().for_each(|batch| queue.queue.admit(batch, now)));
                     let hand_out = timed(|| queue.hand_out(now));
                     queue.take_offers();
                     let verdict = timed(|| queue.verdicts(now));
@@ -156,7 +156,7 @@ fn validation_queue(c: &mut Criterion) {
                 let now = Instant::now();
                 let time = timed(|| {
                     for batch in &mut batches {
-                        queue.store.admit(batch, now);
+                        queue.queue.admit(batch, now);
                         queue.hand_out(now);
                         queue.take_offers();
                         queue.verdicts(now);
@@ -172,7 +172,7 @@ fn validation_queue(c: &mut Criterion) {
 
 /// A delivery with consumers that have credit for everything, and a ring that is full.
 struct Consumers {
-    outlet: Box<dyn Outlet>,
+    delivery: Box<dyn Delivery>,
     count: u32,
     shipments: Vec<Shipment>,
     cut: Vec<LinkId>,
@@ -185,20 +185,20 @@ impl Consumers {
         for link in 0..count {
             outlet.open(LinkId(link), &ConsumerTerms { name: "".into(), cursor: Cursor::default(), window: WIDE, policy: None });
         }
-        Self { outlet, count, shipments: Vec::with_capacity(TURN * count as usize), cut: Vec::new() }
+        Self { delivery: outlet, count, shipments: Vec::with_capacity(TURN * count as usize), cut: Vec::new() }
     }
 
     fn deliver(&mut self, batch: &Batch) {
-        batch.live.iter().for_each(|envelope| self.outlet.deliver(envelope));
-        self.outlet.commit().unwrap();
+        batch.live.iter().for_each(|envelope| self.delivery.deliver(envelope));
+        self.delivery.commit().unwrap();
     }
 
     fn pump(&mut self) {
-        self.outlet.pump(&mut self.shipments, &mut self.cut);
+        self.delivery.pump(&mut self.shipments, &mut self.cut);
     }
 
     fn ack(&mut self, last: u64) {
-        (0..self.count).for_each(|link| self.outlet.ack(LinkId(link), last));
+        (0..self.count).for_each(|link| self.delivery.ack(LinkId(link), last));
     }
 }
 

@@ -5,17 +5,17 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
-#[path = "support/road.rs"]
-mod road;
+#[path = "support/pipeline.rs"]
+mod pipeline;
 mod support;
 
 use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
+use pipeline::{accept, batches, envelopes, renew, stage};
 use pmq_pipeline::{Batch, Header, Origin, Outcome, Stage};
 use pmq_protocol::wire::{Reason, Verdict};
-use road::{accept, batches, envelopes, renew, stage};
 use support::{MESSAGE, SIZE, TURN, spans, timed};
 
 /// Far enough from 0 that every number has a window below it.

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use pmq_pipeline::{PipelineLayer, Road};
+use pmq_pipeline::{Pipeline, PipelineLayer};
 use pmq_transports::Listener;
 
 use super::plugin::{self, Plugin};
 use super::settings::Settings;
 
 /// What is put around the stages of one network, each time that its pipeline is built.
-pub(super) type Wrap = Box<dyn Fn(Road) -> Road + Send>;
+pub(super) type Wrap = Box<dyn Fn(Pipeline) -> Pipeline + Send>;
 
 /// An agent that has not started yet.
 ///
@@ -52,7 +52,7 @@ impl AgentBuilder {
     /// A network that the settings do not name is an error of [`Agent::run`].
     #[must_use]
     pub fn layer(mut self, network: impl Into<String>, layer: impl PipelineLayer + Send + 'static) -> Self {
-        self.0.layers.entry(network.into()).or_default().push(Box::new(move |road| layer.wrap(road)));
+        self.0.layers.entry(network.into()).or_default().push(Box::new(move |pipeline| layer.wrap(pipeline)));
         self
     }
 

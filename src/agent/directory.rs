@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
 
+use super::publish_order::Turn;
 use super::subscriptions::{Holder, Subscriptions};
-use super::turn::Turn;
 use pmq_gossip::{Gossip, MessageIdFunction, PublishError, Published, SubscribeError};
-use pmq_pipeline::{Arrival, Claims, Inlet, Peer, Plan, Snapshot, Tap, TooManyTopics, Topic, Topics, Up};
+use pmq_pipeline::{Arrival, Claims, DriverMessage, Inlet, Peer, Plan, Snapshot, Tap, TooManyTopics, Topic, Topics};
 use pmq_protocol::wire::{TopicLength, check_topic};
 
 /// The peer that own messages are said to come from; the router counts its handles up from 0 and never gets there.
@@ -33,7 +33,7 @@ pub struct Network {
     /// Its stages' settings, which say what neighbours would reject.
     pub plan: Arc<Plan>,
     /// To its driver.
-    pub ups: mpsc::Sender<Up>,
+    pub ups: mpsc::Sender<DriverMessage>,
     /// Where the router puts its messages.
     pub inlet: Inlet,
     /// What its driver shows.
@@ -211,12 +211,12 @@ impl Directory {
         let published = self.gossip.hand_over(topic.clone(), payload.clone()).await?;
         drop(turn);
         let published = published.await?;
-        // Without loopback, too: the road marks its number as seen.
+        // Without loopback, too: the pipeline marks its number as seen.
         if !published.duplicate {
             // A copy of its own: a slice would keep the parent's whole frame alive as long as the delivery log keeps the message.
             let payload = Bytes::copy_from_slice(&payload);
             let arrival = Arrival { peer: OWN, topic, id: published.id, payload, arrived: Instant::now() };
-            if network.ups.send(Up::Own(arrival, network.loopback)).await.is_err() {
+            if network.ups.send(DriverMessage::Own(arrival, network.loopback)).await.is_err() {
                 tracing::debug!(network = %network.name, "own message not marked nor delivered: the network is shutting down");
             }
         }

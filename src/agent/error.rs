@@ -50,7 +50,7 @@ pub enum RunError {
     },
     /// The operator's socket.
     #[error("control: {0}")]
-    Control(#[source] LinkError),
+    Admin(#[source] LinkError),
     /// No further parent can attach.
     #[error("an address for parents failed: {0}")]
     Accept(#[source] LinkError),

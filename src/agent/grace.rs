@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 
 use super::directory::{Directory, Network};
-use pmq_pipeline::{CommandError, Order, Up};
+use pmq_pipeline::{CommandError, DriverMessage, Order};
 
 /// Begins every network's grace period each time that gossip finds its first peer after a partition; ends with gossip.
 pub(super) async fn keep(directory: Arc<Directory>, mut healed: watch::Receiver<u64>) {
@@ -22,7 +22,7 @@ pub(super) async fn keep(directory: Arc<Directory>, mut healed: watch::Receiver<
 
 async fn begin(network: &Network) {
     let (answer, answered) = oneshot::channel();
-    if network.ups.send(Up::Command(Order::Grace, answer)).await.is_err() {
+    if network.ups.send(DriverMessage::Command(Order::Grace, answer)).await.is_err() {
         return;
     }
     match answered.await {

@@ -1,8 +1,7 @@
 //! The composition root: builds every room from its settings, joins them, and takes them down in order.
 
+pub mod admin;
 mod builder;
-pub mod console;
-pub mod control;
 pub mod directory;
 mod error;
 mod grace;
@@ -14,10 +13,11 @@ mod p2pmq;
 pub mod parents;
 mod placement;
 mod plugin;
+mod publish_order;
+pub mod requests;
 pub mod settings;
 mod start;
 mod subscriptions;
-mod turn;
 
 pub use builder::{Agent, AgentBuilder};
 pub use error::RunError;
@@ -25,6 +25,6 @@ pub use networks::ARRIVALS;
 pub use p2pmq::CALLS as P2PMQ_CALLS;
 pub use plugin::{Plugin, PluginError};
 
+pub use publish_order::{PublishOrder, Turn};
 pub use settings::Settings;
 pub use subscriptions::Holder;
-pub use turn::{Turn, Turns};

@@ -12,14 +12,14 @@ use super::builder::Wrap;
 use super::directory::Network;
 use super::error::RunError;
 use super::settings;
-use pmq_pipeline::{Channels, Driver, Inlet, Overflowed, Report, Road, RouterGone, Snapshot, Tap};
+use pmq_pipeline::{Channels, Driver, Inlet, Overflowed, Pipeline, Report, RouterGone, Snapshot, Tap};
 
 /// Messages from the router that a driver has not taken yet. When it is full, the router reports Ignore at once, and the driver books it.
 pub const ARRIVALS: usize = 4096;
 /// Frames and orders that a driver has not taken yet. When it is full, links stop reading from their parents.
 const UPS: usize = 1024;
 
-/// Builds the road of every network and starts its driver on `drivers`; at shutdown each waits `drain_within` for verdicts. Answers what the directory knows of them, in order.
+/// Builds the pipeline of every network and starts its driver on `drivers`; at shutdown each waits `drain_within` for verdicts. Answers what the directory knows of them, in order.
 pub(super) fn start(
     networks: Vec<settings::Network>,
     mut layers: HashMap<String, Vec<Wrap>>,
@@ -31,7 +31,7 @@ pub(super) fn start(
     let mut started = Vec::with_capacity(networks.len());
     for network in networks {
         let name: Arc<str> = network.name.as_str().into();
-        let deadline = network.plan.store.deadline();
+        let deadline = network.plan.queue.deadline();
         let (ups, up) = mpsc::channel(UPS);
         let (arrivals, arrived) = mpsc::channel(ARRIVALS);
         let overflowed = Overflowed::default();
@@ -41,7 +41,7 @@ pub(super) fn start(
         let of_driver = plan.clone();
         let driver = Driver::new(
             name.clone(),
-            Box::new(move |stream| wraps.iter().fold(Road::new(&of_driver, stream), |road, wrap| wrap(road))),
+            Box::new(move |stream| wraps.iter().fold(Pipeline::new(&of_driver, stream), |pipeline, wrap| wrap(pipeline))),
             Channels {
                 arrivals: arrived,
                 overflowed: overflowed.clone(),

@@ -12,9 +12,8 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::admin::{self, Admin};
 use super::builder::Agent;
-use super::console::{self, Console};
-use super::control::Control;
 use super::directory::Directory;
 use super::error::RunError;
 use super::ops::{HealthBoard, Ops, OpsError, Status};
@@ -22,6 +21,7 @@ use super::p2pmq::Inside;
 use super::parents::{Admission, Parents, Registry, serve};
 use super::placement::SwarmHome;
 use super::plugin::Plugin;
+use super::requests::Requests;
 use super::settings::Settings;
 use super::{Holder, grace, health, listeners, networks};
 use pmq_gossip::{Identity, NetworkOverlay};
@@ -97,7 +97,7 @@ struct Running {
     _swarm: SwarmHome,
     drivers: JoinSet<Result<(), RouterGone>>,
     parents: JoinHandle<Result<(), LinkError>>,
-    console: JoinHandle<()>,
+    admin: JoinHandle<()>,
     /// Drivers stop their intake and settle what is pending.
     drain: DropGuard,
     /// Sessions say goodbye.
@@ -114,7 +114,7 @@ impl Running {
         let name = quic::Identity::from_protobuf(&identity.protobuf()?)
             .map_err(|source| RunError::Attach { key: "gossip.identity".to_owned(), source })?;
         let overlays = settings.networks.iter().map(|network| {
-            NetworkOverlay::new(network.name.as_str(), network.claims.clone(), network.plan.store.deadline(), &network.overlay)
+            NetworkOverlay::new(network.name.as_str(), network.claims.clone(), network.plan.queue.deadline(), &network.overlay)
         });
         let (overlays, overlay) = (overlays.collect(), settings.gossip.clone());
         let swarm = SwarmHome::new(settings.agent.placement).map_err(RunError::Placement)?;
@@ -147,11 +147,11 @@ impl Running {
         }
         board.set(health::ATTACH, Status::ready(listeners.iter().map(|listener| listener.address().to_string()).collect()));
         listeners.extend(listeners::within(attach, limits, memory, plugin.as_ref()).await?);
-        let control = Control::new(&directory, settings.gossip.publish_wait + PATIENCE);
+        let requests = Requests::new(&directory, settings.gossip.publish_wait + PATIENCE);
         let registry = Registry::default();
-        let console = start_console(&settings, &directory, &control, &registry, &part).await?;
+        let admin = start_admin(&settings, &directory, &requests, &registry, &part).await?;
         let parents = Parents {
-            control,
+            requests,
             registry,
             admission,
             terms: Arc::new(terms(&settings, &directory, limits)),
@@ -168,7 +168,7 @@ impl Running {
             _swarm: swarm,
             drivers,
             parents,
-            console,
+            admin,
             drain: drain.drop_guard(),
             part: part.drop_guard(),
             _plugin: plugin,
@@ -212,7 +212,7 @@ impl Running {
         }
         drop(self.part);
         self.parents.await?.map_err(RunError::Accept)?;
-        self.console.await?;
+        self.admin.await?;
         if self.directory.gossip.stop(GRACE).await.is_ok() {
             self.gossip.task.await?;
         }
@@ -223,7 +223,7 @@ impl Running {
 
 fn warn_of_unverified(settings: &Settings) {
     for network in &settings.networks {
-        for cause in network.plan.store.accepts_unverified() {
+        for cause in network.plan.queue.accepts_unverified() {
             tracing::warn!(
                 network = network.name,
                 cause = cause.as_str(),
@@ -245,10 +245,10 @@ fn identity(settings: &Settings) -> Result<Identity, RunError> {
 }
 
 /// A task that ends at once where there is to be no control socket.
-async fn start_console(
+async fn start_admin(
     settings: &Settings,
     directory: &Arc<Directory>,
-    control: &Control,
+    requests: &Requests,
     registry: &Registry,
     shutdown: &CancellationToken,
 ) -> Result<JoinHandle<()>, RunError> {
@@ -256,17 +256,17 @@ async fn start_console(
         return Ok(tokio::spawn(async {}));
     }
     let path = settings.control.place(&settings.attach.unix.path);
-    let socket = LocalSocket::bind(&path, SocketMode::Owner).await.map_err(RunError::Control)?;
-    tracing::info!(path = %path.display(), "the operator may ask");
-    let console = Console {
+    let socket = LocalSocket::bind(&path, SocketMode::Owner).await.map_err(RunError::Admin)?;
+    tracing::info!(path = %path.display(), "control socket listening");
+    let admin = Admin {
         directory: directory.clone(),
-        control: control.clone(),
+        requests: requests.clone(),
         registry: registry.clone(),
         own_uid: rustix::process::geteuid().as_raw(),
         max_clients: settings.control.max_clients,
         shutdown: shutdown.clone(),
     };
-    Ok(tokio::spawn(console::serve(socket, console)))
+    Ok(tokio::spawn(admin::serve(socket, admin)))
 }
 
 /// What a shutdown leaves to verdicts that are pending: all but the time for goodbyes, and at least a half.
@@ -291,7 +291,7 @@ fn terms(settings: &Settings, directory: &Directory, limits: Limits) -> AgentTer
         name: network.name.clone(),
         deadline: network.deadline,
         max_payload: u32::try_from(network.max_message).unwrap_or(u32::MAX),
-        groups: network.plan.store.groups(),
+        groups: network.plan.queue.groups(),
     });
     AgentTerms {
         limits,

@@ -15,7 +15,7 @@ pub enum Holder {
     /// One session of a parent, by its number.
     Session(u64),
     /// One client of the control socket, by its number.
-    Console(u64),
+    Admin(u64),
 }
 
 /// Clients of the control socket among the holders; never reused while the agent runs.
@@ -24,8 +24,8 @@ static CONSOLES: AtomicU64 = AtomicU64::new(1);
 impl Holder {
     /// A new client of the control socket.
     #[must_use]
-    pub fn console() -> Self {
-        Self::Console(CONSOLES.fetch_add(1, Ordering::Relaxed))
+    pub fn admin() -> Self {
+        Self::Admin(CONSOLES.fetch_add(1, Ordering::Relaxed))
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! Data goes to stdout, everything else to stderr. Exit codes are those of sysexits.
 
+mod admin;
 #[cfg(feature = "lab")]
 mod bench;
 mod config;
-mod control;
 #[cfg(feature = "lab")]
 mod demo;
 mod hclog;
@@ -105,11 +105,11 @@ enum Command {
     /// Asks a running agent how it is
     Health(health::Args),
     /// Shows a running agent's messages with their outcomes, as they happen
-    Tap(control::tap::Args),
+    Tap(admin::tap::Args),
     /// Publishes lines of standard input or a file through a running agent
-    Publish(control::publish::Args),
+    Publish(admin::publish::Args),
     /// Shows who is attached to a running agent, and how each parent stands
-    Parents(control::parents::Args),
+    Parents(admin::parents::Args),
     /// Runs three networks of agents and parents on this machine, and says what became of every message
     #[cfg(feature = "lab")]
     Demo(pmq_demo::Args),
@@ -140,9 +140,9 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Config(command) => config::run(&command, &globals),
         Command::Key(command) => key::run(&command, &globals),
         Command::Health(arguments) => health::run(&arguments, &globals),
-        Command::Tap(arguments) => control::tap::run(&arguments, &globals),
-        Command::Publish(arguments) => control::publish::run(&arguments, &globals),
-        Command::Parents(arguments) => control::parents::run(&arguments, &globals),
+        Command::Tap(arguments) => admin::tap::run(&arguments, &globals),
+        Command::Publish(arguments) => admin::publish::run(&arguments, &globals),
+        Command::Parents(arguments) => admin::parents::run(&arguments, &globals),
         #[cfg(feature = "lab")]
         Command::Demo(arguments) => match demo::run(arguments, &globals) {
             Ok(code) => return code,

@@ -11,7 +11,7 @@ use super::error::ConfigError;
 use super::overrides::{self, Override};
 use super::spans::Spans;
 use super::{Config, Source, check, network_file};
-use pmq_agent::{console, ops, settings};
+use pmq_agent::{admin, ops, settings};
 use pmq_protocol::InvalidSetting;
 use pmq_stages::Registry;
 
@@ -27,7 +27,7 @@ pub(super) struct AgentFile {
     pub agent: settings::Agent,
     pub gossip: pmq_gossip::Settings,
     pub attach: settings::Attach,
-    pub control: console::settings::Settings,
+    pub control: admin::settings::Settings,
     pub ops: ops::settings::Settings,
     pub log: settings::Log,
     pub network: Network,

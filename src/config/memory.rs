@@ -65,10 +65,9 @@ impl Config {
             .networks
             .iter()
             .fold(0_u64, |sum, network| sum.saturating_add(network.max_message.saturating_mul(pmq_agent::ARRIVALS as u64)));
-        let taps =
-            (self.settings.networks.len() as u64).saturating_mul(pmq_pipeline::TAP_RECORDS as u64 * size_of::<pmq_pipeline::Seen>() as u64);
-        let clients =
-            if self.settings.control.enabled { pmq_agent::console::memory(self.settings.control.max_clients, largest) } else { 0 };
+        let taps = (self.settings.networks.len() as u64)
+            .saturating_mul(pmq_pipeline::TAP_RECORDS as u64 * size_of::<pmq_pipeline::TapRecord>() as u64);
+        let clients = if self.settings.control.enabled { pmq_agent::admin::memory(self.settings.control.max_clients, largest) } else { 0 };
         let mut agent = Estimate {
             network: String::new(),
             items: vec![
@@ -86,7 +85,7 @@ impl Config {
                 bound(
                     "arrivals",
                     arrivals,
-                    &format!("{} largest messages between the router and each network's road", pmq_agent::ARRIVALS),
+                    &format!("{} largest messages between the router and each network's pipeline", pmq_agent::ARRIVALS),
                 ),
                 bound("taps", taps, &format!("{} outcomes of each network, while somebody looks; no payloads", pmq_pipeline::TAP_RECORDS)),
                 bound(
@@ -139,7 +138,7 @@ impl Config {
 
     fn network_memory(&self, network: &Network) -> Estimate {
         let (rate, size) = (network.expected_rate, network.expected_size);
-        let deadline = network.plan.store.deadline();
+        let deadline = network.plan.queue.deadline();
         let caches = self.settings.gossip.mesh.memory(rate, size, deadline);
         let (_, kept) = self.settings.gossip.mesh.history(deadline);
         let heartbeat = self.settings.gossip.mesh.heartbeat;
@@ -156,12 +155,12 @@ impl Config {
         }
         items.extend(network.plan.front.iter().map(|part| stage(&**part)));
         items.push(expected(
-            network.plan.store.name(),
-            network.plan.store.memory(rate, size),
+            network.plan.queue.name(),
+            network.plan.queue.memory(rate, size),
             format!("{rate} messages/s x {size} bytes for {deadline:?}"),
         ));
         items.extend(network.plan.tail.iter().map(|part| stage(&**part)));
-        items.push(bound(network.plan.outlet.name(), network.plan.outlet.memory(), "its ring when full"));
+        items.push(bound(network.plan.delivery.name(), network.plan.delivery.memory(), "its ring when full"));
         Estimate { network: network.name.clone(), items }
     }
 }

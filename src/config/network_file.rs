@@ -88,7 +88,7 @@ pub(super) fn load(path: &Path, text: String, context: &Context<'_>) -> Result<R
     })?;
 
     let queue = format!("stage.{}", plan.front.len());
-    context.mesh.fits(plan.store.deadline()).map_err(|wrong| complain.about(&queue, wrong))?;
+    context.mesh.fits(plan.queue.deadline()).map_err(|wrong| complain.about(&queue, wrong))?;
     let warnings = check::network(&head, &served, &overlay, &plan, &complain);
     let place = |key| complain.at(key, "", "").place;
     Ok(Read {

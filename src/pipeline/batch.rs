@@ -7,10 +7,10 @@ use super::{Envelope, Outcome, Settled};
 /// Most messages in one batch.
 pub const BATCH_MESSAGES: usize = 64;
 
-/// Messages that travel together: those still on the road and those whose end is known.
+/// Messages that travel together: those still on the pipeline and those whose end is known.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Still on the road, in order of arrival.
+    /// Still on the pipeline, in order of arrival.
     pub live: Vec<Envelope>,
     /// Settled, in order of settlement.
     pub settled: Vec<Settled>,

@@ -1,13 +1,13 @@
-//! The driver: owns one network's road and brings it messages, verdicts and time.
+//! The driver: owns one network's pipeline and brings it messages, verdicts and time.
 //!
-//! One task, one loop. Verdicts come first, since they free what the road holds; then orders, then new messages, then time. What the road
+//! One task, one loop. Verdicts come first, since they free what the pipeline holds; then orders, then new messages, then time. What the pipeline
 //! answers leaves after every step in the order of its promises: reports to the router, then records to consumers, then offers to verifiers.
 
 mod drain;
-mod judges;
-mod pace;
-mod standing;
-mod watched;
+mod observe;
+mod readiness;
+mod replay;
+mod verdicts;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -21,17 +21,17 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use self::judges::Teller;
-use self::standing::{MARKS, Standing};
+use self::replay::{MARKS, Replay};
+use self::verdicts::Teller;
 use super::metrics::Metrics;
 use super::{
-    Arrival, BATCH_MESSAGES, Cut, Down, Drops, Fault, LinkId, LinkPort, Overflowed, Refusals, Report, Road, RoadError, Seat, Seen,
-    Shipment, Snapshot, TICK, Tap, Up,
+    Arrival, BATCH_MESSAGES, DetachReason, DriverMessage, Drops, Fault, LinkId, LinkMessage, LinkPort, Overflowed, Pipeline, PipelineError,
+    Refusals, Report, Shipment, Snapshot, TICK, Tap, TapRecord, VerifierRole,
 };
 use pmq_protocol::wire::{Offer, Reason, Record};
 
-/// Builds a road anew, at the start and after a fault. Its argument names the delivery stream.
-pub type Build = Box<dyn Fn(u64) -> Road + Send>;
+/// Builds a pipeline anew, at the start and after a fault. Its argument names the delivery stream.
+pub type Build = Box<dyn Fn(u64) -> Pipeline + Send>;
 
 /// The channels of one network.
 pub struct Channels {
@@ -39,8 +39,8 @@ pub struct Channels {
     pub arrivals: mpsc::Receiver<Arrival>,
     /// How many did not get into that channel; shared with its [`Inlet`](super::Inlet), and booked at every tick.
     pub overflowed: Overflowed,
-    /// From links and the control road. Senders wait when it is full.
-    pub ups: mpsc::Receiver<Up>,
+    /// From links and the requests of parents. Senders wait when it is full.
+    pub ups: mpsc::Receiver<DriverMessage>,
     /// To the router. The driver waits when it is full.
     pub reports: mpsc::Sender<Report>,
     /// What the driver shows of itself.
@@ -55,23 +55,23 @@ struct Attached {
     /// Whether its verdicts have no effect.
     shadow: bool,
     /// The place in the link's channel that is kept for the news of its end.
-    last: OwnedPermit<(u16, Down)>,
+    last: OwnedPermit<(u16, LinkMessage)>,
     refused: Refusals,
     dropped: Drops,
 }
 
 impl Attached {
-    fn end(self, why: Cut) {
+    fn end(self, why: DetachReason) {
         // The sender that comes back is one of many.
-        drop(self.last.send((self.port.index, Down::Cut(why))));
+        drop(self.last.send((self.port.index, LinkMessage::Detached(why))));
     }
 }
 
-/// The owner of one network's road.
+/// The owner of one network's pipeline.
 pub struct Driver {
     network: Arc<str>,
     build: Build,
-    road: Road,
+    pipeline: Pipeline,
     channels: Channels,
     links: HashMap<LinkId, Attached>,
     metrics: Metrics,
@@ -83,38 +83,38 @@ pub struct Driver {
     tap: Tap,
     /// When the drain is over; `None` until it begins.
     end: Option<tokio::time::Instant>,
-    /// What parents have ordered, for the next road.
-    standing: Standing,
-    /// Newest first. What a fault leaves is taken up by the next road.
-    ups: Vec<Up>,
+    /// What parents have ordered, for the next pipeline.
+    replay: Replay,
+    /// Newest first. What a fault leaves is taken up by the next pipeline.
+    ups: Vec<DriverMessage>,
     offers: Vec<(LinkId, Offer)>,
     shipments: Vec<Shipment>,
     cut: Vec<LinkId>,
 }
 
-/// The router is gone, so nothing that this road decides can take effect.
+/// The router is gone, so nothing that this pipeline decides can take effect.
 #[derive(Debug, thiserror::Error)]
 #[error("network {0}: the router has stopped")]
 pub struct RouterGone(Arc<str>);
 
 /// Why a loop ends.
 enum Step {
-    Road(RoadError),
+    Pipeline(PipelineError),
     Router,
     /// The shutdown begins; or, if it has begun, the drain is over.
     Down,
 }
 
-impl From<RoadError> for Step {
-    fn from(error: RoadError) -> Self {
-        Self::Road(error)
+impl From<PipelineError> for Step {
+    fn from(error: PipelineError) -> Self {
+        Self::Pipeline(error)
     }
 }
 
 /// Batches of verdicts and orders in a row, after which arrivals have their turn: a parent that never stops talking keeps none out.
 const STREAK: u32 = 16;
 
-/// Pause after a fault, so that a road that fails at once is no busy loop.
+/// Pause after a fault, so that a pipeline that fails at once is no busy loop.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a shutdown waits for verdicts that are pending, unless [`Driver::drain_within`] says otherwise.
@@ -127,7 +127,7 @@ impl Driver {
         Self {
             metrics: Metrics::new(&network),
             teller: Teller::default(),
-            road: build(stream()),
+            pipeline: build(stream()),
             network,
             build,
             channels,
@@ -138,7 +138,7 @@ impl Driver {
             drain_within: DRAIN,
             tap: Tap::default(),
             end: None,
-            standing: Standing::new(MARKS),
+            replay: Replay::new(MARKS),
             ups: Vec::with_capacity(BATCH_MESSAGES),
             offers: Vec::new(),
             shipments: Vec::new(),
@@ -152,24 +152,24 @@ impl Driver {
         Self { drain_within: bound, ..self }
     }
 
-    /// Runs until shutdown. A fault ends the road, not the driver: its messages are settled, its links are cut, and it starts anew.
+    /// Runs until shutdown. A fault ends the pipeline, not the driver: its messages are settled, its links are cut, and it starts anew.
     ///
     /// # Errors
     /// [`RouterGone`] when there is nobody left to report to.
     pub async fn run(mut self) -> Result<(), RouterGone> {
         loop {
-            // CORRECTNESS: a panic ends this road and no other: it is discarded with all that it may have left half done.
+            // CORRECTNESS: a panic ends this pipeline and no other: it is discarded with all that it may have left half done.
             let ended = AssertUnwindSafe(async {
                 match self.drive().await {
                     Err(Step::Down) => self.drain().await,
                     ended => ended,
                 }
             });
-            let ended = ended.catch_unwind().await.unwrap_or_else(|payload| Err(Step::Road(Fault::panicked(payload.as_ref()).into())));
+            let ended = ended.catch_unwind().await.unwrap_or_else(|payload| Err(Step::Pipeline(Fault::panicked(payload.as_ref()).into())));
             match ended {
                 Ok(()) | Err(Step::Down) => return Ok(()),
                 Err(Step::Router) => return Err(RouterGone(self.network)),
-                Err(Step::Road(error)) => {
+                Err(Step::Pipeline(error)) => {
                     self.restart(&error).await?;
                     if self.channels.shutdown.is_cancelled() {
                         return self.abandon().await;
@@ -199,7 +199,7 @@ impl Driver {
                 () = self.channels.shutdown.cancelled() => return Err(Step::Down),
                 _ = ticks.tick() => {
                     self.missed(Reason::QueueFull)?;
-                    self.road.tick(Instant::now())?;
+                    self.pipeline.tick(Instant::now())?;
                 }
                 _ = seconds.tick() => self.show(),
                 count = self.channels.ups.recv_many(&mut self.ups, BATCH_MESSAGES), if streak < STREAK || self.channels.arrivals.is_empty() => {
@@ -215,7 +215,7 @@ impl Driver {
                     if count == 0 {
                         return Err(Step::Router);
                     }
-                    self.road.arrive(&mut arrivals, Instant::now())?;
+                    self.pipeline.arrive(&mut arrivals, Instant::now())?;
                 }
             }
             self.settle().await?;
@@ -226,8 +226,8 @@ impl Driver {
     async fn take_ups(&mut self) -> Result<(), Step> {
         let now = Instant::now();
         while let Some(up) = self.ups.last() {
-            // It stays where it is until the road can take it.
-            if matches!(up, Up::Command(..) | Up::Own(..)) {
+            // It stays where it is until the pipeline can take it.
+            if matches!(up, DriverMessage::Command(..) | DriverMessage::Own(..)) {
                 self.ready().await?;
             }
             if let Some(up) = self.ups.pop() {
@@ -237,26 +237,26 @@ impl Driver {
         Ok(())
     }
 
-    fn up(&mut self, up: Up, now: Instant) -> Result<(), RoadError> {
+    fn up(&mut self, up: DriverMessage, now: Instant) -> Result<(), PipelineError> {
         match up {
-            Up::Verdicts(link, index, frame, released) => {
-                self.road.store.released(link, released.messages, released.bytes);
+            DriverMessage::Verdicts(link, index, frame, released) => {
+                self.pipeline.queue.released(link, released.messages, released.bytes);
                 self.verdicts(link, index, &frame, now);
             }
-            Up::Attach { port, verify, consume, opened } => {
+            DriverMessage::Attach { port, verify, consume, opened } => {
                 let link = port.link;
                 // A channel that is full before its first use is no link: it hears of its end, since nobody answers `opened`.
                 let Ok(last) = port.down.clone().try_reserve_owned() else { return Ok(()) };
-                let shadow = verify.as_ref().is_some_and(|terms| terms.seat == Seat::Shadow);
+                let shadow = verify.as_ref().is_some_and(|terms| terms.seat == VerifierRole::Shadow);
                 if let Some(terms) = verify
-                    && !self.road.store.attach(link, terms, now)
+                    && !self.pipeline.queue.attach(link, terms, now)
                 {
                     // The session has refused unknown groups, so that this one has come by another way: it hears of its end.
                     return Ok(());
                 }
-                let answer = consume.as_ref().map(|terms| self.road.outlet.open(link, terms));
+                let answer = consume.as_ref().map(|terms| self.pipeline.delivery.open(link, terms));
                 if let Some(old) = answer.as_ref().and_then(|opened| opened.replaced) {
-                    self.cut(old, Cut::Replaced);
+                    self.cut(old, DetachReason::Replaced);
                 }
                 let consumer = consume.map_or_else(|| Arc::from(""), |terms| terms.name);
                 let (refused, dropped) = (Refusals::default(), Drops::default());
@@ -265,18 +265,18 @@ impl Driver {
                     self.gone(link, now);
                 }
             }
-            Up::Gone(link) => self.gone(link, now),
-            Up::Ack(link, counter) => self.road.outlet.ack(link, counter),
-            Up::VerifyWindow(link, window) => self.road.store.window(link, window),
-            Up::ConsumeWindow(link, window) => self.road.outlet.window(link, window),
-            Up::Pause(link, paused) => self.road.store.pause(link, paused),
+            DriverMessage::Gone(link) => self.gone(link, now),
+            DriverMessage::Ack(link, counter) => self.pipeline.delivery.ack(link, counter),
+            DriverMessage::VerifyWindow(link, window) => self.pipeline.queue.window(link, window),
+            DriverMessage::ConsumeWindow(link, window) => self.pipeline.delivery.window(link, window),
+            DriverMessage::Pause(link, paused) => self.pipeline.queue.pause(link, paused),
             // Whoever asked may have gone meanwhile.
-            Up::Inspect(answer) => drop(answer.send(self.inspect())),
-            Up::Own(arrival, deliver) => self.road.own(arrival, deliver, now)?,
-            Up::Command(order, answer) => {
-                let result = self.road.command(order.clone(), now)?;
+            DriverMessage::Inspect(answer) => drop(answer.send(self.inspect())),
+            DriverMessage::Own(arrival, deliver) => self.pipeline.own(arrival, deliver, now)?,
+            DriverMessage::Command(order, answer) => {
+                let result = self.pipeline.command(order.clone(), now)?;
                 if result.is_ok() {
-                    self.standing.keep(order);
+                    self.replay.keep(order);
                 }
                 // Whoever asked may have gone meanwhile; the order stands.
                 let _ = answer.send(result);
@@ -287,11 +287,11 @@ impl Driver {
 
     fn gone(&mut self, link: LinkId, now: Instant) {
         self.links.remove(&link);
-        self.road.store.detach(link, now);
-        self.road.outlet.close(link);
+        self.pipeline.queue.detach(link, now);
+        self.pipeline.delivery.close(link);
     }
 
-    fn cut(&mut self, link: LinkId, why: Cut) {
+    fn cut(&mut self, link: LinkId, why: DetachReason) {
         if let Some(attached) = self.links.remove(&link) {
             attached.end(why);
         }
@@ -300,20 +300,20 @@ impl Driver {
 
     /// Sends to a link. A full channel means that its parent has overrun its credit (with refused verdicts, say): the link is ended. So is
     /// one whose session is gone. Answers whether the link has it now.
-    fn send(&mut self, link: LinkId, down: Down) -> bool {
+    fn send(&mut self, link: LinkId, down: LinkMessage) -> bool {
         let Some(attached) = self.links.get(&link) else { return false };
         let sent = attached.port.down.try_send((attached.port.index, down)).is_ok();
         if !sent {
-            self.cut(link, Cut::Overrun);
+            self.cut(link, DetachReason::Overrun);
         }
         sent
     }
 
-    /// Lets what the road has decided take effect.
+    /// Lets what the pipeline has decided take effect.
     async fn answer(&mut self) -> Result<(), Step> {
         self.report().await?;
         let (mut shipments, mut cut) = (std::mem::take(&mut self.shipments), std::mem::take(&mut self.cut));
-        self.road.pump(&mut shipments, &mut cut);
+        self.pipeline.pump(&mut shipments, &mut cut);
         for Shipment { link, record } in shipments.drain(..) {
             if let Record::Gap { count, reason, .. } = record
                 && let Some(attached) = self.links.get_mut(&link)
@@ -322,18 +322,18 @@ impl Driver {
                 self.metrics.gap(&attached.consumer, reason, count);
             }
             let message = matches!(record, Record::Message { .. });
-            if self.send(link, Down::Record(record)) && message {
+            if self.send(link, LinkMessage::Record(record)) && message {
                 self.delivered += 1;
             }
         }
         for link in cut.drain(..) {
-            self.cut(link, Cut::TooSlow);
+            self.cut(link, DetachReason::TooSlow);
         }
         (self.shipments, self.cut) = (shipments, cut);
         let mut offers = std::mem::take(&mut self.offers);
-        self.road.hand_out(Instant::now(), &mut offers);
+        self.pipeline.hand_out(Instant::now(), &mut offers);
         for (link, offer) in offers.drain(..) {
-            self.send(link, Down::Offer(offer));
+            self.send(link, LinkMessage::Offer(offer));
         }
         self.offers = offers;
         Ok(())
@@ -343,9 +343,9 @@ impl Driver {
         self.news();
         let now = Instant::now();
         let tap = self.tap.open();
-        for report in self.road.reports().drain(..) {
+        for report in self.pipeline.reports().drain(..) {
             if let Some(tap) = &tap {
-                tap.show(Seen::of(&report, now));
+                tap.show(TapRecord::of(&report, now));
             }
             if report.outcome.reason == Reason::Verified {
                 let hop = now.saturating_duration_since(report.arrived);

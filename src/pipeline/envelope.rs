@@ -1,11 +1,11 @@
-//! One message on its way through a network's road.
+//! One message on its way through a network's pipeline.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::Said;
+use super::VerdictRecord;
 use pmq_protocol::wire::{MessageId, Reason, Verdict};
 
 /// A topic's name with the agent-wide index that tables use as their key.
@@ -58,7 +58,7 @@ pub struct Arrival {
     pub arrived: Instant,
 }
 
-/// A message inside the road.
+/// A message inside the pipeline.
 #[derive(Clone, Debug)]
 pub struct Envelope {
     /// What came from the overlay.
@@ -105,7 +105,7 @@ pub struct Settled {
     /// Its end, which a stage on the way out may still soften (never harden).
     pub outcome: Outcome,
     /// The verdict that ended it, if one did.
-    pub said: Option<Said>,
+    pub said: Option<VerdictRecord>,
 }
 
 impl Settled {

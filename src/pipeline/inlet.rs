@@ -1,4 +1,4 @@
-//! The way from the router into a network's road, and the count of what did not get in.
+//! The way from the router into a network's pipeline, and the count of what did not get in.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

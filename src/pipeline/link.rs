@@ -1,8 +1,10 @@
-//! What passes between a network's road and the links to its parents.
+//! What passes between a network's pipeline and the links to its parents.
 
 use std::time::Instant;
 
-use super::{Census, ConsumerView, Envelope, Heard, LogError, News, Said, Topic, VerifierTerms, VerifierView};
+use super::{
+    ConsumerView, Envelope, LogError, QueueEvent, Topic, VerdictEffect, VerdictRecord, VerifierCounts, VerifierTerms, VerifierView,
+};
 use pmq_protocol::wire::{ConsumerTerms, Cursor, Offer, Reason, Record, Ticket, VerdictRefused, Window};
 
 /// One parent's attachment to one network, in one session. Never reused while the agent runs.
@@ -19,7 +21,7 @@ pub struct Shipment {
 }
 
 /// The room that owns every message whose verdict is pending.
-pub trait Store: Send {
+pub trait PendingQueue: Send {
     /// Takes every live message of the batch; what finds no room is settled by the fallback.
     fn admit(&mut self, batch: &mut super::Batch, now: Instant);
     /// A verifier or a shadow came. Answers whether its group exists; otherwise nothing has changed.
@@ -36,7 +38,14 @@ pub trait Store: Send {
     ///
     /// # Errors
     /// [`VerdictRefused`] when it changes nothing.
-    fn verdict(&mut self, link: LinkId, ticket: Ticket, said: Said, now: Instant, out: &mut super::Batch) -> Result<Heard, VerdictRefused>;
+    fn verdict(
+        &mut self,
+        link: LinkId,
+        ticket: Ticket,
+        said: VerdictRecord,
+        now: Instant,
+        out: &mut super::Batch,
+    ) -> Result<VerdictEffect, VerdictRefused>;
     /// Settles by the fallback what has reached its deadline.
     fn expire(&mut self, now: Instant, out: &mut super::Batch);
     /// Settles everything for one reason of our own (shutdown, fault).
@@ -54,15 +63,15 @@ pub trait Store: Send {
     /// Verifiers attached; shadows are none.
     fn verifiers(&self) -> usize;
     /// Who is attached, group by group.
-    fn census(&self) -> Census;
+    fn census(&self) -> VerifierCounts;
     /// What the operator is to hear of; to be drained after every step.
-    fn news(&mut self) -> &mut Vec<News>;
+    fn news(&mut self) -> &mut Vec<QueueEvent>;
     /// How a link stands as a verifier; `None` if it is none.
     fn view(&self, link: LinkId) -> Option<VerifierView>;
 }
 
 /// The last room: fans accepted messages out to consumers.
-pub trait Outlet: Send {
+pub trait Delivery: Send {
     /// An accepted message.
     fn deliver(&mut self, envelope: &Envelope);
     /// Messages that never had a verdict for a cause of our own.

@@ -1,11 +1,11 @@
-//! The road's metrics: handles made once, named here, counted per batch.
+//! The pipeline's metrics: handles made once, named here, counted per batch.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
-use super::{Compared, Outcome, Road, Tally, Topic};
+use super::{Compared, Outcome, Pipeline, Tally, Topic};
 use pmq_protocol::wire::{GapReason, Verdict, VerdictRefused};
 
 /// Consumer names that get a label of their own; further ones are counted together, so that no parent can grow the registry.
@@ -44,7 +44,7 @@ pub(super) struct Metrics {
     pub(super) hop: Histogram,
     /// Seconds from the offer to its verdict.
     pub(super) round_trip: Histogram,
-    /// Restarts of the road.
+    /// Restarts of the pipeline.
     pub(super) restarts: Counter,
 }
 
@@ -130,16 +130,16 @@ impl Metrics {
             .increment(count);
     }
 
-    /// Brings the counters up to the book, and the gauges up to the road.
-    pub(super) fn flush(&mut self, road: &Road) {
-        self.outcomes(road.tally());
-        self.queue_messages.set(road.in_flight() as f64);
-        self.queue_bytes.set(road.store.bytes() as f64);
-        self.verifiers.set(road.store.verifiers() as f64);
-        self.consumers.set(road.outlet.consumers() as f64);
-        self.log_entries.set(road.outlet.queued() as f64);
-        self.forgotten.bring_to(road.outlet.forgotten());
-        let census = road.store.census();
+    /// Brings the counters up to the book, and the gauges up to the pipeline.
+    pub(super) fn flush(&mut self, pipeline: &Pipeline) {
+        self.outcomes(pipeline.tally());
+        self.queue_messages.set(pipeline.in_flight() as f64);
+        self.queue_bytes.set(pipeline.queue.bytes() as f64);
+        self.verifiers.set(pipeline.queue.verifiers() as f64);
+        self.consumers.set(pipeline.delivery.consumers() as f64);
+        self.log_entries.set(pipeline.delivery.queued() as f64);
+        self.forgotten.bring_to(pipeline.delivery.forgotten());
+        let census = pipeline.queue.census();
         self.shadows.set(census.shadows as f64);
         self.skipped.bring_to(census.skipped);
         self.unanswered.bring_to(census.unanswered);
@@ -162,7 +162,7 @@ impl Metrics {
                         "result" => outcome.verdict.as_str(), "reason" => outcome.reason.as_str());
                     (counter, 0)
                 });
-                // The book outlives the road, so a count never falls.
+                // The book outlives the pipeline, so a count never falls.
                 counter.increment(count.saturating_sub(*seen));
                 *seen = count;
             }
@@ -170,7 +170,7 @@ impl Metrics {
     }
 }
 
-/// A counter that follows a count which starts anew with the road.
+/// A counter that follows a count which starts anew with the pipeline.
 struct Kept {
     counter: Counter,
     seen: u64,

@@ -1,14 +1,14 @@
 //! A network's stages in the order of its file, checked before anything is built.
 
-use super::{Blueprint, Outlet, Store};
+use super::{Blueprint, Delivery, PendingQueue};
 use pmq_protocol::InvalidSetting;
 
 /// Settings from which the validation queue is built.
-pub trait StoreBlueprint: Send + Sync + std::fmt::Debug {
+pub trait PendingQueueBlueprint: Send + Sync + std::fmt::Debug {
     /// Its name in the network's file.
     fn name(&self) -> &'static str;
     /// Builds an empty queue.
-    fn build(&self) -> Box<dyn Store>;
+    fn build(&self) -> Box<dyn PendingQueue>;
     /// Time from arrival to fallback.
     fn deadline(&self) -> std::time::Duration;
     /// Its groups of verifiers, in the order of the chain; none = one group without a name.
@@ -24,11 +24,11 @@ pub trait StoreBlueprint: Send + Sync + std::fmt::Debug {
 }
 
 /// Settings from which delivery is built.
-pub trait OutletBlueprint: Send + Sync + std::fmt::Debug {
+pub trait DeliveryBlueprint: Send + Sync + std::fmt::Debug {
     /// Its name in the network's file.
     fn name(&self) -> &'static str;
     /// Builds delivery without consumers. `stream` names the delivery stream that starts here.
-    fn build(&self, stream: u64) -> Box<dyn Outlet>;
+    fn build(&self, stream: u64) -> Box<dyn Delivery>;
     /// Bytes of memory that it takes at most.
     fn memory(&self) -> u64;
 }
@@ -39,9 +39,9 @@ pub enum Part {
     /// A stage before or after the queue.
     Stage(Box<dyn Blueprint>),
     /// The validation queue.
-    Store(Box<dyn StoreBlueprint>),
+    PendingQueue(Box<dyn PendingQueueBlueprint>),
     /// Delivery.
-    Outlet(Box<dyn OutletBlueprint>),
+    Delivery(Box<dyn DeliveryBlueprint>),
 }
 
 impl Part {
@@ -50,8 +50,8 @@ impl Part {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Stage(part) => part.name(),
-            Self::Store(part) => part.name(),
-            Self::Outlet(part) => part.name(),
+            Self::PendingQueue(part) => part.name(),
+            Self::Delivery(part) => part.name(),
         }
     }
 }
@@ -74,11 +74,11 @@ pub struct Plan {
     /// Before the queue, outermost first.
     pub front: Vec<Box<dyn Blueprint>>,
     /// The queue.
-    pub store: Box<dyn StoreBlueprint>,
+    pub queue: Box<dyn PendingQueueBlueprint>,
     /// Between the queue and delivery, in order.
     pub tail: Vec<Box<dyn Blueprint>>,
     /// Delivery.
-    pub outlet: Box<dyn OutletBlueprint>,
+    pub delivery: Box<dyn DeliveryBlueprint>,
 }
 
 impl Plan {
@@ -115,31 +115,31 @@ impl Plan {
                     header |= stage.reads_header();
                     if store.is_none() { front.push(stage) } else { tail.push(stage) }
                 }
-                Part::Store(_) if store.is_some() => {
+                Part::PendingQueue(_) if store.is_some() => {
                     return Err(wrong(index, format!("a second {name:?}"), "a network has one validation queue: delete one"));
                 }
-                Part::Store(part) => store = Some(part),
-                Part::Outlet(_) if store.is_none() => {
+                Part::PendingQueue(part) => store = Some(part),
+                Part::Delivery(_) if store.is_none() => {
                     return Err(wrong(
                         index,
                         format!("stage {name:?} stands before the validation queue"),
                         "only verified messages are delivered: put validation-queue before it",
                     ));
                 }
-                Part::Outlet(part) => outlet = Some(part),
+                Part::Delivery(part) => outlet = Some(part),
             }
         }
         let store = store.ok_or_else(|| wrong(count, "there is no validation-queue".into(), "add [[stage]] use = \"validation-queue\""))?;
         let outlet = outlet.ok_or_else(|| wrong(count, "there is no delivery".into(), "add [[stage]] use = \"delivery\" at the end"))?;
-        Ok(Self { front, store, tail, outlet })
+        Ok(Self { front, queue: store, tail, delivery: outlet })
     }
 
     /// Settings that work, but probably not as they are meant, at `rate` messages a second. Their keys are relative to the list of stages: `1.skip`.
     #[must_use]
     pub fn warnings(&self, rate: f64) -> Vec<InvalidSetting> {
-        let deadline = self.store.deadline();
+        let deadline = self.queue.deadline();
         let around = |stages: &[Box<dyn Blueprint>]| stages.iter().map(|stage| stage.warnings(rate, deadline)).collect::<Vec<_>>();
-        let all = around(&self.front).into_iter().chain([self.store.warnings()]).chain(around(&self.tail)).enumerate();
+        let all = around(&self.front).into_iter().chain([self.queue.warnings()]).chain(around(&self.tail)).enumerate();
         all.flat_map(|(index, warnings)| warnings.into_iter().map(move |warning| warning.below(index))).collect()
     }
 

@@ -9,7 +9,7 @@ use pmq_protocol::wire::{ConsumerTerms, Frame, Offer, Outstanding, Record, Ticke
 
 /// From the driver to one link.
 #[derive(Debug)]
-pub enum Down {
+pub enum LinkMessage {
     /// A message for a verdict.
     Offer(Offer),
     /// A record of the consumer's stream.
@@ -17,12 +17,12 @@ pub enum Down {
     /// A verdict that changed nothing.
     VerdictRefused(Ticket, VerdictRefused),
     /// The link is to be ended.
-    Cut(Cut),
+    Detached(DetachReason),
 }
 
 /// Why a driver ends a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Cut {
+pub enum DetachReason {
     /// The consumer fell behind, and its policy is to disconnect.
     #[error("the consumer fell behind by more than max_lag, and its policy is to disconnect")]
     TooSlow,
@@ -32,8 +32,8 @@ pub enum Cut {
     /// More waits for the link than its parent's credit allows.
     #[error("the parent has overrun its credit: what it caused and did not read fills the link")]
     Overrun,
-    /// The network's road was restarted.
-    #[error("the network's road failed and is being restarted")]
+    /// The network's pipeline was restarted.
+    #[error("the network's pipeline failed and is being restarted")]
     Fault,
     /// The agent is shutting down.
     #[error("the agent is shutting down")]
@@ -48,13 +48,13 @@ pub struct LinkPort {
     /// The session's index for this network, which stands in its frames.
     pub index: u16,
     /// To the link. Its capacity covers both windows, so that it is never full while the parent keeps to its credit; a full one ends the link.
-    /// The driver keeps one place of it for the [`Cut`].
-    pub down: mpsc::Sender<(u16, Down)>,
+    /// The driver keeps one place of it for the [`DetachReason`].
+    pub down: mpsc::Sender<(u16, LinkMessage)>,
 }
 
-/// From a link, or from the control road, to the driver.
+/// From a link, or from the requests of parents, to the driver.
 #[derive(Debug)]
-pub enum Up {
+pub enum DriverMessage {
     /// A parent attached.
     Attach {
         /// How to reach it.
@@ -115,6 +115,6 @@ pub struct Snapshot {
     pub delivered: u64,
     /// Arrival to report of verified messages, in microseconds: p50, p99, p99.9.
     pub hop_us: [u64; 3],
-    /// Times that the road was restarted after a fault.
+    /// Times that the pipeline was restarted after a fault.
     pub restarts: u64,
 }

@@ -22,7 +22,7 @@ use tower::{BoxError, Layer, Service};
 use super::{Batch, Command, Envelope, Header, Settled};
 use pmq_protocol::InvalidSetting;
 
-/// A synchronous room on a network's road. No IO, no clock of its own, one owner.
+/// A synchronous room on a network's pipeline. No IO, no clock of its own, one owner.
 pub trait Stage: Send {
     /// Its name in the network's file.
     fn name(&self) -> &'static str;
@@ -40,7 +40,7 @@ pub trait Stage: Send {
         let _ = (envelope, now);
     }
 
-    /// Called about every 10 ms while the road lives.
+    /// Called about every 10 ms while the pipeline lives.
     fn tick(&mut self, now: Instant) {
         let _ = now;
     }
@@ -66,7 +66,7 @@ pub enum Pass {
     Command(Box<Command>, Instant),
 }
 
-/// A road that cannot go on. The driver ends, is counted and started anew; a bad *message* is never a fault.
+/// A pipeline that cannot go on. The driver ends, is counted and started anew; a bad *message* is never a fault.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// A layer of the library's user failed.
@@ -94,10 +94,10 @@ impl Fault {
     }
 }
 
-/// The one service type of a road: object-safe, because its future is named.
+/// The one service type of a pipeline: object-safe, because its future is named.
 pub type Stack = Box<dyn Service<Pass, Response = Pass, Error = Fault, Future = Ready<Result<Pass, Fault>>> + Send>;
 
-/// A stage's settings, checked, from which the stage is built as often as the road is (re)started.
+/// A stage's settings, checked, from which the stage is built as often as the pipeline is (re)started.
 pub trait Blueprint: Send + Sync + std::fmt::Debug {
     /// The stage's name in the network's file.
     fn name(&self) -> &'static str;

@@ -10,18 +10,18 @@ fn show(tap: &Tap, numbers: impl IntoIterator<Item = u64>) {
     let now = Instant::now();
     for number in numbers {
         if let Some(open) = tap.open() {
-            open.show(Seen::of(&Report::of(&arrival(number, vec![0; 10], now), Outcome::ignore(Reason::Timeout)), now));
+            open.show(TapRecord::of(&Report::of(&arrival(number, vec![0; 10], now), Outcome::ignore(Reason::Timeout)), now));
         }
     }
 }
 
 /// What waits: numbers, or how many were lost (negative).
-fn waiting(look: &mut Look) -> Vec<i64> {
+fn waiting(look: &mut TapSubscription) -> Vec<i64> {
     let sights = std::iter::from_fn(|| look.next().now_or_never().flatten());
     sights
         .map(|sight| match sight {
-            Sight::Lost(lost) => -(lost as i64),
-            Sight::Seen(Seen { what: Ended::Message { id, size: 10, .. }, .. }) => number(&id) as i64,
+            TapItem::Lost(lost) => -(lost as i64),
+            TapItem::Record(TapRecord { what: TapSubject::Message { id, size: 10, .. }, .. }) => number(&id) as i64,
             other => panic!("{other:?}"),
         })
         .collect()
@@ -72,7 +72,7 @@ fn a_record_pins_no_payload() {
     let look = tap.look();
     let payload = bytes::Bytes::from(vec![1; 64]);
     let now = Instant::now();
-    tap.open().unwrap().show(Seen::of(&Report::of(&arrival(1, payload.clone(), now), Outcome::ignore(Reason::Timeout)), now));
+    tap.open().unwrap().show(TapRecord::of(&Report::of(&arrival(1, payload.clone(), now), Outcome::ignore(Reason::Timeout)), now));
     assert!(payload.is_unique(), "the tap holds {look:?}");
 }
 
@@ -80,8 +80,9 @@ fn a_record_pins_no_payload() {
 fn messages_that_never_came_in_are_counted() {
     let tap = Tap::new(4);
     let mut look = tap.look();
-    let seen = Seen { topic: topic(3), outcome: Outcome::ignore(Reason::QueueFull), ended: Instant::now(), what: Ended::Missed(7) };
+    let seen =
+        TapRecord { topic: topic(3), outcome: Outcome::ignore(Reason::QueueFull), ended: Instant::now(), what: TapSubject::Missed(7) };
     tap.open().unwrap().show(seen);
     let sight = look.next().now_or_never().flatten();
-    assert!(matches!(sight, Some(Sight::Seen(Seen { what: Ended::Missed(7), .. }))), "{sight:?}");
+    assert!(matches!(sight, Some(TapItem::Record(TapRecord { what: TapSubject::Missed(7), .. }))), "{sight:?}");
 }

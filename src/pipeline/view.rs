@@ -1,4 +1,4 @@
-//! How a network's parents stand, as its road sees them.
+//! How a network's parents stand, as its pipeline sees them.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ pub struct ConsumerView {
     pub lag: u64,
 }
 
-/// One link as the road sees it.
+/// One link as the pipeline sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkView {
     /// The link.

@@ -1,4 +1,4 @@
-//! Deadlines by slot of the ticket table: one hashed timing wheel a road, never a timer a message.
+//! Deadlines by slot of the ticket table: one hashed timing wheel a pipeline, never a timer a message.
 //!
 //! The lists are threaded through arrays indexed by slot, so that a deadline is set and lifted in O(1) without allocation, and the wheel is
 //! never larger than the ticket table.

@@ -1,4 +1,4 @@
-//! Any tower layer around a road's stages.
+//! Any tower layer around a pipeline's stages.
 
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
@@ -6,9 +6,9 @@ use std::task::{Context, Poll};
 use futures::FutureExt;
 use tower::{BoxError, Layer, Service};
 
-use super::{Fault, Pass, Road, Stack};
+use super::{Fault, Pass, Pipeline, Stack};
 
-/// Fits a service with any future under a road, which never waits in `call`: a future that is not finished at once is a [`Fault::Waited`].
+/// Fits a service with any future under a pipeline, which never waits in `call`: a future that is not finished at once is a [`Fault::Waited`].
 #[derive(Debug)]
 pub struct Wrapped<S>(pub S);
 
@@ -35,9 +35,9 @@ where
 
 /// Any tower layer whose service is one of passes, and waits in `poll_ready` alone.
 pub trait PipelineLayer {
-    /// As [`Road::wrap`].
+    /// As [`Pipeline::wrap`].
     #[must_use]
-    fn wrap(&self, road: Road) -> Road;
+    fn wrap(&self, pipeline: Pipeline) -> Pipeline;
 }
 
 impl<L> PipelineLayer for L
@@ -47,7 +47,7 @@ where
     <L::Service as Service<Pass>>::Error: Into<BoxError>,
     <L::Service as Service<Pass>>::Future: Send,
 {
-    fn wrap(&self, road: Road) -> Road {
-        road.wrap(self)
+    fn wrap(&self, pipeline: Pipeline) -> Pipeline {
+        pipeline.wrap(self)
     }
 }

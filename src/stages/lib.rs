@@ -1,4 +1,4 @@
-//! The rooms on a network's road: synchronous, without IO, the clock an argument.
+//! The rooms on a network's pipeline: synchronous, without IO, the clock an argument.
 //!
 //! | name in a network's file | going in | coming out |
 //! |---|---|---|

@@ -1,4 +1,4 @@
-//! The stages together, through the glue that puts them on a road.
+//! The stages together, through the glue that puts them on a pipeline.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::sync::{Arc, Mutex};

@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use pmq_config::{Request, load};
-use pmq_pipeline::{Arrival, Peer, Road, Topics};
+use pmq_pipeline::{Arrival, Peer, Pipeline, Topics};
 use pmq_protocol::wire::{MessageId, Reason, Verdict};
 
 const DECODE: &str = "[[stage]]\nuse = \"decode\"\ncodec = \"pmq\"\n";
 const ADMISSION: &str = "[[stage]]\nuse = \"admission\"\nin_flight = 1\n";
 const REST: &str = "[[stage]]\nuse = \"validation-queue\"\n[[stage]]\nuse = \"delivery\"\n";
 
-/// Sends twice, from one peer, bytes that no codec can read, through the road of a file with these stages.
+/// Sends twice, from one peer, bytes that no codec can read, through the pipeline of a file with these stages.
 fn outcomes(stages: &[&str]) -> Vec<(Verdict, Reason)> {
     let dir = tempfile::tempdir().unwrap();
     let head = "version = 1\nname = \"net\"\ntopics = [\"prices\"]\nsubscribe = [\"prices\"]\n";
@@ -21,7 +21,7 @@ fn outcomes(stages: &[&str]) -> Vec<(Verdict, Reason)> {
     fs::write(&agent, "version = 1\nnetworks = [\"net.toml\"]\n[gossip]\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]\n").unwrap();
     let config = load(&Request { file: Some(agent), ..Request::default() }).unwrap_or_else(|error| panic!("{error}"));
 
-    let mut road = Road::new(&config.settings.networks[0].plan, 1);
+    let mut pipeline = Pipeline::new(&config.settings.networks[0].plan, 1);
     let now = Instant::now();
     let topic = Topics::new(1).intern("prices").unwrap();
     let message = |number: u8| Arrival {
@@ -31,8 +31,8 @@ fn outcomes(stages: &[&str]) -> Vec<(Verdict, Reason)> {
         payload: Bytes::from_static(b"garbage"),
         arrived: now,
     };
-    road.arrive(&mut vec![message(1), message(2)], now).unwrap();
-    road.reports().iter().map(|report| (report.outcome.verdict, report.outcome.reason)).collect()
+    pipeline.arrive(&mut vec![message(1), message(2)], now).unwrap();
+    pipeline.reports().iter().map(|report| (report.outcome.verdict, report.outcome.reason)).collect()
 }
 
 #[test]

@@ -18,7 +18,7 @@ use pmq_protocol::wire::Roles;
 use pmq_transports::grpc::p2pmq::msg_router_server::MsgRouter;
 use pmq_transports::grpc::p2pmq::{ListenRequest, Message};
 
-/// Messages between a session and its call; HTTP/2's window and the session's credit are the others of the road.
+/// Messages between a session and its call; HTTP/2's window and the session's credit are the others of the pipeline.
 const AHEAD: usize = 16;
 
 /// Messages a second beyond which a rate is no limit.

@@ -10,10 +10,10 @@ use tokio::task::unconstrained;
 
 use super::registry::Place;
 use super::session::{Attached, Ended, Session};
-use crate::Turns;
-use crate::control::{Ask, ControlError, Request};
+use crate::PublishOrder;
+use crate::requests::{Ask, Request, RequestError};
 use pmq_gossip::AllowChange;
-use pmq_pipeline::{LinkId, LinkPort, MarkAction, Seat, Up, VerifierTerms};
+use pmq_pipeline::{DriverMessage, LinkId, LinkPort, MarkAction, VerifierRole, VerifierTerms};
 use pmq_protocol::session::{self, AgentEvent, Want};
 use pmq_protocol::wire::{AllowOp, ConsumerTerms, Cursor, MarkOp, RefuseCode, Roles};
 
@@ -30,14 +30,14 @@ impl Session {
             match event {
                 AgentEvent::Hello { networks, software } => self.hello(networks, &software).await?,
                 AgentEvent::Verdicts { network, frame, released } => {
-                    self.tell(network, |link| Up::Verdicts(link, network, frame, released)).await?;
+                    self.tell(network, |link| DriverMessage::Verdicts(link, network, frame, released)).await?;
                 }
-                AgentEvent::Ack { network, counter, .. } => self.tell(network, |link| Up::Ack(link, counter)).await?,
+                AgentEvent::Ack { network, counter, .. } => self.tell(network, |link| DriverMessage::Ack(link, counter)).await?,
                 AgentEvent::Window { network, role, window } if role == Roles::VERIFY => {
-                    self.tell(network, |link| Up::VerifyWindow(link, window)).await?;
+                    self.tell(network, |link| DriverMessage::VerifyWindow(link, window)).await?;
                 }
-                AgentEvent::Window { network, window, .. } => self.tell(network, |link| Up::ConsumeWindow(link, window)).await?,
-                AgentEvent::Paused { network, paused } => self.tell(network, |link| Up::Pause(link, paused)).await?,
+                AgentEvent::Window { network, window, .. } => self.tell(network, |link| DriverMessage::ConsumeWindow(link, window)).await?,
+                AgentEvent::Paused { network, paused } => self.tell(network, |link| DriverMessage::Pause(link, paused)).await?,
                 AgentEvent::Request { network, request, what } => self.request(network, request, what),
                 // A goodbye.
                 AgentEvent::Refused { fatal: true, code: RefuseCode::ShuttingDown, .. } => return Err(Ended::Left),
@@ -63,11 +63,11 @@ impl Session {
             self.attached.push(Attached { network: position, link });
             places.push(Place { network: position, link, roles: want.roles });
             let (opened, answer) = oneshot::channel();
-            let attach = Up::Attach {
+            let attach = DriverMessage::Attach {
                 port: LinkPort { link, index: index as u16, down: self.down.0.clone() },
                 verify: want.roles.serves(Roles::VERIFY).then(|| VerifierTerms {
                     window: want.verify,
-                    seat: if want.roles.contains(Roles::SHADOW) { Seat::Shadow } else { Seat::Group(want.group.clone()) },
+                    seat: if want.roles.contains(Roles::SHADOW) { VerifierRole::Shadow } else { VerifierRole::Group(want.group.clone()) },
                 }),
                 consume: want.roles.contains(Roles::CONSUME).then_some(ConsumerTerms {
                     name: self.owned(&want.consumer),
@@ -87,7 +87,7 @@ impl Session {
         Ok(())
     }
 
-    fn driver(&self, index: u16) -> Result<mpsc::Sender<Up>, Ended> {
+    fn driver(&self, index: u16) -> Result<mpsc::Sender<DriverMessage>, Ended> {
         let attached = self.attached.get(usize::from(index)).ok_or(Ended::Shutdown)?;
         let network = self.directory.networks.get(attached.network).ok_or(Ended::Shutdown)?;
         Ok(network.ups.clone())
@@ -98,7 +98,7 @@ impl Session {
         if name.is_empty() { name.into() } else { format!("{}/{name}", self.owner).into() }
     }
 
-    async fn tell(&mut self, index: u16, up: impl FnOnce(LinkId) -> Up) -> Result<(), Ended> {
+    async fn tell(&mut self, index: u16, up: impl FnOnce(LinkId) -> DriverMessage) -> Result<(), Ended> {
         let link = self.attached.get(usize::from(index)).ok_or(Ended::Shutdown)?.link;
         let driver = self.driver(index)?;
         // CORRECTNESS: a driver never waits for a link, so waiting for the driver cannot end in a circle.
@@ -114,11 +114,11 @@ impl Session {
         let publish = matches!(what, session::Request::Publish { .. });
         self.answers.asked(!self.requests.is_empty());
         if matches!(what, session::Request::AllowList { .. }) && !self.steers {
-            let refused = async move { (index, request, false, Err(ControlError::Steering)) };
+            let refused = async move { (index, request, false, Err(RequestError::Steering)) };
             self.requests.push(refused.boxed());
             return;
         }
-        let asked = self.control.ask(Request { holder: self.holder, network, ask: ask(what, &mut self.turns) });
+        let asked = self.service.ask(Request { holder: self.holder, network, ask: ask(what, &mut self.turns) });
         // Unconstrained: a turn of the session has bounds of its own, and tokio's would only have what it cuts off polled again behind what came later.
         let answer = unconstrained(async move { (index, request, publish, asked.await) });
         // Bounded by the session's bound on unanswered requests.
@@ -126,7 +126,7 @@ impl Session {
     }
 }
 
-fn ask(what: session::Request, turns: &mut Turns) -> Ask {
+fn ask(what: session::Request, turns: &mut PublishOrder) -> Ask {
     match what {
         session::Request::Publish { topic, payload } => Ask::Publish(topic.to_string(), payload, turns.take()),
         session::Request::Subscribe(topic) => Ask::Subscribe(topic.to_string()),

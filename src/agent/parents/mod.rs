@@ -7,13 +7,13 @@
 //! ```
 
 mod admit;
-mod answers;
 mod events;
 mod registry;
+mod replies;
 mod serve;
 mod session;
 mod writer;
 
 pub use admit::{Admission, Refusal};
-pub use registry::{Place, Registry, Sitting};
+pub use registry::{Place, Registry, SessionInfo};
 pub use serve::{Parents, serve};

@@ -11,7 +11,7 @@ use pmq_transports::{Address, Credential};
 
 /// One session.
 #[derive(Debug, Clone)]
-pub struct Sitting {
+pub struct SessionInfo {
     /// As it stands in its frames.
     pub session: SessionId,
     /// Who.
@@ -41,27 +41,34 @@ pub struct Place {
 
 /// The sessions that are attached. Bounded by the bound on sessions: only those that were admitted are in it. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Registry(Arc<Mutex<BTreeMap<u64, Sitting>>>);
+pub struct Registry(Arc<Mutex<BTreeMap<u64, SessionInfo>>>);
 
 impl Registry {
     /// All of them, in the order in which they came.
     #[must_use]
-    pub fn list(&self) -> Vec<Sitting> {
+    pub fn list(&self) -> Vec<SessionInfo> {
         self.lock().values().cloned().collect()
     }
 
     /// A session begins.
-    pub(super) fn sit(&self, session: SessionId, who: Credential, over: Address) -> Seat {
-        let sitting =
-            Sitting { session, who, over, software: String::new(), since: Instant::now(), places: Vec::new(), counts: Counts::default() };
+    pub(super) fn register(&self, session: SessionId, who: Credential, over: Address) -> SessionGuard {
+        let info = SessionInfo {
+            session,
+            who,
+            over,
+            software: String::new(),
+            since: Instant::now(),
+            places: Vec::new(),
+            counts: Counts::default(),
+        };
         let mut sittings = self.lock();
         let number = sittings.last_key_value().map_or(0, |(last, _)| last + 1);
-        sittings.insert(number, sitting);
+        sittings.insert(number, info);
         drop(sittings);
-        Seat { registry: self.clone(), number, counts: Counts::default() }
+        SessionGuard { registry: self.clone(), number, counts: Counts::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Sitting>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, SessionInfo>> {
         // A panic while it was held cannot have left it half-changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -69,18 +76,18 @@ impl Registry {
 
 /// A session's own entry; it leaves the registry when this is dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct SessionGuard {
     registry: Registry,
     number: u64,
     counts: Counts,
 }
 
-impl Seat {
+impl SessionGuard {
     /// The hello was taken.
     pub(super) fn attached(&self, software: &str, places: Vec<Place>) {
-        self.change(|sitting| {
-            software.clone_into(&mut sitting.software);
-            sitting.places = places;
+        self.change(|info| {
+            software.clone_into(&mut info.software);
+            info.places = places;
         });
     }
 
@@ -88,18 +95,18 @@ impl Seat {
     pub(super) fn refused(&mut self, counts: Counts) {
         if counts != self.counts {
             self.counts = counts;
-            self.change(|sitting| sitting.counts = counts);
+            self.change(|info| info.counts = counts);
         }
     }
 
-    fn change(&self, change: impl FnOnce(&mut Sitting)) {
-        if let Some(sitting) = self.registry.lock().get_mut(&self.number) {
-            change(sitting);
+    fn change(&self, change: impl FnOnce(&mut SessionInfo)) {
+        if let Some(info) = self.registry.lock().get_mut(&self.number) {
+            change(info);
         }
     }
 }
 
-impl Drop for Seat {
+impl Drop for SessionGuard {
     fn drop(&mut self) {
         self.registry.lock().remove(&self.number);
     }

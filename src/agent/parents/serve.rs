@@ -14,8 +14,8 @@ use super::registry::Registry;
 use super::session::{Ended, Parent, Session};
 use super::writer::Writer;
 use crate::Holder;
-use crate::control::Control;
 use crate::directory::Directory;
+use crate::requests::Requests;
 use pmq_protocol::session::{AgentEnd, AgentTerms};
 use pmq_protocol::wire::SessionId;
 use pmq_transports::{Address, Link, LinkError, Listener};
@@ -28,15 +28,15 @@ static HOLDERS: AtomicU64 = AtomicU64::new(1);
 pub struct Parents {
     /// Networks, topics, overlay.
     pub directory: Arc<Directory>,
-    /// The road for requests.
-    pub control: Control,
+    /// The pipeline for requests.
+    pub requests: Requests,
     /// Who may attach as what.
     pub admission: Arc<Admission>,
     /// Who is attached.
     pub registry: Registry,
     /// What sessions are offered.
     pub terms: Arc<AgentTerms>,
-    /// Turns true when the agent shuts down.
+    /// PublishOrder true when the agent shuts down.
     pub shutdown: CancellationToken,
 }
 
@@ -86,14 +86,14 @@ async fn attach(link: Link, via: Address, parents: Parents) {
             let max_window = parents.terms.max_window;
             let end = AgentEnd::new(place.grants.clone(), parents.terms, session, Instant::now());
             let steers = parents.directory.networks.iter().all(|network| place.may_produce(&network.name));
-            let seat = parents.registry.sit(session, peer.clone(), via.clone());
+            let seat = parents.registry.register(session, peer.clone(), via.clone());
             let parent = Parent { holder, owner: peer.owner(), steers, via, seat };
             let attached = metrics::gauge!("pmq_attach_sessions");
             attached.increment(1.0);
-            let ended = Session::new(end, parents.directory, parents.control, parent, max_window).run(link, parents.shutdown).await;
+            let ended = Session::new(end, parents.directory, parents.requests, parent, max_window).run(link, parents.shutdown).await;
             attached.decrement(1.0);
             match ended {
-                Ended::Left | Ended::Cut(_) | Ended::Shutdown => tracing::info!(%peer, reason = %ended, "parent detached"),
+                Ended::Left | Ended::Detached(_) | Ended::Shutdown => tracing::info!(%peer, reason = %ended, "parent detached"),
                 ended => tracing::warn!(%peer, reason = %ended, "parent detached"),
             }
         }

@@ -12,13 +12,13 @@ use futures::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::answers::Answers;
-use super::registry::Seat;
+use super::registry::SessionGuard;
+use super::replies::ReplyBatcher;
 use super::writer::Writer;
-use crate::control::{Control, ControlError, Reply, publish_status};
 use crate::directory::Directory;
-use crate::{Holder, Turns};
-use pmq_pipeline::{Cut, Down, LinkId, Up};
+use crate::requests::{Reply, RequestError, Requests, publish_status};
+use crate::{Holder, PublishOrder};
+use pmq_pipeline::{DetachReason, DriverMessage, LinkId, LinkMessage};
 use pmq_protocol::session::{AgentEnd, Counts, Dead, SendError, Violation};
 use pmq_protocol::wire::{Frame, MessageId, Offer, PublishStatus, Record, RefuseCode, VerdictRefused, Window};
 use pmq_transports::Alarm;
@@ -47,7 +47,7 @@ pub(super) enum Ended {
     #[error("refused by the parent: {0}")]
     Refused(String),
     #[error(transparent)]
-    Cut(#[from] Cut),
+    Detached(#[from] DetachReason),
     #[error(transparent)]
     Send(#[from] SendError),
     #[error("a network is shutting down")]
@@ -62,9 +62,9 @@ pub(super) struct Attached {
 }
 
 /// Both ends of the channel from the drivers: the sender is handed to each of them.
-pub(super) type Downs = (mpsc::Sender<(u16, Down)>, mpsc::Receiver<(u16, Down)>);
+pub(super) type Downs = (mpsc::Sender<(u16, LinkMessage)>, mpsc::Receiver<(u16, LinkMessage)>);
 
-type Answered = (u16, u64, bool, Result<Reply, ControlError>);
+type Answered = (u16, u64, bool, Result<Reply, RequestError>);
 
 /// What is known of a parent before it has said anything.
 pub(super) struct Parent {
@@ -72,14 +72,14 @@ pub(super) struct Parent {
     pub(super) owner: Arc<str>,
     pub(super) steers: bool,
     pub(super) via: Address,
-    pub(super) seat: Seat,
+    pub(super) seat: SessionGuard,
 }
 
 /// A session that runs.
 pub(super) struct Session {
     pub(super) end: AgentEnd,
     pub(super) directory: Arc<Directory>,
-    pub(super) control: Control,
+    pub(super) service: Requests,
     /// What its subscriptions are counted under.
     pub(super) holder: Holder,
     /// Whose consumers' names these are.
@@ -89,25 +89,25 @@ pub(super) struct Session {
     /// Where it came in.
     pub(super) via: Address,
     /// What others see of it.
-    pub(super) seat: Seat,
+    pub(super) seat: SessionGuard,
     /// The largest window that a parent may have, by network and role.
     pub(super) max_window: Window,
     pub(super) attached: Vec<Attached>,
     pub(super) down: Downs,
     pub(super) requests: FuturesUnordered<BoxFuture<'static, Answered>>,
-    pub(super) answers: Answers,
-    pub(super) turns: Turns,
+    pub(super) answers: ReplyBatcher,
+    pub(super) turns: PublishOrder,
     offers: Vec<Offer>,
     records: Vec<Record>,
 }
 
 impl Session {
-    pub(super) fn new(end: AgentEnd, directory: Arc<Directory>, control: Control, parent: Parent, max_window: Window) -> Self {
+    pub(super) fn new(end: AgentEnd, directory: Arc<Directory>, service: Requests, parent: Parent, max_window: Window) -> Self {
         let Parent { holder, owner, steers, via, seat } = parent;
         Self {
             end,
             directory,
-            control,
+            service,
             holder,
             owner,
             steers,
@@ -118,8 +118,8 @@ impl Session {
             // Replaced at the hello, when the windows are known.
             down: mpsc::channel(1),
             requests: FuturesUnordered::new(),
-            answers: Answers::default(),
-            turns: Turns::default(),
+            answers: ReplyBatcher::default(),
+            turns: PublishOrder::default(),
             offers: Vec::new(),
             records: Vec::new(),
         }
@@ -136,11 +136,11 @@ impl Session {
         for attached in &self.attached {
             if let Some(network) = self.directory.networks.get(attached.network) {
                 // A driver that is gone has forgotten the link already.
-                let _ = network.ups.send(Up::Gone(attached.link)).await;
+                let _ = network.ups.send(DriverMessage::Gone(attached.link)).await;
             }
         }
         // A message that is on its way to the overlay reaches own consumers, too, whether or not its parent waits for the answer. Bounded by
-        // the control road's bounds.
+        // the requests of parents's bounds.
         let requests = std::mem::take(&mut self.requests);
         let (directory, holder) = (self.directory.clone(), self.holder);
         if requests.is_empty() {
@@ -181,7 +181,7 @@ impl Session {
                         downs.push(last);
                     }
                     self.deliver(&mut downs)?;
-                    return Err(Ended::Cut(Cut::Shutdown));
+                    return Err(Ended::Detached(DetachReason::Shutdown));
                 }
                 written = poll_fn(|cx| writer.poll_write(&mut self.end, cx)), if writer.pending => {
                     if let Err(error) = written {
@@ -254,12 +254,12 @@ impl Session {
     }
 
     /// Puts what the drivers sent into frames: one for each run of offers or records of one network.
-    fn deliver(&mut self, downs: &mut Vec<(u16, Down)>) -> Result<(), Ended> {
+    fn deliver(&mut self, downs: &mut Vec<(u16, LinkMessage)>) -> Result<(), Ended> {
         let mut current = 0;
         for (index, down) in downs.drain(..) {
             let turn = match &down {
-                Down::Offer(_) => !self.records.is_empty(),
-                Down::Record(_) => !self.offers.is_empty(),
+                LinkMessage::Offer(_) => !self.records.is_empty(),
+                LinkMessage::Record(_) => !self.offers.is_empty(),
                 _ => true,
             };
             if turn || index != current {
@@ -267,14 +267,14 @@ impl Session {
                 current = index;
             }
             match down {
-                Down::Offer(offer) => self.offers.push(offer),
-                Down::Record(record) => self.records.push(record),
-                Down::VerdictRefused(ticket, why) => {
+                LinkMessage::Offer(offer) => self.offers.push(offer),
+                LinkMessage::Record(record) => self.records.push(record),
+                LinkMessage::VerdictRefused(ticket, why) => {
                     self.end.refuse(index, refusal(why), ticket.0, &why.to_string())?;
                 }
                 // One network has drained; others may not have. The goodbye comes when all have.
-                Down::Cut(Cut::Shutdown) => {}
-                Down::Cut(cut) => return Err(Ended::Cut(cut)),
+                LinkMessage::Detached(DetachReason::Shutdown) => {}
+                LinkMessage::Detached(cut) => return Err(Ended::Detached(cut)),
             }
         }
         self.flush(current)
@@ -312,10 +312,10 @@ impl Session {
     /// Says why, as far as the parent does not know already.
     fn farewell(&mut self, ended: &Ended) {
         let code = match ended {
-            Ended::Cut(Cut::TooSlow) => RefuseCode::TooSlow,
-            Ended::Cut(Cut::Replaced) => RefuseCode::Replaced,
-            Ended::Cut(Cut::Shutdown | Cut::Fault) | Ended::Shutdown => RefuseCode::ShuttingDown,
-            Ended::Send(_) | Ended::Cut(Cut::Overrun) => RefuseCode::CreditOverrun,
+            Ended::Detached(DetachReason::TooSlow) => RefuseCode::TooSlow,
+            Ended::Detached(DetachReason::Replaced) => RefuseCode::Replaced,
+            Ended::Detached(DetachReason::Shutdown | DetachReason::Fault) | Ended::Shutdown => RefuseCode::ShuttingDown,
+            Ended::Send(_) | Ended::Detached(DetachReason::Overrun) => RefuseCode::CreditOverrun,
             Ended::Link(LinkError::Frame(error)) => Violation::from(error.clone()).code(),
             // A violation or a silence has queued its own refusal; the others have nobody to talk to.
             Ended::Violation(_) | Ended::Dead(_) | Ended::Left | Ended::Link(_) | Ended::Refused(_) => return,

@@ -10,7 +10,7 @@ pub use attach::{Attach, Grant, Role, Who};
 pub use log::{Format, Log};
 pub use network::{Head, Unclaimed};
 
-use crate::{console, ops};
+use crate::{admin, ops};
 
 /// Everything that an agent is set by.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct Settings {
     /// What parents may have, and who they may be.
     pub attach: Attach,
     /// The operator's socket.
-    pub control: console::settings::Settings,
+    pub control: admin::settings::Settings,
     /// The operator's HTTP address.
     pub ops: ops::settings::Settings,
     /// The networks. A topic belongs to the first one that claims it.

@@ -12,7 +12,7 @@ use super::cell::{Cell, Door, Figures, Transport};
 use super::load::Load;
 use super::node::{Node, Setup, Work, verify};
 use crate::{Pace, now, rig};
-use pmq_pipeline::{BATCH_MESSAGES, Down, LinkPort, Up, VerifierTerms};
+use pmq_pipeline::{BATCH_MESSAGES, DriverMessage, LinkMessage, LinkPort, VerifierTerms};
 use pmq_protocol::wire::message::Judged;
 use pmq_protocol::wire::{MessageId, Offer};
 
@@ -59,10 +59,10 @@ pub(super) async fn measure(transport: Transport, cell: Cell, dir: &Path, number
     Ok(figures)
 }
 
-async fn attached(ups: &mut mpsc::Receiver<Up>) -> anyhow::Result<(LinkPort, VerifierTerms)> {
+async fn attached(ups: &mut mpsc::Receiver<DriverMessage>) -> anyhow::Result<(LinkPort, VerifierTerms)> {
     loop {
         match ups.recv().await.context("the sessions have ended")? {
-            Up::Attach { port, verify: Some(terms), opened, .. } => {
+            DriverMessage::Attach { port, verify: Some(terms), opened, .. } => {
                 if opened.send(None).is_ok() {
                     return Ok((port, terms));
                 }
@@ -72,8 +72,8 @@ async fn attached(ups: &mut mpsc::Receiver<Up>) -> anyhow::Result<(LinkPort, Ver
     }
 }
 
-/// What a driver does with its links, without its road.
-async fn drive(ups: &mut mpsc::Receiver<Up>, cell: Cell, processes: Vec<u32>) -> anyhow::Result<Figures> {
+/// What a driver does with its links, without its pipeline.
+async fn drive(ups: &mut mpsc::Receiver<DriverMessage>, cell: Cell, processes: Vec<u32>) -> anyhow::Result<Figures> {
     let (port, terms) = attached(ups).await?;
     let (topic, id) = (Arc::<str>::from("prices"), MessageId::new(&7_u64.to_be_bytes())?);
     let mut payloads = payloads(cell.size).into_iter().cycle();
@@ -91,7 +91,7 @@ async fn drive(ups: &mut mpsc::Receiver<Up>, cell: Cell, processes: Vec<u32>) ->
         while let Some(ticket) = load.offer(at) {
             let payload = payloads.next().context("there is a payload")?;
             let offer = Offer { ticket, topic: topic.clone(), id, payload, deadline };
-            port.down.try_send((port.index, Down::Offer(offer))).context("the session has ended, or takes less than it said")?;
+            port.down.try_send((port.index, LinkMessage::Offer(offer))).context("the session has ended, or takes less than it said")?;
         }
         tokio::select! {
             biased;
@@ -101,10 +101,10 @@ async fn drive(ups: &mut mpsc::Receiver<Up>, cell: Cell, processes: Vec<u32>) ->
         let at = now();
         for up in burst.drain(..) {
             match up {
-                Up::Verdicts(_, _, frame, _) => {
+                DriverMessage::Verdicts(_, _, frame, _) => {
                     frame.items::<Judged<'_>>()?.try_for_each(|judged| load.verdict(judged.ticket, at))?;
                 }
-                Up::Gone(_) => bail!("the parent has left"),
+                DriverMessage::Gone(_) => bail!("the parent has left"),
                 other => tracing::debug!(?other, "not a verdict"),
             }
         }

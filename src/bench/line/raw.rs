@@ -38,7 +38,7 @@ pub(crate) async fn run(setup: Setup) -> anyhow::Result<()> {
     let config = pmq_config::load(&request)?;
     let network = config.settings.networks.first().context("the file names no network")?;
     let topic = network.subscribe.first().context("the network joins no topic")?;
-    let deadline = network.plan.store.deadline();
+    let deadline = network.plan.queue.deadline();
     let overlay = NetworkOverlay::new(network.name.as_str(), network.claims.clone(), deadline, &network.overlay);
     let identity = Identity::load(&config.settings.gossip.identity)?;
     let node = Plain::start(&config.settings.gossip, &identity, overlay, topic, setup.verdicts).await?;

@@ -10,7 +10,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{Host, Messages, NETWORK, Parent, Received, WINDOW, host, plan};
 use pmq_agent::ARRIVALS;
 use pmq_agent::directory::Network;
-use pmq_pipeline::{Arrival, Channels, Driver, Inlet, Overflowed, Report, Road, RouterGone, Snapshot};
+use pmq_pipeline::{Arrival, Channels, Driver, Inlet, Overflowed, Pipeline, Report, RouterGone, Snapshot};
 use pmq_protocol::wire::Verdict;
 use pmq_transports::Listener;
 
@@ -52,7 +52,8 @@ impl Rig {
         let inlet = Inlet::new(arrivals.clone(), overflowed.clone());
         let network = Network { inlet: inlet.clone(), snapshot: snapshot.clone(), ..host::network(plan.clone(), ups) };
         let channels = Channels { arrivals: arrived, overflowed, ups: up, reports: reported, snapshot: shown, shutdown: shutdown.clone() };
-        let driver = Driver::new(NETWORK.into(), Box::new(move |stream| Road::new(&plan, stream)), channels).tapped(network.tap.clone());
+        let driver =
+            Driver::new(NETWORK.into(), Box::new(move |stream| Pipeline::new(&plan, stream)), channels).tapped(network.tap.clone());
         let driver = tokio::spawn(driver.run());
         let host = Host::start(vec![network], listeners, Vec::new()).await?;
         Ok(Self { inlet, arrivals, reports, snapshot, host, shutdown: shutdown.drop_guard(), driver })

@@ -8,12 +8,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{DEADLINE, MAX_MESSAGE, NETWORK};
-use pmq_agent::control::Control;
 use pmq_agent::directory::{Directory, Network};
 use pmq_agent::parents::{Admission, Parents, Registry, serve};
+use pmq_agent::requests::Requests;
 use pmq_agent::settings::{Attach, Grant};
 use pmq_gossip::{Identity, MessageIdFunction, Settings, start};
-use pmq_pipeline::{Claims, Inlet, Overflowed, Plan, Snapshot, Tap, Up};
+use pmq_pipeline::{Claims, DriverMessage, Inlet, Overflowed, Plan, Snapshot, Tap};
 use pmq_protocol::session::{AgentTerms, NetworkTerms};
 use pmq_transports::{LinkError, Listener};
 
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A network whose driver takes `ups`. The router's way in leads nowhere and its snapshot stays empty, unless the caller puts others in their place.
 #[must_use]
-pub fn network(plan: Arc<Plan>, ups: mpsc::Sender<Up>) -> Network {
+pub fn network(plan: Arc<Plan>, ups: mpsc::Sender<DriverMessage>) -> Network {
     Network {
         name: NETWORK.into(),
         claims: Claims(vec!["*".into()]),
@@ -61,13 +61,13 @@ impl Host {
             name: network.name.clone(),
             deadline: network.deadline,
             max_payload: u32::try_from(network.max_message).unwrap_or(u32::MAX),
-            groups: network.plan.store.groups(),
+            groups: network.plan.queue.groups(),
         });
         let terms = AgentTerms { networks: terms.collect(), ..AgentTerms::default() };
         let directory = Arc::new(Directory::new(networks, gossip, 16));
         let shutdown = CancellationToken::new();
         let parents = Parents {
-            control: Control::new(&directory, PATIENCE),
+            requests: Requests::new(&directory, PATIENCE),
             directory: directory.clone(),
             admission: Arc::new(Admission::new(&Attach { grant: grants, ..Attach::default() }, rustix::process::geteuid().as_raw())),
             terms: Arc::new(terms),

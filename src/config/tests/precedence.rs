@@ -40,7 +40,7 @@ fn networks_and_their_stages_are_overridden_by_name() {
     let network = files("").load(&overrides, &["network.weather.max_message=2MiB"]).unwrap().settings.networks.remove(0);
     assert!(!network.loopback);
     assert_eq!(network.max_message, 2 * 1024 * 1024);
-    assert_eq!(network.plan.store.deadline().as_secs(), 2);
+    assert_eq!(network.plan.queue.deadline().as_secs(), 2);
 }
 
 #[test]

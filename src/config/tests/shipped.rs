@@ -26,7 +26,7 @@ fn the_oracle_networks_load_together() {
     assert_eq!(config.warnings, []);
     for network in &config.settings.networks {
         assert_eq!(network.plan.front.iter().map(|stage| stage.name()).collect::<Vec<_>>(), ["admission", "decode", "sequence-window"]);
-        assert_eq!(network.plan.store.deadline(), std::time::Duration::from_secs(4));
+        assert_eq!(network.plan.queue.deadline(), std::time::Duration::from_secs(4));
         assert!(network.subscribe.iter().all(|topic| network.claims.matches(topic)));
     }
 }

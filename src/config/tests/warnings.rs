@@ -75,7 +75,7 @@ fn a_fallback_accepts_in_so_many_words_alone_and_rejects_nothing() {
             assert!(text.contains("accept-unverified") && text.contains("ignore"), "{text}");
         }
         let config = with("accept-unverified").unwrap();
-        let causes = config.settings.networks[0].plan.store.accepts_unverified();
+        let causes = config.settings.networks[0].plan.queue.accepts_unverified();
         assert_eq!(causes.iter().map(|cause| cause.as_str().replace('-', "_")).collect::<Vec<_>>(), [cause]);
     }
 }

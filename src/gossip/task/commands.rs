@@ -141,7 +141,7 @@ impl<R: Router> Task<R> {
         dialled
     }
 
-    /// A verdict, from a road.
+    /// A verdict, from a pipeline.
     pub(super) fn on_report(&mut self, report: &Report, now: Instant) {
         // A peer that was forgotten meanwhile: it excludes nobody from forwarding and takes no penalty, the router's other records stand.
         let source = self.peers.id(report.peer).unwrap_or(*self.swarm.local_peer_id());

@@ -92,7 +92,7 @@ impl<R: Router> Task<R> {
 
     fn on_message(&mut self, source: PeerId, topic: &str, id: MessageId, payload: Bytes, now: Instant) {
         self.metrics.received.increment(1);
-        // Overflow policy: the newest is ignored, which frees it in the router, too. The task never waits for a road; the road's driver books it.
+        // Overflow policy: the newest is ignored, which frees it in the router, too. The task never waits for a pipeline; the pipeline's driver books it.
         let handed = match (self.peers.handle(&source), self.sinks.get(topic)) {
             (Some(peer), Some(sink)) => sink.inlet.offer(Arrival { peer, topic: sink.topic.clone(), id, payload, arrived: now }),
             // All peer handles are used up.

@@ -43,7 +43,7 @@ pub(super) fn topic(name: &str) -> Topic {
     Topics::new(1).intern(name).unwrap()
 }
 
-/// An agent with its one road.
+/// An agent with its one pipeline.
 pub(super) struct Node {
     pub(super) gossip: Gossip,
     pub(super) running: Running,
@@ -67,7 +67,7 @@ impl Node {
         Self { gossip, running, sink, arrivals }
     }
 
-    /// The way into its one road.
+    /// The way into its one pipeline.
     pub(super) fn inlet(&self) -> Inlet {
         Inlet::new(self.sink.clone(), Overflowed::default())
     }

@@ -1,10 +1,10 @@
-//! The ends of a network's road: the shutdown's drain, and a fault.
+//! The ends of a network's pipeline: the shutdown's drain, and a fault.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::{Driver, PAUSE, RouterGone, Step, stream};
-use crate::{BATCH_MESSAGES, Batch, Cut, Outcome, Report, RoadError, TICK};
+use crate::{BATCH_MESSAGES, Batch, DetachReason, Outcome, PipelineError, Report, TICK};
 use pmq_protocol::wire::Reason;
 
 impl Driver {
@@ -17,7 +17,7 @@ impl Driver {
             other => other?,
         }
         self.show();
-        self.links.drain().for_each(|(_, attached)| attached.end(Cut::Shutdown));
+        self.links.drain().for_each(|(_, attached)| attached.end(DetachReason::Shutdown));
         Ok(())
     }
 
@@ -37,19 +37,19 @@ impl Driver {
             if arrivals.is_empty() {
                 break;
             }
-            self.road.arrive(&mut arrivals, Instant::now())?;
+            self.pipeline.arrive(&mut arrivals, Instant::now())?;
             self.settle().await?;
             self.answer().await?;
         }
-        // So is what links and the control road have handed over, own messages above all; later ones only while something is pending.
+        // So is what links and the requests of parents have handed over, own messages above all; later ones only while something is pending.
         self.take_ups().await?;
         let mut queued = self.channels.ups.len();
-        while queued > 0 || (self.road.in_flight() > 0 && self.road.store.verifiers() > 0) {
+        while queued > 0 || (self.pipeline.in_flight() > 0 && self.pipeline.queue.verifiers() > 0) {
             self.ready().await?;
             tokio::select! {
                 biased;
                 () = tokio::time::sleep_until(end) => break,
-                _ = ticks.tick() => self.road.tick(Instant::now())?,
+                _ = ticks.tick() => self.pipeline.tick(Instant::now())?,
                 Some(up) = self.channels.ups.recv() => {
                     queued = queued.saturating_sub(1);
                     self.ups.push(up);
@@ -59,7 +59,7 @@ impl Driver {
             self.settle().await?;
             self.answer().await?;
         }
-        self.road.flush(Reason::Shutdown);
+        self.pipeline.flush(Reason::Shutdown);
         self.settle().await?;
         // What came after the intake was closed.
         self.missed(Reason::Shutdown)?;
@@ -74,11 +74,11 @@ impl Driver {
             self.channels.reports.send(Report::of(&arrival, Outcome::ignore(Reason::Shutdown))).await.map_err(|_| Step::Router)?;
         }
         self.missed(Reason::Shutdown)?;
-        self.road.close(Reason::Shutdown)?;
+        self.pipeline.close(Reason::Shutdown)?;
         self.answer().await
     }
 
-    /// The road failed while it drained: what was never on it is reported without it. Bounded by the channel.
+    /// The pipeline failed while it drained: what was never on it is reported without it. Bounded by the channel.
     pub(super) async fn abandon(&mut self) -> Result<(), RouterGone> {
         self.channels.arrivals.close();
         while let Ok(arrival) = self.channels.arrivals.try_recv() {
@@ -87,27 +87,27 @@ impl Driver {
             self.channels.reports.send(report).await.map_err(|_| RouterGone(self.network.clone()))?;
         }
         if let Err(error) = self.missed(Reason::Fault) {
-            tracing::error!(network = %self.network, %error, "the log failed while the road was left");
+            tracing::error!(network = %self.network, %error, "the log failed while the pipeline was left");
         }
         self.show();
         Ok(())
     }
 
-    /// The road failed: what it held is settled, the links are cut, and a new one takes its place.
-    pub(super) async fn restart(&mut self, error: &RoadError) -> Result<(), RouterGone> {
-        tracing::error!(network = %self.network, %error, "the road failed and is restarted");
+    /// The pipeline failed: what it held is settled, the links are cut, and a new one takes its place.
+    pub(super) async fn restart(&mut self, error: &PipelineError) -> Result<(), RouterGone> {
+        tracing::error!(network = %self.network, %error, "the pipeline failed and is restarted");
         self.restarts += 1;
         self.metrics.restarts.increment(1);
         // The stages are broken, so what the store still holds is reported without them.
         self.news();
         let mut rest = Batch::default();
         // A queue that has panicked itself may do so again; what it then still holds has no report, and its neighbours' caches forget it.
-        if catch_unwind(AssertUnwindSafe(|| self.road.store.flush(Reason::Fault, &mut rest))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| self.pipeline.queue.flush(Reason::Fault, &mut rest))).is_err() {
             tracing::error!(network = %self.network, "the validation queue failed; what it held is not reported to the router");
         }
-        let old = std::mem::replace(&mut self.road, (self.build)(stream()));
-        self.road.inherit(old, rest);
-        self.links.drain().for_each(|(_, attached)| attached.end(Cut::Fault));
+        let old = std::mem::replace(&mut self.pipeline, (self.build)(stream()));
+        self.pipeline.inherit(old, rest);
+        self.links.drain().for_each(|(_, attached)| attached.end(DetachReason::Fault));
         self.report().await.map_err(|_| RouterGone(self.network.clone()))?;
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}

@@ -1,4 +1,4 @@
-//! Delivery: fans accepted messages out to consumers.
+//! DeliveryStage: fans accepted messages out to consumers.
 //!
 //! There is one log a network, and a consumer is a cursor over it. Its counter is the position in the log: it rises by one from record to
 //! record, so that a consumer sees every loss, and any cursor can be resumed as far as the log reaches. A slow consumer costs others nothing.
@@ -22,7 +22,7 @@ pub use settings::{Policy, Settings};
 
 use self::consumer::Consumer;
 use self::names::Names;
-use pmq_pipeline::{ConsumerView, Entry, Envelope, LinkId, Log, LogError, Opened, Outlet, Shipment, Topic};
+use pmq_pipeline::{ConsumerView, Delivery, Entry, Envelope, LinkId, Log, LogError, Opened, Shipment, Topic};
 use pmq_protocol::wire::{ConsumerTerms, Cursor, GapReason, Reason, Window};
 
 /// Its name in a network's file.
@@ -32,7 +32,7 @@ pub const NAME: &str = "delivery";
 const ENTRY_BYTES: usize = size_of::<Entry>();
 
 /// Fan-out to consumers over one log.
-pub struct Delivery {
+pub struct DeliveryStage {
     settings: Settings,
     stream: u64,
     log: Box<dyn Log>,
@@ -43,8 +43,8 @@ pub struct Delivery {
     shipped: u64,
 }
 
-impl Delivery {
-    /// Delivery without consumers, over `log`, as the stream of that name.
+impl DeliveryStage {
+    /// DeliveryStage without consumers, over `log`, as the stream of that name.
     #[must_use]
     pub fn new(settings: Settings, stream: u64, log: Box<dyn Log>) -> Self {
         let names = Names::new(settings.max_names as usize);
@@ -77,7 +77,7 @@ impl Delivery {
     }
 }
 
-impl Outlet for Delivery {
+impl Delivery for DeliveryStage {
     fn deliver(&mut self, envelope: &Envelope) {
         let arrival = &envelope.arrival;
         self.append(Entry::Message { topic: arrival.topic.name.clone(), id: arrival.id, payload: arrival.payload.clone() });

@@ -3,9 +3,9 @@
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-use super::{Delivery, MemoryRing};
+use super::{DeliveryStage, MemoryRing};
 use crate::{InvalidSetting, NetworkContext, StageSettings};
-use pmq_pipeline::{Outlet, OutletBlueprint, Part};
+use pmq_pipeline::{Delivery, DeliveryBlueprint, Part};
 use pmq_protocol::wire::Overflow;
 
 /// What happens to a slow consumer, by name.
@@ -69,18 +69,18 @@ impl StageSettings for Settings {
             let help = format!("a consumer would lose records before its policy applies; at most ring_messages = {}", self.ring_messages);
             return Err(InvalidSetting::range("max_lag", self.max_lag, help));
         }
-        Ok(Part::Outlet(Box::new(self)))
+        Ok(Part::Delivery(Box::new(self)))
     }
 }
 
-impl OutletBlueprint for Settings {
+impl DeliveryBlueprint for Settings {
     fn name(&self) -> &'static str {
         super::NAME
     }
 
-    fn build(&self, stream: u64) -> Box<dyn Outlet> {
+    fn build(&self, stream: u64) -> Box<dyn Delivery> {
         let ring = MemoryRing::new(self.ring_messages, self.ring_bytes.as_u64());
-        Box::new(Delivery::new(self.clone(), stream, Box::new(ring)))
+        Box::new(DeliveryStage::new(self.clone(), stream, Box::new(ring)))
     }
 
     fn memory(&self) -> u64 {

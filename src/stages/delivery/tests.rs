@@ -29,7 +29,7 @@ pub(super) fn seen(record: &Record) -> Seen {
 }
 
 pub(super) struct Bench {
-    pub(super) delivery: Delivery,
+    pub(super) delivery: DeliveryStage,
     pub(super) appended: u64,
 }
 
@@ -41,7 +41,7 @@ impl Bench {
     pub(super) fn new(ring_messages: u32, max_lag: u32) -> Self {
         let settings = Settings { ring_messages, max_lag, ..Settings::default() };
         let ring = MemoryRing::new(ring_messages, settings.ring_bytes.as_u64());
-        Self { delivery: Delivery::new(settings, STREAM, Box::new(ring)), appended: 0 }
+        Self { delivery: DeliveryStage::new(settings, STREAM, Box::new(ring)), appended: 0 }
     }
 
     /// Delivers messages that carry the next numbers, from 1.

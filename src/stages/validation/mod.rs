@@ -1,7 +1,7 @@
 //! The validation queue: a store, not a lane.
 //!
 //! It always takes a batch, gives each message a ticket and a deadline that counts from arrival, owns the envelope, hands messages to
-//! verifiers as their credit allows, and applies the fallback for its cause when a bound or the deadline is reached. The road in never waits.
+//! verifiers as their credit allows, and applies the fallback for its cause when a bound or the deadline is reached. The pipeline in never waits.
 //!
 //! ```text
 //!   admit --> waiting (in order of arrival) --hand_out--> held by a verifier --verdict--> settled
@@ -32,8 +32,8 @@ use self::groups::Group;
 use self::shadows::{Settlement, Shadows};
 use self::verifiers::Verifiers;
 use pmq_pipeline::{
-    Arrival, Batch, Census, Conflict, End, Envelope, Heard, Known, LinkId, News, Outcome, Said, Seat, Settled, Store, Tickets,
-    VerifierTerms, VerifierView, Wheel,
+    Arrival, Batch, Conflict, End, Envelope, Known, LinkId, Outcome, PendingQueue, QueueEvent, Settled, Tickets, VerdictEffect,
+    VerdictRecord, VerifierCounts, VerifierRole, VerifierTerms, VerifierView, Wheel,
 };
 use pmq_protocol::wire::{Offer, Reason, Ticket, Verdict, VerdictRefused, Window};
 
@@ -58,7 +58,7 @@ struct Pending {
     /// The group whose verdict it needs next.
     group: u8,
     /// What the group before has said.
-    accepted: Option<Said>,
+    accepted: Option<VerdictRecord>,
     /// The first of the shadows' watches.
     watch: Option<Ticket>,
 }
@@ -81,7 +81,7 @@ pub struct ValidationQueue {
     admitted: u64,
     expired: Vec<u32>,
     /// For the operator. Bounded by what one step settles, since it is taken after each.
-    news: Vec<News>,
+    news: Vec<QueueEvent>,
 }
 
 impl ValidationQueue {
@@ -170,7 +170,7 @@ impl ValidationQueue {
     }
 
     /// The end of a message that has left the table.
-    fn settle(&mut self, pending: Pending, outcome: Outcome, said: Option<Said>, now: Instant, out: &mut Batch) {
+    fn settle(&mut self, pending: Pending, outcome: Outcome, said: Option<VerdictRecord>, now: Instant, out: &mut Batch) {
         if pending.watch.is_some() {
             let Arrival { topic, id, .. } = &pending.envelope.arrival;
             let settlement = Settlement { topic: topic.clone(), id: *id, outcome, said: said.clone() };
@@ -185,7 +185,7 @@ impl ValidationQueue {
     }
 
     /// On to the next group.
-    fn pass_on(&mut self, ticket: Ticket, said: Said) {
+    fn pass_on(&mut self, ticket: Ticket, said: VerdictRecord) {
         let Known::Pending(pending) = self.tickets.find(ticket) else { return };
         (pending.holder, pending.orphan, pending.accepted) = (None, false, Some(said));
         pending.group += 1;
@@ -196,14 +196,14 @@ impl ValidationQueue {
 
     /// What a verdict makes of a message: the one of the last group, or one that ends it. A Reject behind an Accept is a conflict, which no
     /// sender can answer for.
-    fn judged(&mut self, ticket: Ticket, pending: &mut Pending, said: &Said) -> Outcome {
+    fn judged(&mut self, ticket: Ticket, pending: &mut Pending, said: &VerdictRecord) -> Outcome {
         let Some(accepted) = pending.accepted.take().filter(|_| said.verdict == Verdict::Reject) else {
             return Outcome { verdict: said.verdict, reason: Reason::Verified };
         };
         let at = usize::from(pending.group);
         let name = |at: usize| self.groups.get(at).map_or_else(|| Arc::from(""), |group| group.name.clone());
         let Arrival { topic, id, .. } = &pending.envelope.arrival;
-        self.news.push(News::Conflict(Box::new(Conflict {
+        self.news.push(QueueEvent::Conflict(Box::new(Conflict {
             ticket,
             topic: topic.clone(),
             id: *id,
@@ -214,7 +214,7 @@ impl ValidationQueue {
     }
 }
 
-impl Store for ValidationQueue {
+impl PendingQueue for ValidationQueue {
     fn admit(&mut self, batch: &mut Batch, now: Instant) {
         let Batch { live, settled } = batch;
         for envelope in live.drain(..) {
@@ -224,9 +224,9 @@ impl Store for ValidationQueue {
 
     fn attach(&mut self, link: LinkId, terms: VerifierTerms, _: Instant) -> bool {
         let members = match &terms.seat {
-            Seat::Shadow => Some(&mut self.shadows.members),
-            Seat::Group(name) if name.is_empty() => self.groups.first_mut().map(|group| &mut group.verifiers),
-            Seat::Group(name) => self.groups.iter_mut().find(|group| group.name == *name).map(|group| &mut group.verifiers),
+            VerifierRole::Shadow => Some(&mut self.shadows.members),
+            VerifierRole::Group(name) if name.is_empty() => self.groups.first_mut().map(|group| &mut group.verifiers),
+            VerifierRole::Group(name) => self.groups.iter_mut().find(|group| group.name == *name).map(|group| &mut group.verifiers),
         };
         members.map(|members| members.attach(link, terms.window)).is_some()
     }
@@ -272,9 +272,16 @@ impl Store for ValidationQueue {
         }
     }
 
-    fn verdict(&mut self, link: LinkId, ticket: Ticket, mut said: Said, now: Instant, out: &mut Batch) -> Result<Heard, VerdictRefused> {
+    fn verdict(
+        &mut self,
+        link: LinkId,
+        ticket: Ticket,
+        mut said: VerdictRecord,
+        now: Instant,
+        out: &mut Batch,
+    ) -> Result<VerdictEffect, VerdictRefused> {
         if self.shadows.members.has(link) {
-            return self.shadows.verdict(link, ticket, said, now, &mut self.news).map(|()| Heard::Shadow);
+            return self.shadows.verdict(link, ticket, said, now, &mut self.news).map(|()| VerdictEffect::Shadow);
         }
         let pending = match self.tickets.find(ticket) {
             Known::Never => return Err(VerdictRefused::Unknown),
@@ -290,12 +297,12 @@ impl Store for ValidationQueue {
         said.took = took;
         if said.verdict == Verdict::Accept && self.goes_on(group) {
             self.pass_on(ticket, said);
-            return Ok(Heard::Counted(took));
+            return Ok(VerdictEffect::Counted(took));
         }
         let mut pending = self.take(ticket, End::Verdict).ok_or(VerdictRefused::Unknown)?;
         let outcome = self.judged(ticket, &mut pending, &said);
         self.settle(pending, outcome, Some(said), now, out);
-        Ok(Heard::Counted(took))
+        Ok(VerdictEffect::Counted(took))
     }
 
     fn expire(&mut self, now: Instant, out: &mut Batch) {
@@ -347,8 +354,8 @@ impl Store for ValidationQueue {
         self.groups.iter().map(|group| group.verifiers.len()).sum()
     }
 
-    fn census(&self) -> Census {
-        Census {
+    fn census(&self) -> VerifierCounts {
+        VerifierCounts {
             groups: self.groups.iter().map(|group| (group.name.clone(), group.verifiers.len())).collect(),
             paused: self.groups.iter().map(|group| group.verifiers.paused()).sum(),
             shadows: self.shadows.members.len(),
@@ -357,7 +364,7 @@ impl Store for ValidationQueue {
         }
     }
 
-    fn news(&mut self) -> &mut Vec<News> {
+    fn news(&mut self) -> &mut Vec<QueueEvent> {
         &mut self.news
     }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::ValidationQueue;
 use crate::{InvalidSetting, NetworkContext, StageSettings};
-use pmq_pipeline::{Part, Store, StoreBlueprint};
+use pmq_pipeline::{Part, PendingQueue, PendingQueueBlueprint};
 use pmq_protocol::wire::Reason;
 use pmq_protocol::wire::message::MAX_REASON;
 
@@ -90,7 +90,7 @@ impl StageSettings for Settings {
             ));
         }
         self.check_groups()?;
-        Ok(Part::Store(Box::new(self)))
+        Ok(Part::PendingQueue(Box::new(self)))
     }
 }
 
@@ -144,12 +144,12 @@ impl Fallbacks {
     }
 }
 
-impl StoreBlueprint for Settings {
+impl PendingQueueBlueprint for Settings {
     fn name(&self) -> &'static str {
         super::NAME
     }
 
-    fn build(&self) -> Box<dyn Store> {
+    fn build(&self) -> Box<dyn PendingQueue> {
         Box::new(ValidationQueue::new(self.clone()))
     }
 

@@ -7,14 +7,14 @@
 //! ```
 //!
 //! # Invariants
-//! - Nothing here is seen by the road: shadows have tickets, credit and counters of their own.
+//! - Nothing here is seen by the pipeline: shadows have tickets, credit and counters of their own.
 //! - The watches of a message are chained until its outcome is known, and none of the chain is dropped before. What is left open then has
 //!   its deadline on the wheel; nothing else has.
 
 use std::time::Instant;
 
 use super::verifiers::Verifiers;
-use pmq_pipeline::{Arrival, Compared, End, Known, LinkId, News, Outcome, Said, Tickets, Topic, Wheel};
+use pmq_pipeline::{Arrival, Compared, End, Known, LinkId, Outcome, QueueEvent, Tickets, Topic, VerdictRecord, Wheel};
 use pmq_protocol::wire::{MessageId, Offer, Ticket, VerdictRefused};
 
 /// Table and wheel entries of one watch, in bytes.
@@ -36,7 +36,7 @@ struct Watch {
 #[derive(Debug)]
 enum Side {
     Neither,
-    Shadow(Said),
+    Shadow(VerdictRecord),
     Outcome(Settlement),
 }
 
@@ -46,13 +46,13 @@ pub(super) struct Settlement {
     pub(super) topic: Topic,
     pub(super) id: MessageId,
     pub(super) outcome: Outcome,
-    pub(super) said: Option<Said>,
+    pub(super) said: Option<VerdictRecord>,
 }
 
 impl Settlement {
-    fn compared(self, shadow: Said) -> News {
+    fn compared(self, shadow: VerdictRecord) -> QueueEvent {
         let Self { topic, id, outcome, said } = self;
-        News::Compared(Compared { topic, id, outcome, said, shadow })
+        QueueEvent::Compared(Compared { topic, id, outcome, said, shadow })
     }
 }
 
@@ -118,7 +118,7 @@ impl Shadows {
     }
 
     /// The outcome of a message whose first watch is `first`; `None` if it has none that a verdict could be compared with.
-    pub(super) fn settled(&mut self, first: Option<Ticket>, settlement: Option<&Settlement>, now: Instant, news: &mut Vec<News>) {
+    pub(super) fn settled(&mut self, first: Option<Ticket>, settlement: Option<&Settlement>, now: Instant, news: &mut Vec<QueueEvent>) {
         let mut next = first;
         while let Some(ticket) = next {
             let Known::Pending(watch) = self.watches.find(ticket) else { return };
@@ -149,9 +149,9 @@ impl Shadows {
         &mut self,
         link: LinkId,
         ticket: Ticket,
-        mut said: Said,
+        mut said: VerdictRecord,
         now: Instant,
-        news: &mut Vec<News>,
+        news: &mut Vec<QueueEvent>,
     ) -> Result<(), VerdictRefused> {
         let watch = match self.watches.find(ticket) {
             Known::Never => return Err(VerdictRefused::Unknown),

@@ -54,13 +54,13 @@ impl Bench {
 
     fn verdict(&mut self, link: LinkId, ticket: Ticket, verdict: Verdict) -> Result<Duration, VerdictRefused> {
         match self.verdict_of(link, ticket, verdict)? {
-            Heard::Counted(took) => Ok(took),
-            Heard::Shadow => panic!("a verdict of a shadow"),
+            VerdictEffect::Counted(took) => Ok(took),
+            VerdictEffect::Shadow => panic!("a verdict of a shadow"),
         }
     }
 
     /// Also of a shadow.
-    fn verdict_of(&mut self, link: LinkId, ticket: Ticket, verdict: Verdict) -> Result<Heard, VerdictRefused> {
+    fn verdict_of(&mut self, link: LinkId, ticket: Ticket, verdict: Verdict) -> Result<VerdictEffect, VerdictRefused> {
         self.queue.verdict(link, ticket, verdict.into(), self.now, &mut self.out)
     }
 

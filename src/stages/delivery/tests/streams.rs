@@ -33,7 +33,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// One attachment, as the consumer at its other end sees it.
 #[derive(Debug)]
-struct Seat {
+struct VerifierRole {
     name: u8,
     start: u64,
     /// The newest counter received.
@@ -50,7 +50,7 @@ struct World {
     bench: Bench,
     model: Model,
     unverified: u64,
-    seats: BTreeMap<u32, Seat>,
+    seats: BTreeMap<u32, VerifierRole>,
     windows: BTreeMap<u32, u32>,
     links: u32,
 }
@@ -85,7 +85,7 @@ impl World {
         prop_assert_eq!(opened.cursor.stream, STREAM);
         prop_assert!(opened.cursor.counter <= newest);
         let start = opened.cursor.counter;
-        self.seats.insert(self.links, Seat { name, start, at: start, delivered: Vec::new(), unverified: 0, in_flight: Vec::new() });
+        self.seats.insert(self.links, VerifierRole { name, start, at: start, delivered: Vec::new(), unverified: 0, in_flight: Vec::new() });
         self.windows.insert(self.links, credit);
         Ok(())
     }

@@ -1,8 +1,8 @@
-//! Pipelines of the real stages: the road by hand, and under its driver.
+//! Pipelines of the real stages: the pipeline by hand, and under its driver.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod by_hand;
 mod driver;
-mod road;
 
 use pmq_pipeline::{Part, Plan};
 use pmq_stages::{delivery, validation};
@@ -14,5 +14,5 @@ fn network_plan(deadline: &str) -> Plan {
         max_bytes: bytesize::ByteSize::mib(1),
         ..validation::Settings::default()
     };
-    Plan::new(vec![Part::Store(Box::new(settings)), Part::Outlet(Box::new(delivery::Settings::default()))]).unwrap()
+    Plan::new(vec![Part::PendingQueue(Box::new(settings)), Part::Delivery(Box::new(delivery::Settings::default()))]).unwrap()
 }

@@ -1,7 +1,7 @@
 //! Groups in a chain.
 
 use super::*;
-use pmq_pipeline::News;
+use pmq_pipeline::QueueEvent;
 
 const C: LinkId = LinkId(3);
 
@@ -19,7 +19,7 @@ fn two() -> Bench {
 
 impl Bench {
     fn join(&mut self, link: LinkId, group: &str) {
-        let terms = VerifierTerms { window: Window { messages: 10, bytes: 1_000 }, seat: Seat::Group(group.into()) };
+        let terms = VerifierTerms { window: Window { messages: 10, bytes: 1_000 }, seat: VerifierRole::Group(group.into()) };
         assert!(self.queue.attach(link, terms, self.now));
     }
 
@@ -68,7 +68,7 @@ fn a_later_groups_ignore_stands_and_its_reject_is_a_conflict() {
     let mut bench = two();
     bench.admit(1..=2, 10);
     let tickets: Vec<Ticket> = bench.offers().into_iter().map(|(_, ticket, _)| ticket).collect();
-    let said = |verdict, code, text: &str| Said { code, text: Some(text.into()), ..Said::from(verdict) };
+    let said = |verdict, code, text: &str| VerdictRecord { code, text: Some(text.into()), ..VerdictRecord::from(verdict) };
     for &ticket in &tickets {
         bench.queue.verdict(A, ticket, said(Verdict::Accept, 1, "well formed"), bench.now, &mut bench.out).unwrap();
     }
@@ -78,7 +78,7 @@ fn a_later_groups_ignore_stands_and_its_reject_is_a_conflict() {
     let said: Vec<_> = bench.out.settled.iter().map(|settled| settled.said.as_ref().unwrap().to_string()).collect();
     assert_eq!(said, ["ignore (2: \"old\")", "reject (3: \"forged\")"], "the reports carry what was said");
     assert_eq!(bench.settled(), [(1, Verdict::Ignore, Reason::Verified), (2, Verdict::Ignore, Reason::VerifierConflict)]);
-    let [News::Conflict(conflict)] = &bench.queue.news()[..] else { panic!("one conflict was due") };
+    let [QueueEvent::Conflict(conflict)] = &bench.queue.news()[..] else { panic!("one conflict was due") };
     assert_eq!((conflict.ticket, number(&conflict.id)), (tickets[1], 2));
     assert_eq!((&*conflict.accepted.0, conflict.accepted.1.to_string()), ("format", "accept (1: \"well formed\")".to_owned()));
     assert_eq!((&*conflict.rejected.0, conflict.rejected.1.to_string()), ("content", "reject (3: \"forged\")".to_owned()));
@@ -175,7 +175,7 @@ fn each_group_has_its_own_causes() {
 fn a_group_that_there_is_not_is_not_joined() {
     let mut bench = two();
     let window = Window { messages: 1, bytes: 1 };
-    assert!(!bench.queue.attach(C, VerifierTerms { window, seat: Seat::Group("forms".into()) }, bench.now));
+    assert!(!bench.queue.attach(C, VerifierTerms { window, seat: VerifierRole::Group("forms".into()) }, bench.now));
     assert!(bench.queue.attach(C, window.into(), bench.now), "without a name it is the first");
     let census = bench.queue.census();
     assert_eq!(census.groups, [("format".into(), 2), ("content".into(), 1)]);

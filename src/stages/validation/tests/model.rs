@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
-use pmq_pipeline::News;
+use pmq_pipeline::QueueEvent;
 
 const SIZE: u64 = 10;
 /// Times are multiples of the wheel's tick, so that it is exact.
@@ -268,7 +268,7 @@ impl Both {
                 self.links += 1;
                 let (link, window) = (LinkId(self.links), Window { messages, bytes });
                 let name = |group: usize| self.names.get(group).map_or("", |name| name).into();
-                let seat = group.map_or(Seat::Shadow, |group| Seat::Group(name(group)));
+                let seat = group.map_or(VerifierRole::Shadow, |group| VerifierRole::Group(name(group)));
                 let terms = VerifierTerms { window, seat };
                 prop_assert!(self.bench.queue.attach(link, terms, self.bench.now));
                 self.model.members.push(Member { link, group, window, owes: 0, paused: false });
@@ -352,8 +352,8 @@ impl Both {
         let (mut compared, mut conflicts) = (Vec::new(), Vec::new());
         for news in self.bench.queue.news().drain(..) {
             match news {
-                News::Conflict(conflict) => conflicts.push(number(&conflict.id)),
-                News::Compared(of) => compared.push((number(&of.id), of.said.map(|_| of.outcome.verdict), of.shadow.verdict)),
+                QueueEvent::Conflict(conflict) => conflicts.push(number(&conflict.id)),
+                QueueEvent::Compared(of) => compared.push((number(&of.id), of.said.map(|_| of.outcome.verdict), of.shadow.verdict)),
             }
         }
         let key = |(number, outcome, shadow): &(u64, Option<Verdict>, Verdict)| (*number, outcome.map(|v| v as u8), *shadow as u8);

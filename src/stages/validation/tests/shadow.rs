@@ -1,31 +1,31 @@
 //! Shadows see everything and change nothing.
 
 use super::*;
-use pmq_pipeline::News;
+use pmq_pipeline::QueueEvent;
 
 const SHADOW: LinkId = LinkId(9);
 
 impl Bench {
     fn shadow(&mut self, link: LinkId, messages: u32) {
-        let terms = VerifierTerms { window: Window { messages, bytes: 1 << 20 }, seat: Seat::Shadow };
+        let terms = VerifierTerms { window: Window { messages, bytes: 1 << 20 }, seat: VerifierRole::Shadow };
         assert!(self.queue.attach(link, terms, self.now));
     }
 
     fn shadow_says(&mut self, link: LinkId, ticket: Ticket, verdict: Verdict) -> Result<(), VerdictRefused> {
         let before = (self.queue.len(), self.queue.bytes(), self.out.settled.len());
         let heard = self.queue.verdict(link, ticket, verdict.into(), self.now, &mut self.out);
-        assert_eq!((self.queue.len(), self.queue.bytes(), self.out.settled.len()), before, "a shadow changed the road");
-        heard.map(|heard| assert_eq!(heard, Heard::Shadow))
+        assert_eq!((self.queue.len(), self.queue.bytes(), self.out.settled.len()), before, "a shadow changed the pipeline");
+        heard.map(|heard| assert_eq!(heard, VerdictEffect::Shadow))
     }
 
     /// Message, the verdict behind the outcome (none for a fallback), the outcome, the shadow's verdict.
     fn compared(&mut self) -> Vec<(u64, Option<Verdict>, Verdict, Verdict)> {
         let compared = self.queue.news().drain(..).map(|news| match news {
-            News::Compared(compared) => {
+            QueueEvent::Compared(compared) => {
                 let said = compared.said.as_ref().map(|said| said.verdict);
                 (number(&compared.id), said, compared.outcome.verdict, compared.shadow.verdict)
             }
-            News::Conflict(conflict) => panic!("a conflict: {conflict:?}"),
+            QueueEvent::Conflict(conflict) => panic!("a conflict: {conflict:?}"),
         });
         compared.collect()
     }
@@ -168,7 +168,7 @@ fn what_shadows_have_open_is_bounded() {
         bench.verdict(A, to(A, &offers), Verdict::Accept).unwrap();
     }
     assert_eq!((bench.queue.shadows.open(), bench.counts()), (4, (6, 0)));
-    assert_eq!(bench.settled().len(), 10, "the road goes on regardless");
+    assert_eq!(bench.settled().len(), 10, "the pipeline goes on regardless");
 }
 
 #[test]

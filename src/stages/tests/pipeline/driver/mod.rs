@@ -12,7 +12,8 @@ use tower::util::MapRequestLayer;
 use std::time::{Duration, Instant};
 
 use pmq_pipeline::{
-    Arrival, Channels, Cut, DRAIN, Down, Driver, LinkId, LinkPort, Overflowed, Report, Road, RouterGone, Snapshot, Tap, Up,
+    Arrival, Channels, DRAIN, DetachReason, Driver, DriverMessage, LinkId, LinkMessage, LinkPort, Overflowed, Pipeline, Report, RouterGone,
+    Snapshot, Tap,
 };
 use pmq_protocol::wire::{Reason, Record};
 use tokio::sync::{mpsc, watch};
@@ -32,7 +33,7 @@ const SOON: Duration = Duration::from_secs(10);
 struct Bench {
     arrivals: mpsc::Sender<Arrival>,
     overflowed: Overflowed,
-    ups: mpsc::Sender<Up>,
+    ups: mpsc::Sender<DriverMessage>,
     reports: mpsc::Receiver<Report>,
     snapshot: watch::Receiver<Snapshot>,
     shutdown: CancellationToken,
@@ -45,20 +46,20 @@ async fn soon<T>(future: impl Future<Output = T>) -> T {
 }
 
 impl Bench {
-    fn start(build: impl Fn(u64) -> Road + Send + 'static) -> Self {
+    fn start(build: impl Fn(u64) -> Pipeline + Send + 'static) -> Self {
         Self::start_within(build, DRAIN)
     }
 
-    fn start_within(build: impl Fn(u64) -> Road + Send + 'static, within: Duration) -> Self {
+    fn start_within(build: impl Fn(u64) -> Pipeline + Send + 'static, within: Duration) -> Self {
         Self::start_with(build, within, Tap::default(), 1_024)
     }
 
-    fn start_tapped(build: impl Fn(u64) -> Road + Send + 'static, tap: Tap, capacity: usize) -> Self {
+    fn start_tapped(build: impl Fn(u64) -> Pipeline + Send + 'static, tap: Tap, capacity: usize) -> Self {
         Self::start_with(build, DRAIN, tap, capacity)
     }
 
     /// `capacity` is that of the channel of reports.
-    fn start_with(build: impl Fn(u64) -> Road + Send + 'static, within: Duration, tap: Tap, capacity: usize) -> Self {
+    fn start_with(build: impl Fn(u64) -> Pipeline + Send + 'static, within: Duration, tap: Tap, capacity: usize) -> Self {
         let (arrivals, arrivals_in) = mpsc::channel(1_024);
         let (ups, ups_in) = mpsc::channel(1_024);
         let (reports_out, reports) = mpsc::channel(capacity);
@@ -78,7 +79,7 @@ impl Bench {
     }
 
     fn plain(deadline: &'static str) -> Self {
-        Self::start(move |stream| Road::new(&network_plan(deadline), stream))
+        Self::start(move |stream| Pipeline::new(&network_plan(deadline), stream))
     }
 
     async fn attach(
@@ -87,7 +88,7 @@ impl Bench {
         capacity: usize,
         verify: Option<Window>,
         consume: bool,
-    ) -> (mpsc::Receiver<(u16, Down)>, Option<Opened>) {
+    ) -> (mpsc::Receiver<(u16, LinkMessage)>, Option<Opened>) {
         let consume = consume.then(|| ConsumerTerms { name: "".into(), cursor: Cursor::default(), window: WIDE, policy: None });
         self.attach_terms(link, capacity, verify, consume).await
     }
@@ -98,12 +99,12 @@ impl Bench {
         capacity: usize,
         verify: Option<Window>,
         consume: Option<ConsumerTerms>,
-    ) -> (mpsc::Receiver<(u16, Down)>, Option<Opened>) {
+    ) -> (mpsc::Receiver<(u16, LinkMessage)>, Option<Opened>) {
         let (down, downs) = mpsc::channel(capacity);
         let port = LinkPort { link: LinkId(link), index: 3, down };
         let (opened, answer) = oneshot::channel();
         let verify = verify.map(VerifierTerms::from);
-        self.ups.send(Up::Attach { port, verify, consume, opened }).await.unwrap();
+        self.ups.send(DriverMessage::Attach { port, verify, consume, opened }).await.unwrap();
         (downs, soon(answer).await.unwrap())
     }
 
@@ -117,7 +118,7 @@ impl Bench {
         let judged = tickets.iter().map(|&ticket| Judged { network: 3, ticket, verdict, reason: 0, text: "" });
         let frame = self.encoder.frame(SessionId(1), judged).unwrap();
         let released = Outstanding { messages: tickets.len() as u32, bytes: 10 * tickets.len() as u64 };
-        self.ups.send(Up::Verdicts(LinkId(link), 3, frame, released)).await.unwrap();
+        self.ups.send(DriverMessage::Verdicts(LinkId(link), 3, frame, released)).await.unwrap();
     }
 
     async fn report(&mut self) -> (u64, Verdict, Reason) {
@@ -140,16 +141,16 @@ impl Bench {
     }
 }
 
-async fn offer(downs: &mut mpsc::Receiver<(u16, Down)>) -> (Ticket, u64) {
+async fn offer(downs: &mut mpsc::Receiver<(u16, LinkMessage)>) -> (Ticket, u64) {
     match soon(downs.recv()).await {
-        Some((3, Down::Offer(offer))) => (offer.ticket, number(&offer.id)),
+        Some((3, LinkMessage::Offer(offer))) => (offer.ticket, number(&offer.id)),
         other => panic!("no offer: {other:?}"),
     }
 }
 
-async fn record(downs: &mut mpsc::Receiver<(u16, Down)>) -> Record {
+async fn record(downs: &mut mpsc::Receiver<(u16, LinkMessage)>) -> Record {
     match soon(downs.recv()).await {
-        Some((3, Down::Record(record))) => record,
+        Some((3, LinkMessage::Record(record))) => record,
         other => panic!("no record: {other:?}"),
     }
 }
@@ -171,7 +172,9 @@ async fn a_message_goes_all_the_way() {
     let Record::Message { counter, id, payload, .. } = record(&mut consumer).await else { panic!("no message") };
     assert_eq!((counter, number(&id), &payload[..]), (opened.cursor.counter + 1, 1, &[1; 10][..]));
     bench.verdict(1, &[first.0], Verdict::Ignore).await;
-    assert!(matches!(soon(verifier.recv()).await, Some((3, Down::VerdictRefused(ticket, VerdictRefused::Duplicate))) if ticket == first.0));
+    assert!(
+        matches!(soon(verifier.recv()).await, Some((3, LinkMessage::VerdictRefused(ticket, VerdictRefused::Duplicate))) if ticket == first.0)
+    );
     assert!(consumer.try_recv().is_err(), "a rejected message is not delivered");
     bench.stop().await.unwrap();
 }
@@ -185,7 +188,7 @@ async fn verdicts_come_before_arrivals() {
     // One thread, and nothing is awaited that would let the driver in: both stand in its channels when it wakes.
     bench.arrivals.try_send(arrival(2, vec![0; 1 << 21], Instant::now())).unwrap();
     let frame = bench.encoder.frame(SessionId(1), [Judged { network: 3, ticket, verdict: Verdict::Accept, reason: 0, text: "" }]).unwrap();
-    bench.ups.try_send(Up::Verdicts(LinkId(1), 3, frame, Outstanding { messages: 1, bytes: 10 })).unwrap();
+    bench.ups.try_send(DriverMessage::Verdicts(LinkId(1), 3, frame, Outstanding { messages: 1, bytes: 10 })).unwrap();
     assert_eq!(bench.report().await, (1, Verdict::Accept, Reason::Verified), "although it was sent after the message");
     assert_eq!(bench.report().await, (2, Verdict::Ignore, Reason::QueueFull));
     bench.stop().await.unwrap();
@@ -237,7 +240,7 @@ async fn shutdown_waits_for_verdicts_and_settles_the_rest() {
     assert_eq!(bench.report().await, (1, Verdict::Accept, Reason::Verified));
     assert!(matches!(record(&mut verifier).await, Record::Message { .. }), "deliveries are flushed");
     assert_eq!(offer(&mut verifier).await.1, 3, "what was handed over is still verified");
-    bench.ups.send(Up::Gone(LinkId(1))).await.unwrap();
+    bench.ups.send(DriverMessage::Gone(LinkId(1))).await.unwrap();
     let ends = bench.ends(2).await;
     assert_eq!(ends, [(2, Verdict::Ignore, Reason::Shutdown), (3, Verdict::Ignore, Reason::Shutdown)]);
     soon(bench.driver).await.unwrap().unwrap();
@@ -250,7 +253,7 @@ async fn shutdown_tells_the_links() {
     let bench = Bench::plain("4s");
     let (mut link, _) = bench.attach(1, 64, Some(WIDE), false).await;
     bench.stop().await.unwrap();
-    assert!(matches!(link.recv().await, Some((3, Down::Cut(Cut::Shutdown)))));
+    assert!(matches!(link.recv().await, Some((3, LinkMessage::Detached(DetachReason::Shutdown)))));
 }
 
 #[tokio::test]
@@ -266,7 +269,7 @@ async fn a_full_channel_ends_that_link_only() {
     while let Some((_, down)) = soon(narrow.recv()).await {
         rest.push(down);
     }
-    assert!(matches!(rest[..], [.., Down::Cut(Cut::Overrun)]), "the link is over, and is told: {rest:?}");
+    assert!(matches!(rest[..], [.., LinkMessage::Detached(DetachReason::Overrun)]), "the link is over, and is told: {rest:?}");
     let (mut other, _) = bench.attach(3, 64, Some(WIDE), false).await;
     let mut tickets = Vec::new();
     for expected in 1..=3 {
@@ -289,13 +292,17 @@ async fn a_name_that_is_taken_over_cuts_the_older_link() {
         let (down, downs) = mpsc::channel(8);
         let (opened, answer) = oneshot::channel();
         let consume = Some(ConsumerTerms { name: "ledger".into(), cursor: Cursor::default(), window: WIDE, policy: None });
-        bench.ups.send(Up::Attach { port: LinkPort { link: LinkId(link), index: 3, down }, verify: None, consume, opened }).await.unwrap();
+        bench
+            .ups
+            .send(DriverMessage::Attach { port: LinkPort { link: LinkId(link), index: 3, down }, verify: None, consume, opened })
+            .await
+            .unwrap();
         (downs, soon(answer).await.unwrap().unwrap())
     };
     let (mut old, _) = attach(1).await;
     let (_new, opened) = attach(2).await;
     assert_eq!(opened.replaced, Some(LinkId(1)));
-    assert!(matches!(soon(old.recv()).await, Some((3, Down::Cut(Cut::Replaced)))));
+    assert!(matches!(soon(old.recv()).await, Some((3, LinkMessage::Detached(DetachReason::Replaced)))));
     assert!(soon(old.recv()).await.is_none());
     bench.stop().await.unwrap();
 }
@@ -306,7 +313,7 @@ async fn a_fault_settles_its_messages_cuts_the_links_and_starts_anew() {
     let switch = broken.clone();
     let mut bench = Bench::start(move |stream| {
         let broken = switch.clone();
-        Road::new(&network_plan("4s"), stream).wrap(&MapRequestLayer::new(move |pass: Pass| match pass {
+        Pipeline::new(&network_plan("4s"), stream).wrap(&MapRequestLayer::new(move |pass: Pass| match pass {
             // A layer that loses the message which it was given.
             Pass::Inward(mut batch, now) if broken.swap(false, Ordering::SeqCst) => {
                 batch.live.clear();
@@ -321,10 +328,10 @@ async fn a_fault_settles_its_messages_cuts_the_links_and_starts_anew() {
     broken.store(true, Ordering::SeqCst);
     bench.arrive([2]).await;
     assert_eq!(bench.ends(2).await, [(1, Verdict::Ignore, Reason::Fault), (2, Verdict::Ignore, Reason::Fault)]);
-    assert!(matches!(soon(verifier.recv()).await, Some((3, Down::Cut(Cut::Fault)))));
+    assert!(matches!(soon(verifier.recv()).await, Some((3, LinkMessage::Detached(DetachReason::Fault)))));
     assert!(soon(verifier.recv()).await.is_none());
 
-    // The road is there again, and its book goes on.
+    // The pipeline is there again, and its book goes on.
     let (mut verifier, opened) = bench.attach(2, 64, Some(WIDE), true).await;
     assert!(opened.is_some());
     bench.arrive([3]).await;
@@ -332,7 +339,7 @@ async fn a_fault_settles_its_messages_cuts_the_links_and_starts_anew() {
     assert_eq!(message, 3);
     bench.verdict(1, &[stale], Verdict::Reject).await;
     bench.verdict(2, &[ticket], Verdict::Accept).await;
-    assert_eq!(bench.report().await, (3, Verdict::Accept, Reason::Verified), "a stale session's verdict has no effect on the new road");
+    assert_eq!(bench.report().await, (3, Verdict::Accept, Reason::Verified), "a stale session's verdict has no effect on the new pipeline");
     let mut snapshot = bench.snapshot.clone();
     let seen =
         soon(snapshot.wait_for(|snapshot| snapshot.restarts == 1 && snapshot.verdicts.iter().sum::<u64>() == 3)).await.unwrap().clone();

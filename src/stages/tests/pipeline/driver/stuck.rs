@@ -45,7 +45,7 @@ fn gated(deadline: &str, within: Duration) -> (Bench, Arc<AtomicBool>) {
     let (gate, text) = (open.clone(), QUOTA.replace("DEADLINE", deadline));
     let build = move |stream| {
         let gate = gate.clone();
-        Road::new(&plan(&text), stream).wrap(&layer_fn(move |inner| Gate { inner, open: gate.clone() }))
+        Pipeline::new(&plan(&text), stream).wrap(&layer_fn(move |inner| Gate { inner, open: gate.clone() }))
     };
     (Bench::start_within(build, within), open)
 }
@@ -84,7 +84,7 @@ async fn a_layer_that_is_never_ready_again_does_not_hold_up_the_shutdown() {
     assert_eq!((seen.came_in, seen.verdicts, seen.pending, seen.lost_by_us), (2, [0, 2, 0], (0, 0), 2));
     let mut told = 0;
     while let Some((_, down)) = link.recv().await {
-        if let Down::Record(Record::Unverified { cause: Reason::Shutdown, count, .. }) = down {
+        if let LinkMessage::Record(Record::Unverified { cause: Reason::Shutdown, count, .. }) = down {
             told += count;
         }
     }
@@ -93,7 +93,7 @@ async fn a_layer_that_is_never_ready_again_does_not_hold_up_the_shutdown() {
 
 async fn order(bench: &Bench, order: Order) {
     let (answer, answered) = oneshot::channel();
-    bench.ups.send(Up::Command(order, answer)).await.unwrap();
+    bench.ups.send(DriverMessage::Command(order, answer)).await.unwrap();
     soon(answered).await.unwrap().unwrap();
 }
 
@@ -103,7 +103,7 @@ async fn marks_and_thresholds_hold_over_a_fault() {
     let switch = broken.clone();
     let mut bench = Bench::start(move |stream| {
         let broken = switch.clone();
-        Road::new(&plan(NUMBERED), stream).wrap(&MapRequestLayer::new(move |pass: Pass| match pass {
+        Pipeline::new(&plan(NUMBERED), stream).wrap(&MapRequestLayer::new(move |pass: Pass| match pass {
             Pass::Inward(mut batch, now) if broken.swap(false, Ordering::SeqCst) => {
                 batch.live.clear();
                 Pass::Inward(batch, now)

@@ -1,15 +1,15 @@
 //! Taps and views of a running driver.
 
 use super::*;
-use pmq_pipeline::{Ended, Seen, Sight, Tap};
+use pmq_pipeline::{Tap, TapItem, TapRecord, TapSubject};
 
 fn tapped(tap: &Tap, capacity: usize) -> Bench {
-    Bench::start_tapped(|stream| Road::new(&network_plan("4s"), stream), tap.clone(), capacity)
+    Bench::start_tapped(|stream| Pipeline::new(&network_plan("4s"), stream), tap.clone(), capacity)
 }
 
 async fn inspect(bench: &Bench) -> Vec<pmq_pipeline::LinkView> {
     let (answer, answered) = oneshot::channel();
-    bench.ups.send(Up::Inspect(answer)).await.unwrap();
+    bench.ups.send(DriverMessage::Inspect(answer)).await.unwrap();
     soon(answered).await.unwrap()
 }
 
@@ -25,7 +25,8 @@ async fn a_tap_sees_each_outcome() {
     bench.verdict(1, &tickets[1..], Verdict::Reject).await;
     for expected in [(1, Verdict::Accept), (2, Verdict::Reject)] {
         assert_eq!(bench.report().await, (expected.0, expected.1, Reason::Verified));
-        let Some(Sight::Seen(Seen { outcome, ended, what: Ended::Message { id, size: 10, arrived, .. }, .. })) = soon(look.next()).await
+        let Some(TapItem::Record(TapRecord { outcome, ended, what: TapSubject::Message { id, size: 10, arrived, .. }, .. })) =
+            soon(look.next()).await
         else {
             panic!("not seen")
         };
@@ -36,7 +37,7 @@ async fn a_tap_sees_each_outcome() {
     bench.overflowed.note(&pmq_pipeline::testing::topic(0));
     let sight = soon(look.next()).await;
     assert!(
-        matches!(&sight, Some(Sight::Seen(Seen { outcome, what: Ended::Missed(1), .. })) if outcome.reason == Reason::QueueFull),
+        matches!(&sight, Some(TapItem::Record(TapRecord { outcome, what: TapSubject::Missed(1), .. })) if outcome.reason == Reason::QueueFull),
         "{sight:?}"
     );
     bench.stop().await.unwrap();
@@ -61,9 +62,9 @@ async fn a_tap_that_stops_reading_harms_nothing_and_is_told_what_it_lost() {
     // Every message has its outcome although nobody has looked at a single one.
     let ends = bench.ends(MANY as usize).await;
     assert!(ends.iter().all(|end| (end.1, end.2) == (Verdict::Accept, Reason::Verified)));
-    let Some(Sight::Lost(lost)) = soon(stuck.next()).await else { panic!("nothing was lost") };
+    let Some(TapItem::Lost(lost)) = soon(stuck.next()).await else { panic!("nothing was lost") };
     let mut seen = 0;
-    while let Some(Some(Sight::Seen(_))) = futures::FutureExt::now_or_never(stuck.next()) {
+    while let Some(Some(TapItem::Record(_))) = futures::FutureExt::now_or_never(stuck.next()) {
         seen += 1;
     }
     assert_eq!((lost, seen), (MANY - 64, 64));
@@ -88,7 +89,7 @@ async fn views_show_credit_lag_and_what_went_wrong() {
     }
     bench.verdict(7, &[Ticket::new(900, 1)], Verdict::Accept).await;
     let _ = soon(verifier.recv()).await;
-    bench.ups.send(Up::Pause(LinkId(7), true)).await.unwrap();
+    bench.ups.send(DriverMessage::Pause(LinkId(7), true)).await.unwrap();
     let views = inspect(&bench).await;
     let [verifier, consumer] = views.as_slice() else { panic!("{views:?}") };
     let verify = verifier.verify.as_ref().unwrap();
