@@ -33,7 +33,7 @@ pub(in super::super) async fn connect(
     let mut client = AttachClient::new(channel).max_decoding_message_size(longest(limits)).max_encoding_message_size(usize::MAX);
     let (outgoing, answers) = memory::pipe();
     let other_half = memory::Closer::of(&outgoing);
-    let mut request = Request::new(Requests(Feed(answers.limited(Limits { head: usize::MAX, payloads: usize::MAX }))));
+    let mut request = Request::new(Requests(Feed::new(answers.limited(Limits { head: usize::MAX, payloads: usize::MAX }))));
     if let Some(token) = &proof.token {
         request.metadata_mut().insert("authorization", bearer(token)?);
     }

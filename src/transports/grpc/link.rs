@@ -1,5 +1,6 @@
 //! The two halves of a call as a link's.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,6 +14,7 @@ use super::super::ends::within;
 use super::super::memory::{Closer, Receiver};
 use super::from_proto::from_proto;
 use super::into_proto::into_proto;
+use super::split::split;
 use super::{longest, proto};
 use pmq_protocol::wire::{Encoder, Frame, FrameError, Limits};
 
@@ -108,11 +110,22 @@ impl Drop for Reader {
 
 /// Frames for the other end of a call, as far as it takes them. The bound is the pipe's.
 #[derive(Debug)]
-pub(super) struct Feed(pub(super) Receiver);
+pub(super) struct Feed {
+    frames: Receiver,
+    /// What is left of the last frame, which was too long for one message.
+    rest: VecDeque<proto::Frame>,
+}
 
 impl Feed {
+    pub(super) fn new(frames: Receiver) -> Self {
+        Self { frames, rest: VecDeque::new() }
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<proto::Frame, LinkError>>> {
-        self.0.poll_frame(cx).map(|frame| frame.map(|frame| Ok(into_proto(&frame?)?)))
+        if let Some(next) = self.rest.pop_front() {
+            return Poll::Ready(Some(Ok(next)));
+        }
+        self.frames.poll_frame(cx).map(|frame| frame.map(|frame| Ok(split(into_proto(&frame?)?, &mut self.rest))))
     }
 }
 

@@ -229,6 +229,6 @@ impl Attach for Sessions {
         let incoming = Box::new(Reader::of_agent(request.into_inner(), self.limits, memory::Closer::of(&outgoing)));
         let link = Ends { peer, incoming, outgoing };
         self.accepted.send(link).await.map_err(|_| Status::unavailable("the agent is shutting down"))?;
-        Ok(Response::new(Answers(Feed(answers.limited(Limits { head: usize::MAX, payloads: usize::MAX })))))
+        Ok(Response::new(Answers(Feed::new(answers.limited(Limits { head: usize::MAX, payloads: usize::MAX })))))
     }
 }

@@ -5,6 +5,7 @@
 //!           Link -> pipe -> Feed -> protobuf -- answers ---->
 //! ```
 //! - **Bounds going out.** What waits to be sent is in a pipe, from which HTTP/2 takes as much as its windows allow.
+//! - **Length.** A frame of several entries is cut below gRPC's usual limit of 4 MiB (`split.rs`).
 //! - **Bounds coming in.** HTTP/2's windows, a longest message, and a most of entries (`codec.rs`).
 //! - **Who is there.** The kernel says it on a Unix socket, a certificate over TLS, a token in the metadata on TCP without it.
 
@@ -19,6 +20,7 @@ mod listener;
 mod settings;
 #[cfg(feature = "listen")]
 mod socket;
+mod split;
 #[cfg(feature = "listen")]
 mod strangers;
 #[cfg(test)]

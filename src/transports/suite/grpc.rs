@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 
 use futures::{FutureExt as _, StreamExt as _};
+use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::super::grpc::GrpcSettings;
+use super::super::grpc::{GrpcSettings, proto};
 use super::super::{Address, Credential, LinkError, Listener, Proof, Token, TokenFile, connect_with};
 use super::{grpc_tcp, grpc_unix, linked, soon};
-use pmq_protocol::wire::Limits;
+use pmq_protocol::wire::{Encoder, Limits, MessageId, Record, SessionId};
 
 fn socket(address: &Address) -> SocketAddr {
     let Address::Grpc(socket) = address else { panic!("{address}") };
@@ -89,4 +90,37 @@ async fn what_is_no_http_ends_its_connection_alone() {
     let sent = super::frame(1, 8, &[10]);
     futures::SinkExt::send(&mut parent.outgoing, sent.clone()).await.unwrap();
     super::assert_same(&soon("a frame", agent.incoming.next()).await.unwrap().unwrap(), &sent);
+}
+
+/// A client of any library reads 4 MiB unless it is told otherwise; this one is tonic's own, without this crate's limits. Six records of 1 MB are one frame of the agent's.
+#[tokio::test]
+async fn a_client_with_the_usual_limit_reads_frames_that_are_longer() {
+    let place = grpc_tcp();
+    let mut listener = place.listen(1000, Limits::default()).await.unwrap();
+    let url = format!("http://{}", socket(&place.address));
+    let channel = tonic::transport::Endpoint::from_shared(url).unwrap().connect().await.unwrap();
+    // Held open: a stream of requests that ends would end the call.
+    let (_requests, none) = futures::channel::mpsc::channel::<proto::Frame>(1);
+    let mut client = proto::attach_client::AttachClient::new(channel);
+    let (agent, answers) = tokio::join!(listener.accept(), client.session(none));
+    let (mut agent, mut answers) = (agent.unwrap(), answers.unwrap().into_inner());
+    let payload = bytes::Bytes::from(vec![7; 1_000_000]);
+    let records: Vec<Record> =
+        (1..=6).map(|counter| Record::Message { counter, topic: "t".into(), id: MessageId::EMPTY, payload: payload.clone() }).collect();
+    let mut frames = Vec::new();
+    Encoder::default().records(SessionId(9), 0, &records, &mut frames).unwrap();
+    assert_eq!(frames.len(), 1);
+    for frame in frames {
+        futures::SinkExt::send(&mut agent.outgoing, frame).await.unwrap();
+    }
+    let mut counters = Vec::new();
+    while counters.len() < 6 {
+        let frame = soon("a message", answers.message()).await.expect("one that is not too long").expect("the stream goes on");
+        assert!(frame.encoded_len() <= 4 << 20, "{} bytes", frame.encoded_len());
+        assert_eq!(frame.session, 9);
+        let Some(proto::frame::Body::Deliver(list)) = frame.body else { panic!("another kind") };
+        counters.extend(list.messages.iter().map(|message| message.counter));
+        assert!(list.messages.iter().all(|message| message.payload == payload));
+    }
+    assert_eq!(counters, [1, 2, 3, 4, 5, 6]);
 }
