@@ -10,6 +10,9 @@ import grpc
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "proto"))
 attach, services = grpc.protos_and_services("pmq/v1/attach.proto")  # or generate them once, with grpc_tools.protoc
 
+USAGE = "usage: grpc_parent.py HOST:PORT|unix:/path [TOKEN_FILE]"
+# Another attempt ends in the same way. RESOURCE_EXHAUSTED is this library's word for a message above its limit (4 MiB, see docs/attach.md), OUT_OF_RANGE the agent's.
+FINAL = ("INVALID_ARGUMENT", "UNAUTHENTICATED", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "OUT_OF_RANGE", "FAILED_PRECONDITION", "UNIMPLEMENTED")
 WINDOW = attach.Window(messages=1024, bytes=16 << 20)  # what may wait here without an answer
 
 
@@ -53,17 +56,52 @@ def session(channel, token, cursor):
                     raise SystemExit(1)
 
 
-def main(address, token):
+def outlive(address, token):
+    options = [("grpc.keepalive_time_ms", 10_000)]
+    if address.startswith("unix:"):
+        options.append(("grpc.default_authority", "localhost"))  # otherwise the path, which is no name in HTTP/2
     cursor = attach.Cursor()
     while True:
         try:
-            with grpc.insecure_channel(address, options=[("grpc.keepalive_time_ms", 10_000)]) as channel:
+            with grpc.insecure_channel(address, options=options) as channel:
                 session(channel, token, cursor)
         except grpc.RpcError as error:
-            if error.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
-                sys.exit(f"refused: {error.details()}")
+            said = f"{error.code().name}: {error.details()}"
+            if error.code().name in FINAL:
+                sys.exit(f"refused: {said}")
+            print(f"again, since: {said}", file=sys.stderr, flush=True)
         time.sleep(0.2)
 
 
+def refuse(what):
+    """An argument that cannot work ends the program."""
+    print(what, file=sys.stderr)
+    raise SystemExit(64)
+
+
+def place(address):
+    """What grpcio calls that address."""
+    address = address.removeprefix("grpc://")
+    host, _, port = address.rpartition(":")
+    tcp = host and "/" not in host and port.isascii() and port.isdigit() and 0 < int(port) < 65536
+    unix = address.startswith("unix:/") and len(address.encode(errors="replace")) <= len("unix:") + 107  # the system's bound
+    if not (tcp or unix) or not address.isprintable():
+        refuse(f"{address!r} is no address of an agent; {USAGE}")
+    return address
+
+
+def read(token_file):
+    """A token, as it fits into a call's metadata."""
+    try:
+        token = pathlib.Path(token_file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        refuse(f"{token_file!r} cannot be read: {error}")
+    if not (token and token.isascii() and token.isprintable()):
+        refuse(f"{token_file!r} holds no token of printable ASCII")
+    return token
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], pathlib.Path(sys.argv[2]).read_text().strip() if len(sys.argv) > 2 else "")
+    if len(sys.argv) not in (2, 3):
+        refuse(USAGE)
+    outlive(place(sys.argv[1]), read(sys.argv[2]) if len(sys.argv) > 2 else "")

@@ -20,21 +20,48 @@ WINDOW = (1024, 16 << 20)  # credit: messages and payload bytes that may wait he
 FOR_GOOD = {1, 2, 3, 11, 18}  # refusals that another attempt does not mend: version, role, network, replaced, group
 
 
+def refuse(what):
+    """An argument that cannot work ends the program."""
+    print(what, file=sys.stderr)
+    raise SystemExit(64)
+
+
+def name(what, text, shortest, longest):
+    """The bytes of a name, which a frame has room for."""
+    try:
+        name = text.encode()
+    except UnicodeEncodeError:
+        refuse(f"{what} {text!r} is not UTF-8")
+    if not shortest <= len(name) <= longest:
+        refuse(f"{what} has {len(name)} bytes, {shortest} to {longest} are possible")
+    return name
+
+
 class Parent:
     """Does what it is told to for one network. A new session, from the cursor on, whenever the agent is gone."""
 
     def __init__(self, url, network, token=b"", verify=None, consume=None, publish=None):
-        self.endpoint, self.network, self.token = url.removeprefix("zmq+"), network.encode(), token
-        self.verify, self.consume, self.publish = verify, consume, publish
+        host, _, port = url.removeprefix("zmq+tcp://").rpartition(":")  # libzmq takes no host, and any port modulo 65,536
+        tcp = url.startswith("zmq+tcp://") and host and port.isascii() and port.isdigit() and 0 < int(port) < 65536
+        if not tcp and not url.startswith("zmq+ipc:///"):
+            refuse(f"{url!r} is no address: take zmq+ipc:///path or zmq+tcp://ip:port")
+        self.endpoint, self.network, self.token = url.removeprefix("zmq+"), name("the network", network, 1, 64), token
+        self.verify, self.consume = verify, None if consume is None else name("the consumer's name", consume, 0, 65535)
+        self.publish = None if publish is None else name("the topic", publish, 1, 1024)
         self.roles = (verify is not None) | (consume is not None) * 2 | (publish is not None) * 4
+        if not self.roles:
+            refuse("nothing to do: take --verify, --consume or --publish")
         self.socket, self.cursor, self.requests, self.unanswered, self.pause = None, (0, 0), itertools.count(1), {}, 0.1
 
     def connect(self):
         self.close()  # a new socket for each session: what is left in the old one must not reach the new agent
         self.socket, self.session, self.index = zmq.Context.instance().socket(zmq.DEALER), 0, None
-        self.socket.connect(self.endpoint)
+        try:
+            self.socket.connect(self.endpoint)
+        except zmq.ZMQError as error:  # of the address: nothing is sent yet
+            refuse(f"zmq+{self.endpoint}: {error}")
         self.socket.send_multipart([OPEN, self.token])
-        names = [self.network, (self.consume or "").encode(), b"", b"parent.py"]  # third: a group of verifiers
+        names = [self.network, self.consume or b"", b"", b"parent.py"]  # third: a group of verifiers
         self.heard = self.since = time.monotonic()
         self.send(HELLO, ((1, self.roles, 0, *WINDOW, *WINDOW, *self.cursor, *map(len, names)), names, b""))
 
@@ -71,7 +98,7 @@ class Parent:
                 self.connect()
 
     def say(self, line):
-        request, topic = next(self.requests), self.publish.encode()
+        request, topic = next(self.requests), self.publish
         self.unanswered[request] = line
         self.send(PUBLISH, ((request, len(line), self.index, len(topic)), [topic], line))
 
@@ -125,13 +152,16 @@ def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("url", help="zmq+ipc:///path or zmq+tcp://ip:port")
     args.add_argument("network")
-    args.add_argument("--verify", metavar="PREFIX", help="accept what starts so, reject the rest")
+    args.add_argument("--verify", metavar="PREFIX", help="accept what starts so (an empty one: everything), reject the rest")
     args.add_argument("--consume", metavar="NAME", help="print what is delivered, under that consumer's name")
     args.add_argument("--publish", metavar="TOPIC", help="publish the lines of stdin")
     args.add_argument("--token-file", help="for zmq+tcp", type=argparse.FileType("rb"))
     args = args.parse_args()
-    starts = lambda _, payload: (ACCEPT, 0, b"") if payload.startswith(args.verify.encode()) else (REJECT, 7, b"unknown prefix")
-    parent = Parent(args.url, args.network, args.token_file.read().strip() if args.token_file else b"", args.verify and starts, args.consume, args.publish)
+    starts = lambda _, payload: (ACCEPT, 0, b"") if payload.startswith(os.fsencode(args.verify)) else (REJECT, 7, b"unknown prefix")
+    token, verify = args.token_file.read().strip() if args.token_file else b"", None if args.verify is None else starts
+    parent = Parent(args.url, args.network, token, verify, args.consume, args.publish)
+    if args.publish and sys.stdin is None:
+        refuse("--publish reads stdin, which is closed")
     try:
         parent.run(sys.stdin.fileno() if args.publish else None)
     finally:

@@ -193,6 +193,20 @@ class RealAgents(unittest.TestCase):
         self.publish("forged", "report 1")
         self.assertEqual(node.until("report 1"), ["weather.reports report 1"])
 
+    def test_an_empty_prefix_accepts_everything_and_an_empty_name_is_a_consumer_without_one(self):
+        node = self.parent(f"zmq+ipc://{self.far.dir}/run/zmq.ipc", "weather", "--verify", "", "--consume", "")
+        node.until("attached to weather")
+        self.publish("anything")
+        self.assertEqual(node.until("anything"), ["weather.reports anything"])
+
+    def test_a_parent_whose_place_another_one_takes_ends(self):
+        url = f"zmq+ipc://{self.far.dir}/run/zmq.ipc"
+        first = self.parent(url, "weather", "--consume", "printer")
+        first.until("attached to weather")
+        self.parent(url, "weather", "--consume", "printer").until("attached to weather")
+        first.until("refused (code 11)")
+        self.assertEqual(first.process.wait(timeout=SOON), 1)
+
     def test_a_parent_without_the_token_or_the_role_is_refused(self):
         url = f"zmq+tcp://127.0.0.1:{self.far.attach}"
         self.parent(url, "weather", "--verify", "report").until("refused")

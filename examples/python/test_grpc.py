@@ -40,6 +40,8 @@ class Agents(unittest.TestCase):
         (agent.grpc,) = free_ports(1)
         with open(agent.dir / "pmq.toml", "a") as file:
             file.write(GRPC.format(port=agent.grpc, dir=agent.dir, trust=str(self.trust).lower()))
+        network = agent.dir / "weather.toml"
+        network.write_text(network.read_text().replace('name = "weather"', 'name = "weather"\nmax_message = "6MiB"'))
         agent.start()
         return agent
 
@@ -74,7 +76,39 @@ class Grpc(Agents):
         self.assertIn("weather.reports report 3", node.until("report 3"))
 
     def test_a_parent_without_a_token_is_refused(self):
-        self.parent(f"127.0.0.1:{self.far.grpc}").until("refused")
+        parent = self.parent(f"127.0.0.1:{self.far.grpc}")
+        parent.until("refused: UNAUTHENTICATED: ")
+        self.assertEqual(parent.process.wait(timeout=SOON), 1)
+
+    def test_the_parent_at_a_unix_socket_until_another_one_takes_its_place(self):
+        first = self.parent(f"unix:{self.far.dir}/run/grpc.sock")
+        first.until("attached to weather")
+        self.parent(f"unix:{self.far.dir}/run/grpc.sock").until("attached to weather")
+        first.until("refused (code 11)")
+        self.assertEqual(first.process.wait(timeout=SOON), 1)
+
+    def test_many_large_messages_at_once_are_read_and_a_single_larger_one_ends_the_parent(self):
+        node = self.parent(f"127.0.0.1:{self.far.grpc}", self.far.dir / "token")
+        node.until("attached to weather")
+        self.publish(b"report 0")
+        node.until("report 0")
+        node.stop()
+        # Another verifier accepts them meanwhile; the consumer finds all of them when it comes back.
+        verdicts = queue.SimpleQueue()
+        messages = p2pmq_services.ValidationRouterStub(self.channel(self.far)).Handle(iter(verdicts.get, None), timeout=SOON)
+        large = [b"report %d " % number + bytes([number]) * 1_000_000 for number in range(1, 7)]
+        for _ in self.publish(*large):
+            verdicts.put(p2pmq.ValidatedMessage(result=p2pmq.ACCEPT, msg=p2pmq.Message(message_id=next(messages).message_id)))
+        self.far.health_when(lambda health: health["subsystems"]["networks"]["detail"][0]["verified"]["accept"] == 7)
+        back = self.parent(f"127.0.0.1:{self.far.grpc}", self.far.dir / "token")
+        got = [line[:24] for line in back.until("report 6 ") if line.startswith("weather.reports")]
+        self.assertEqual(got, [f"weather.reports report {number}" for number in range(1, 7)])
+        # Above the library's limit by itself, so the same would come again. It is the only verifier now.
+        verdicts.put(None)
+        self.far.health_when(lambda health: health["subsystems"]["networks"]["detail"][0]["verifiers"] == 1)
+        self.publish(b"report 7 " + bytes(5_000_000))
+        self.assertIn("4194304", back.until("refused: RESOURCE_EXHAUSTED: ")[-1])
+        self.assertEqual(back.process.wait(timeout=SOON), 1)
 
     def test_the_services_describe_themselves_and_are_healthy(self):
         channel = self.channel(self.far)
