@@ -6,10 +6,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,7 +52,8 @@ func session(ctx context.Context, connection grpc.ClientConnInterface, cursor *p
 	}
 	wanted := &pb.Wanted{Network: "weather", Roles: verify | consume, Verify: window, Consume: window, Consumer: "printer", Cursor: cursor}
 	hello := &pb.Hello{Version: 1, Software: "small-parent.go", Networks: []*pb.Wanted{wanted}}
-	if err := stream.Send(&pb.Frame{Body: &pb.Frame_Hello{Hello: hello}}); err != nil {
+	// io.EOF says only that the call has ended: Recv says how.
+	if err := stream.Send(&pb.Frame{Body: &pb.Frame_Hello{Hello: hello}}); err != nil && err != io.EOF {
 		return err
 	}
 	var number uint64
@@ -104,10 +109,15 @@ func session(ctx context.Context, connection grpc.ClientConnInterface, cursor *p
 		if answer.Body == nil {
 			continue
 		}
-		if err := stream.Send(answer); err != nil {
+		if err := stream.Send(answer); err != nil && err != io.EOF {
 			return err
 		}
 	}
+}
+
+// Another attempt ends in the same way. ResourceExhausted is what a message above this end's limit ends in, OutOfRange one above the agent's.
+var final = []codes.Code{
+	codes.InvalidArgument, codes.Unauthenticated, codes.PermissionDenied, codes.ResourceExhausted, codes.OutOfRange, codes.FailedPrecondition, codes.Unimplemented,
 }
 
 // outlive attaches again and again, until the agent refuses this parent for good.
@@ -115,8 +125,7 @@ func outlive(ctx context.Context, connection grpc.ClientConnInterface) error {
 	cursor := &pb.Cursor{}
 	for {
 		err := session(ctx, connection, cursor)
-		switch status.Code(err) {
-		case codes.Unauthenticated, codes.PermissionDenied:
+		if slices.Contains(final, status.Code(err)) {
 			return fmt.Errorf("refused: %w", err)
 		}
 		fmt.Fprintln(os.Stderr, "again, since:", err)
@@ -124,14 +133,57 @@ func outlive(ctx context.Context, connection grpc.ClientConnInterface) error {
 	}
 }
 
-func dial(address string, token []byte) error {
-	connection, err := grpc.NewClient(strings.TrimPrefix(address, "grpc://"), grpc.WithTransportCredentials(insecure.NewCredentials()))
+// usage is an argument that cannot work.
+type usage string
+
+func (what usage) Error() string {
+	return string(what) + "\nusage: small-parent [grpc://]HOST:PORT|unix:/path [TOKEN_FILE] | small-parent plugin PMQ CONFIG"
+}
+
+// place is what gRPC calls an address of an agent. It would look for anything else for ever.
+func place(address string) (string, error) {
+	address = strings.TrimPrefix(address, "grpc://")
+	if path, unix := strings.CutPrefix(address, "unix:"); unix {
+		// The system's bound.
+		if !strings.HasPrefix(path, "/") || len(path) > 107 {
+			return "", usage(fmt.Sprintf("%q is no absolute path of a socket", path))
+		}
+		return address, nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	if number, wrong := strconv.ParseUint(port, 10, 16); err != nil || host == "" || strings.Contains(host, "/") || wrong != nil || number == 0 {
+		return "", usage(fmt.Sprintf("%q is no address of an agent", address))
+	}
+	return address, nil
+}
+
+// read answers the token in a file, as it fits into a call's metadata.
+func read(file string) (string, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return "", usage(err.Error())
+	}
+	token := strings.TrimSpace(string(content))
+	unfit := func(r rune) bool { return r < ' ' || r > '~' }
+	if token == "" || strings.ContainsFunc(token, unfit) {
+		return "", usage(fmt.Sprintf("%s holds no token of printable ASCII", file))
+	}
+	return token, nil
+}
+
+func dial(address, token string) error {
+	address, err := place(address)
 	if err != nil {
 		return err
 	}
+	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
 	ctx := context.Background()
-	if len(token) > 0 {
-		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+strings.TrimSpace(string(token)))
+	if token != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
 	}
 	return outlive(ctx, connection)
 }
@@ -173,20 +225,23 @@ func run(args []string) error {
 	case len(args) == 3 && args[0] == "plugin":
 		return launch(args[1], args[2])
 	case len(args) == 1:
-		return dial(args[0], nil)
+		return dial(args[0], "")
 	case len(args) == 2 && args[0] != "plugin":
-		token, err := os.ReadFile(args[1])
+		token, err := read(args[1])
 		if err != nil {
 			return err
 		}
 		return dial(args[0], token)
 	}
-	return fmt.Errorf("usage: small-parent HOST:PORT|unix:/path [TOKEN_FILE] | small-parent plugin PMQ CONFIG")
+	return usage("no such arguments")
 }
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
+		if errors.As(err, new(usage)) {
+			os.Exit(64)
+		}
 		os.Exit(1)
 	}
 }

@@ -3,6 +3,9 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
+	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -11,9 +14,12 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 
 	running "pmq/interop/agent"
+	pb "pmq/interop/attachpb"
 	p2pmq "pmq/interop/p2pmqpb"
 )
 
@@ -125,5 +131,87 @@ func TestARefusalEndsIt(t *testing.T) {
 	until(t, first, "refused: ")
 	if line, more := <-first; more {
 		t.Fatalf("it goes on: %q", line)
+	}
+}
+
+// An agent whose calls end with these statuses, one after the other.
+type ending struct {
+	pb.UnimplementedAttachServer
+	statuses []error
+	calls    int
+}
+
+func (e *ending) Session(grpc.BidiStreamingServer[pb.Frame, pb.Frame]) error {
+	e.calls++
+	return e.statuses[min(e.calls, len(e.statuses))-1]
+}
+
+func TestAFinalStatusEndsItAndAPassingOneDoesNot(t *testing.T) {
+	for _, code := range []codes.Code{codes.ResourceExhausted, codes.OutOfRange, codes.PermissionDenied, codes.Unauthenticated, codes.InvalidArgument} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		agent := &ending{statuses: []error{status.Error(codes.Unavailable, "going"), nil, status.Error(code, "the same again")}}
+		server := grpc.NewServer()
+		pb.RegisterAttachServer(server, agent)
+		go server.Serve(listener)
+		ended := make(chan error, 1)
+		go func() { ended <- dial(listener.Addr().String(), "") }()
+		select {
+		case err := <-ended:
+			if status.Code(err) != code || !strings.HasPrefix(err.Error(), "refused: ") {
+				t.Errorf("%v: %v", code, err)
+			}
+		case <-time.After(running.Soon):
+			t.Errorf("%v: it goes on", code)
+		}
+		server.Stop()
+		if agent.calls != 3 {
+			t.Errorf("%v: %d attempts", code, agent.calls)
+		}
+	}
+}
+
+func TestArgumentsThatCannotWorkAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	const sound = "127.0.0.1:8001"
+	for _, args := range [][]string{
+		{}, {"plugin"}, {"plugin", "pmq"}, {"one", "two", "three"},
+		{""}, {"nowhere"}, {":8001"}, {"127.0.0.1:"}, {"127.0.0.1:0"}, {"127.0.0.1:65536"}, {"127.0.0.1:port"}, {"http://127.0.0.1:8001"}, {"grpcs://127.0.0.1:8001"},
+		{"unix:"}, {"unix:relative"}, {"unix:/" + strings.Repeat("x", 107)},
+		{sound, filepath.Join(dir, "none")}, {sound, dir}, {sound, file("empty", "\n")}, {sound, file("lines", "two\nlines")}, {sound, file("binary", "\xff\xfe")},
+	} {
+		ended := make(chan error, 1)
+		go func() { ended <- run(args) }()
+		select {
+		case err := <-ended:
+			if !errors.As(err, new(usage)) || !strings.Contains(err.Error(), "usage: small-parent") {
+				t.Errorf("%q: %v", args, err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Errorf("%q: taken", args)
+		}
+	}
+	for _, address := range []string{sound, "grpc://" + sound, "[::1]:8001", "localhost:8001", "unix:/run/pmq/grpc.sock"} {
+		if _, err := place(address); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestItSaysByItsExitCodeThatArgumentsCannotWork(t *testing.T) {
+	command := exec.Command("go", "run", ".", "nowhere")
+	out, err := command.CombinedOutput()
+	// `go run` ends with 1 and prints the program's own code.
+	if err == nil || !strings.Contains(string(out), "exit status 64") {
+		t.Fatalf("%v: %s", err, out)
 	}
 }
