@@ -28,6 +28,7 @@ pub(super) fn run(command: &Command, globals: &Globals) -> Result<(), Failure> {
     match (command, globals.output) {
         (Command::Check, output) => {
             let config = globals.load()?;
+            config.check_files()?;
             match output {
                 Output::Text => print(&checked(&config)),
                 Output::Json => print(&checked_json(&config)),
@@ -59,9 +60,6 @@ fn checked(config: &Config) -> String {
     );
     for warning in &config.warnings {
         text += &format!("warning: {warning}\n");
-    }
-    for unusable in config.unusable_files() {
-        text += &format!("warning: {unusable} (so `pmq run` would not start here)\n");
     }
     for note in config.notes() {
         text += &format!("note: {note}\n");
@@ -104,8 +102,7 @@ fn checked_json(config: &Config) -> String {
         .zip(files)
         .map(|(network, file)| json!({ "name": network.name, "file": file, "topics": network.claims.0, "subscribe": network.subscribe }))
         .collect();
-    let unusable = config.unusable_files();
-    let warnings: Vec<_> = config.warnings.iter().chain(&unusable).map(ConfigError::to_json).collect();
+    let warnings: Vec<_> = config.warnings.iter().map(ConfigError::to_json).collect();
     json!({ "ok": true, "file": config.file, "networks": networks, "warnings": warnings, "notes": config.notes(), "memory": memory })
         .to_string()
 }

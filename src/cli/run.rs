@@ -21,6 +21,7 @@ pub(super) struct Args {
 
 pub(super) fn run(arguments: &Args, globals: &Globals) -> Result<(), Failure> {
     let mut config = globals.load()?;
+    config.check_files()?;
     let plugin = Plugin::from_environment().map_err(|wrong| Failure::new(Exit::Config, wrong.to_string()))?;
     if plugin.is_some() {
         // What the host reads.

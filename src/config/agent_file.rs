@@ -10,7 +10,7 @@ use super::document::{Document, span_of};
 use super::error::ConfigError;
 use super::overrides::{self, Override};
 use super::spans::Spans;
-use super::{Config, Source, check, network_file};
+use super::{Config, Source, check, clashes, network_file};
 use pmq_agent::{admin, ops, settings};
 use pmq_protocol::InvalidSetting;
 use pmq_stages::Registry;
@@ -68,6 +68,8 @@ pub(super) fn load(path: &Path, source: &Source, all: &[Override], registry: &Re
         return Err(complain.at("networks", "there is no network", help));
     }
 
+    clashes::check(&file, &complain)?;
+
     let directory = path.parent().unwrap_or(Path::new("")).to_owned();
     file.gossip.identity = directory.join(&file.gossip.identity);
     for token in file.attach.zeromq.token.iter_mut().chain(&mut file.attach.grpc.token) {
@@ -94,6 +96,7 @@ pub(super) fn load(path: &Path, source: &Source, all: &[Override], registry: &Re
         read.push(network_file::load(&path, text, &context)?);
     }
     check::unknown_networks(&of_networks, &read)?;
+    clashes::topics(&file, &read, &complain)?;
     let mut warnings = check::cross(&file, &read, &complain)?;
     let (mut networks, mut network_files): (Vec<_>, Vec<_>) = read
         .into_iter()
@@ -155,6 +158,16 @@ impl Complaints<'_> {
         let error = self.at(&join(section, &wrong.key), &wrong.what, &wrong.help);
         let default = || wrong.value.map(|value| format!("{value} (default)").into());
         ConfigError { value: error.value.clone().or_else(default), ..error }
+    }
+
+    /// Whether a dotted key was written.
+    pub(super) fn written(&self, key: &str) -> bool {
+        span_of(self.root, &key.split('.').collect::<Vec<_>>()).is_some_and(|(_, exact)| exact)
+    }
+
+    /// A dotted key as it is shown.
+    pub(super) fn shown(&self, key: &str) -> String {
+        shown(&key.split('.').collect::<Vec<_>>())
     }
 
     /// A complaint about a dotted key; where it was not written, about the nearest section that was.

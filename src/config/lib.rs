@@ -8,6 +8,7 @@
 
 mod agent_file;
 mod check;
+mod clashes;
 mod document;
 mod error;
 mod files;

@@ -9,6 +9,8 @@ use toml::de::{DeTable, DeValue};
 use super::Config;
 use super::document::{Document, Node};
 use super::error::{ConfigError, Place};
+use pmq_gossip::{Identity, IdentityError};
+use pmq_transports::quic;
 
 /// Place and value of each key that was written, by its dotted path.
 #[derive(Debug)]
@@ -54,15 +56,30 @@ impl Spans {
 }
 
 impl Config {
-    /// Reads the files of parents' tokens and certificates, as a start does. What cannot be used, one of each section.
-    #[must_use]
-    pub fn unusable_files(&self) -> Vec<ConfigError> {
+    /// Reads the files of the agent's key and of parents' tokens and certificates, as a start does.
+    ///
+    /// # Errors
+    /// For the first that cannot be used.
+    pub fn check_files(&self) -> Result<(), ConfigError> {
         let attach = &self.settings.attach;
-        let (grpc, zeromq) = (attach.grpc.check_files(), attach.zeromq.check_files());
-        let found = [("attach.grpc", grpc.err()), ("attach.zeromq", zeromq.err())];
-        found
-            .into_iter()
-            .filter_map(|(section, found)| found.map(|(key, error)| self.spans.refuse(&format!("{section}.{key}"), &error)))
-            .collect()
+        self.check_identity()?;
+        attach.zeromq.check_files().map_err(|(key, error)| self.spans.refuse(&format!("attach.zeromq.{key}"), &error))?;
+        attach.grpc.check_files().map_err(|(key, error)| self.spans.refuse(&format!("attach.grpc.{key}"), &error))
+    }
+
+    fn check_identity(&self) -> Result<(), ConfigError> {
+        const KEY: &str = "gossip.identity";
+        let file = &self.settings.gossip.identity;
+        let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        match Identity::load(file).and_then(|identity| identity.protobuf()) {
+            Ok(key) => quic::Identity::from_protobuf(&key).map(drop).map_err(|error| self.spans.refuse(KEY, &error)),
+            // It is made at the first start.
+            Err(IdentityError::Missing { .. }) if directory.is_dir() => Ok(()),
+            Err(IdentityError::Missing { .. }) => {
+                let what = format!("identity file {}: there is no directory {}", file.display(), directory.display());
+                Err(ConfigError { help: "make it, or name another".to_owned(), ..self.spans.refuse(KEY, &what) })
+            }
+            Err(error) => Err(self.spans.refuse(KEY, &error)),
+        }
     }
 }

@@ -7,6 +7,9 @@ use std::time::Duration;
 /// Upper bound of every duration in the settings: sums and products of a few of them cannot overflow.
 pub const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// Upper bound of every size in the settings that has no narrower one, 1 TiB: sums and products of a few of them cannot overflow.
+pub const MAX_SIZE: u64 = 1 << 40;
+
 /// A setting that is well-formed and cannot work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidSetting {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use pmq_protocol::InvalidSetting;
+use pmq_protocol::{InvalidSetting, setting};
 
 /// Settings of the operator's HTTP address.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -49,6 +49,9 @@ impl Settings {
         if self.max_connections == 0 {
             return Err(InvalidSetting::new("max_connections", "nobody could ask", "take at least 1, or enabled = false").value(0));
         }
+        // Above it the system has no descriptors left, and far above it no counter of them.
+        setting::at_most([("max_connections", self.max_connections as u64, 65_536)])?;
+        setting::durations([("stalled_after", self.stalled_after)])?;
         if self.stalled_after < Duration::from_secs(1) {
             let what = "it is shorter than the main loop's beat";
             return Err(InvalidSetting::new("stalled_after", what, "take at least 1s").value(format!("{:?}", self.stalled_after)));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use pmq_protocol::InvalidSetting;
+use pmq_protocol::{InvalidSetting, setting};
 
 /// How the agent runs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -49,6 +49,7 @@ impl Agent {
         if !(1..=1_000_000).contains(&self.max_topics) {
             return Err(InvalidSetting::range("max_topics", self.max_topics, "take 1 to 1000000"));
         }
+        setting::durations([("shutdown_within", self.shutdown_within)])?;
         if self.shutdown_within < Duration::from_secs(2) {
             let what = "it leaves no time to drain and to say goodbye";
             return Err(InvalidSetting::new("shutdown_within", what, "take at least 2s").value(format!("{:?}", self.shutdown_within)));

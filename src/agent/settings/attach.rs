@@ -4,7 +4,7 @@ use bytesize::ByteSize;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use pmq_protocol::InvalidSetting;
+use pmq_protocol::{InvalidSetting, setting};
 use pmq_transports::grpc::GrpcSettings;
 use pmq_transports::quic::{self, QuicSettings};
 use pmq_transports::{UnixSettings, ZeromqSettings};
@@ -64,6 +64,7 @@ impl Attach {
         if let Some((key, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
             return Err(InvalidSetting::new(key, "no parent could attach or get a message", "take at least 1").value(0));
         }
+        setting::at_most([("max_window_bytes", self.max_window_bytes.as_u64(), setting::MAX_SIZE)])?;
         if self.max_frame_payload.as_u64() > u64::from(u32::MAX) {
             let what = "it is more than a frame can carry";
             return Err(InvalidSetting::new("max_frame_payload", what, "take at most 4GiB - 1").value(self.max_frame_payload));

@@ -5,6 +5,7 @@ mod mistakes;
 mod precedence;
 mod reference;
 mod shipped;
+mod start;
 mod warnings;
 
 use std::path::{Path, PathBuf};

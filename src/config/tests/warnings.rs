@@ -79,20 +79,3 @@ fn a_fallback_accepts_in_so_many_words_alone_and_rejects_nothing() {
         assert_eq!(causes.iter().map(|cause| cause.as_str().replace('-', "_")).collect::<Vec<_>>(), [cause]);
     }
 }
-
-/// By file, line, key and value, as any other mistake; in the form in which the start tells them.
-#[test]
-fn files_that_a_start_could_not_use_are_told_beforehand() {
-    let attach = "[attach.grpc]\nbind = [\"grpcs://0.0.0.0:8001\"]\n[attach.grpc.tls]\ncertificate_file = \"agent.crt\"\nkey_file = \"agent.key\"\n\
-                  [[attach.grpc.client]]\nname = \"signer\"\ncertificate_file = \"signer.crt\"\n\
-                  [attach.zeromq]\nbind = [\"zmq+tcp://127.0.0.1:5570\"]\n[[attach.zeromq.token]]\nname = \"self\"\nfile = \"token\"\n";
-    let files = Files::new(&format!("{AGENT}{attach}"), &[("weather.toml", NETWORK)]);
-    std::fs::write(files.dir.path().join("token"), "0123456789abcdef").unwrap();
-    let config = files.load(&[], &[]).unwrap();
-    let told: Vec<String> = config.unusable_files().iter().map(ToString::to_string).collect();
-    let [grpc, zeromq] = &told[..] else { panic!("{told:?}") };
-    assert!(grpc.contains("pmq.toml:6:20: attach.grpc.tls.certificate_file = \"agent.crt\": cannot read the certificate file"), "{grpc}");
-    assert!(zeromq.contains("pmq.toml:15:8: attach.zeromq.token[0].file = \"token\"") && zeromq.contains("chmod 0600"), "{zeromq}");
-    let config = Files::new(AGENT, &[("weather.toml", NETWORK)]).load(&[], &[]).unwrap();
-    assert_eq!(config.unusable_files(), []);
-}

@@ -38,19 +38,19 @@ pub(crate) fn peer_id(key: &'static str, text: &str) -> Result<PeerId, InvalidSe
 
 /// Reads a listen address.
 pub(crate) fn listen_address(text: &str) -> Result<Multiaddr, InvalidSetting> {
-    let mend = "not an address of the form /ip4/<address>/tcp/<port> or /ip4/<address>/udp/<port>/quic-v1, or the same with ip6";
-    let address: Multiaddr = text.parse().map_err(|_| wrong("listen", text, mend))?;
+    let help = "not an address of the form /ip4/<address>/tcp/<port> or /ip4/<address>/udp/<port>/quic-v1, or the same with ip6";
+    let address: Multiaddr = text.parse().map_err(|_| wrong("listen", text, help))?;
     let named = address.iter().any(|part| matches!(part, Protocol::P2p(_)));
-    if transport(&address).is_some() && !named { Ok(address) } else { Err(wrong("listen", text, mend)) }
+    if transport(&address).is_some() && !named { Ok(address) } else { Err(wrong("listen", text, help)) }
 }
 
 /// Reads a peer's address with its id.
 pub(crate) fn target(text: &str) -> Result<Target, InvalidSetting> {
-    let mend = "not an address of the form /ip4/<address>/tcp/<port>/p2p/<peer id> or /ip4/<address>/udp/<port>/quic-v1/p2p/<peer id>, or the same with ip6";
-    let mut address: Multiaddr = text.parse().map_err(|_| wrong("peers", text, mend))?;
+    let help = "not an address of the form /ip4/<address>/tcp/<port>/p2p/<peer id> or /ip4/<address>/udp/<port>/quic-v1/p2p/<peer id>, or the same with ip6";
+    let mut address: Multiaddr = text.parse().map_err(|_| wrong("peers", text, help))?;
     match (transport(&address), address.pop()) {
         (Some(_), Some(Protocol::P2p(peer))) => Ok(Target { peer, addresses: vec![address] }),
-        _ => Err(wrong("peers", text, mend)),
+        _ => Err(wrong("peers", text, help)),
     }
 }
 
@@ -64,23 +64,27 @@ pub(crate) fn check_addresses(settings: &Settings) -> Result<(), InvalidSetting>
     each(settings.allow.as_deref().unwrap_or_default(), |text| peer_id("allow", text))
 }
 
-/// Whether a listen address is free. Over TCP libp2p shares a port (SO_REUSEPORT) with whatever else of the same user shares it, so that a second agent on the same
-/// port would start without a word and take half of the first one's connections. A UDP port is never shared; asking first gives both the same error.
-pub(crate) fn probe(address: &Multiaddr) -> std::io::Result<()> {
+/// The socket that an address names.
+pub(crate) fn socket(address: &Multiaddr) -> Option<(Transport, SocketAddr)> {
     let mut parts = address.iter();
     let ip: IpAddr = match parts.next() {
         Some(Protocol::Ip4(ip)) => ip.into(),
         Some(Protocol::Ip6(ip)) => ip.into(),
-        _ => return Ok(()),
+        _ => return None,
     };
-    let (kind, port) = match parts.next() {
-        Some(Protocol::Tcp(port)) => (SocketType::STREAM, port),
-        Some(Protocol::Udp(port)) => (SocketType::DGRAM, port),
-        _ => return Ok(()),
-    };
-    if port == 0 {
-        return Ok(());
+    match parts.next() {
+        Some(Protocol::Tcp(port)) => Some((Transport::Tcp, SocketAddr::new(ip, port))),
+        Some(Protocol::Udp(port)) => Some((Transport::Quic, SocketAddr::new(ip, port))),
+        _ => None,
     }
+}
+
+/// Whether a listen address is free. Over TCP libp2p shares a port (SO_REUSEPORT) with whatever else of the same user shares it, so that a second agent on the same
+/// port would start without a word and take half of the first one's connections. A UDP port is never shared; asking first gives both the same error.
+pub(crate) fn probe(address: &Multiaddr) -> std::io::Result<()> {
+    let Some((transport, wanted)) = socket(address).filter(|(_, wanted)| wanted.port() != 0) else { return Ok(()) };
+    let kind = if transport == Transport::Tcp { SocketType::STREAM } else { SocketType::DGRAM };
+    let ip = wanted.ip();
     let family = if ip.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
     let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
     if ip.is_ipv6() {
@@ -91,7 +95,7 @@ pub(crate) fn probe(address: &Multiaddr) -> std::io::Result<()> {
         // Connections of an agent that was there a moment ago are none.
         sockopt::set_socket_reuseaddr(&socket, true)?;
     }
-    bind(&socket, &SocketAddr::new(ip, port))?;
+    bind(&socket, &wanted)?;
     if kind == SocketType::STREAM {
         listen(&socket, 1)?;
     }

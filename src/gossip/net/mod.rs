@@ -15,7 +15,7 @@ use super::error::GossipError;
 use super::identity::Identity;
 use super::settings::Settings;
 
-pub(super) use address::{check_addresses, is_quic, listen_address, peer_id, probe, target, transport};
+pub(super) use address::{check_addresses, is_quic, listen_address, peer_id, probe, socket, target, transport};
 pub(super) use allow::AllowList;
 pub(super) use dial::{Dialler, Target};
 pub(super) use ending::Ending;

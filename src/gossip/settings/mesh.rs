@@ -6,10 +6,14 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::{InvalidSetting, ensure};
+use pmq_protocol::setting;
 
 /// What a message may exceed the largest payload by on the wire: its own framing and topic, and up to 8 KiB of the frame that follows, which the
 /// receiver counts along.
 pub(crate) const TRANSMIT_MARGIN: u64 = 16 * 1024;
+
+/// Most heartbeats of history: the router has a list for each of them from its start on.
+const MAX_HISTORY: usize = 65_536;
 
 /// Mesh, caches and queues of the router.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -105,6 +109,23 @@ impl Mesh {
     /// # Errors
     /// [`InvalidSetting`] for the first value that cannot work.
     pub fn check(&self) -> Result<(), InvalidSetting> {
+        setting::durations([
+            ("mesh.heartbeat", self.heartbeat),
+            ("mesh.fanout_ttl", self.fanout_ttl),
+            ("mesh.duplicate_cache_time", self.duplicate_cache_time),
+        ])?;
+        setting::at_most([
+            ("mesh.n_high", self.n_high as u64, 65_536),
+            ("mesh.gossip_lazy", self.gossip_lazy as u64, 65_536),
+            ("mesh.history_length", self.history_length.unwrap_or_default() as u64, MAX_HISTORY as u64),
+            ("mesh.history_gossip", self.history_gossip.unwrap_or_default() as u64, MAX_HISTORY as u64 - 1),
+            // The library's framing counts in 32 bits.
+            ("mesh.max_transmit_size", self.max_transmit_size.unwrap_or_default().as_u64(), u32::MAX.into()),
+            ("mesh.max_control_size", self.max_control_size.as_u64(), u32::MAX.into()),
+            ("mesh.send_queue_messages", self.send_queue_messages.unwrap_or_default() as u64, 1_000_000),
+            ("mesh.send_queue", self.send_queue.as_u64(), setting::MAX_SIZE),
+            ("mesh.topics_per_peer", self.topics_per_peer as u64, 1_000_000),
+        ])?;
         ensure(self.heartbeat >= Duration::from_millis(10), "mesh.heartbeat", self.heartbeat, "must be at least 10ms; 1s is usual")?;
         ensure(self.n_low <= self.n, "mesh.n_low", self.n_low, format!("must not exceed mesh.n = {}", self.n))?;
         ensure(self.n <= self.n_high, "mesh.n_high", self.n_high, format!("must not be below mesh.n = {}", self.n))?;
@@ -151,6 +172,13 @@ impl Mesh {
     /// [`InvalidSetting`] when it does not.
     pub fn fits(&self, deadline: Duration) -> Result<(), InvalidSetting> {
         let (_, history_length) = self.history(deadline);
+        if history_length > MAX_HISTORY {
+            let what =
+                format!("{history_length} heartbeats of mesh.heartbeat = {:?} are kept for it, of {MAX_HISTORY} at most", self.heartbeat);
+            return Err(
+                InvalidSetting::new("deadline", what, "set a shorter deadline, or a longer mesh.heartbeat").value(format!("{deadline:?}"))
+            );
+        }
         let kept = self.heartbeat.saturating_mul(u32::try_from(history_length.saturating_sub(1)).unwrap_or(u32::MAX));
         if deadline < kept {
             return Ok(());

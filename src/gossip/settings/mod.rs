@@ -6,12 +6,14 @@ mod quic;
 mod score;
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use pmq_protocol::InvalidSetting;
+use super::face::Transport;
+use pmq_protocol::{InvalidSetting, setting};
 
 pub use mesh::{Memory, Mesh, QUEUE_OVERHEAD};
 pub use network::{ContentHash, FirstDeliveries, Invalid, MeshDeliveries, MessageIdFunction, NetworkSettings, TimeInMesh, TopicScore};
@@ -153,6 +155,19 @@ impl Settings {
     /// [`InvalidSetting`] for the first value that cannot work.
     pub fn check(&self) -> Result<(), InvalidSetting> {
         super::net::check_addresses(self)?;
+        setting::durations([
+            ("dial_timeout", self.dial_timeout),
+            ("idle_timeout", self.idle_timeout),
+            ("ping_interval", self.ping_interval),
+            ("redial.min", self.redial.min),
+            ("redial.max", self.redial.max),
+            ("publish_wait", self.publish_wait),
+            ("partition_after", self.partition_after),
+        ])?;
+        setting::at_most([
+            ("publish_waiting", self.publish_waiting as u64, 1_000_000),
+            ("connections.remembered", self.connections.remembered as u64, 1_000_000),
+        ])?;
         let c = &self.connections;
         ensure(c.total > 0, "connections.total", c.total, "must be at least 1")?;
         ensure(c.per_peer > 0, "connections.per_peer", c.per_peer, "must be at least 1")?;
@@ -171,6 +186,12 @@ impl Settings {
         self.quic.check()?;
         self.mesh.check()?;
         self.score.check()
+    }
+
+    /// The sockets that `listen` names, each with its place in that list. Addresses that [`check`](Self::check) refuses are left out.
+    pub fn sockets(&self) -> impl Iterator<Item = (usize, Transport, SocketAddr)> {
+        let parsed = self.listen.iter().enumerate().filter_map(|(index, text)| Some((index, text.parse().ok()?)));
+        parsed.filter_map(|(index, address)| super::net::socket(&address).map(|(transport, socket)| (index, transport, socket)))
     }
 
     /// Connections over QUIC at most: all, if others may open them; else one to each such address.

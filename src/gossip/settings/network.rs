@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::score::{penalty, positive};
 use super::{InvalidSetting, ensure};
+use pmq_protocol::setting;
 
 /// How one network's topics are gossiped.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -209,6 +210,15 @@ impl TopicScore {
     /// # Errors
     /// [`InvalidSetting`] for the first value that cannot work.
     pub fn check(&self) -> Result<(), InvalidSetting> {
+        let mesh = &self.mesh_deliveries;
+        setting::durations([
+            ("score.time_in_mesh.quantum", self.time_in_mesh.quantum),
+            ("score.first_deliveries.decay", self.first_deliveries.decay),
+            ("score.mesh_deliveries.decay", mesh.decay),
+            ("score.mesh_deliveries.window", mesh.window),
+            ("score.mesh_deliveries.activation", mesh.activation),
+            ("score.invalid.decay", self.invalid.decay),
+        ])?;
         positive("score.weight", self.weight)?;
         positive("score.time_in_mesh.weight", self.time_in_mesh.weight)?;
         ensure(!self.time_in_mesh.quantum.is_zero(), "score.time_in_mesh.quantum", self.time_in_mesh.quantum, "must be above 0s")?;
@@ -216,7 +226,6 @@ impl TopicScore {
         positive("score.first_deliveries.weight", self.first_deliveries.weight)?;
         above("score.first_deliveries.cap", self.first_deliveries.cap)?;
         lasting("score.first_deliveries.decay", self.first_deliveries.decay)?;
-        let mesh = &self.mesh_deliveries;
         penalty("score.mesh_deliveries.weight", mesh.weight)?;
         penalty("score.mesh_deliveries.failure_weight", mesh.failure_weight)?;
         above("score.mesh_deliveries.cap", mesh.cap)?;

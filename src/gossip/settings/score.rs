@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{InvalidSetting, ensure};
+use pmq_protocol::setting;
 
 /// Peer scoring. Every value is set here on purpose; none is taken from the router's library.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -161,7 +162,7 @@ impl Score {
         let set = match senders.saturating_sub(1) as u64 {
             0 => 0,
             // As the standard library's set grows: a power of two, seven eighths full at most.
-            others => (others * 8 / 7 + 1).next_power_of_two().max(4) * SENDER + 32,
+            others => (others.saturating_mul(8) / 7 + 1).next_power_of_two().max(4) * SENDER + 32,
         };
         ((rate * SCORE_MEMORY.as_secs_f64()).ceil() as u64).saturating_mul(RECORD + set)
     }
@@ -194,13 +195,20 @@ impl Score {
         positive("score.behaviour.threshold", self.behaviour.threshold)?;
         penalty("score.slow_peer.weight", self.slow_peer.weight)?;
         positive("score.slow_peer.threshold", self.slow_peer.threshold)?;
+        setting::durations([
+            ("score.decay_interval", self.decay_interval),
+            ("score.behaviour.decay", self.behaviour.decay),
+            ("score.slow_peer.decay", self.slow_peer.decay),
+            ("score.retain", self.retain),
+        ])?;
         let second = Duration::from_secs(1);
         ensure(self.decay_interval >= second, "score.decay_interval", self.decay_interval, "must be at least 1s")?;
         ensure(
-            self.decay_to_zero > 0.0 && self.decay_to_zero < 1.0,
+            // Nearer to 1 the factor of a long decay would round to 1, and nothing would ever decay.
+            self.decay_to_zero > 0.0 && self.decay_to_zero <= 0.99,
             "score.decay_to_zero",
             self.decay_to_zero,
-            "must lie between 0 and 1",
+            "must be above 0, and at most 0.99",
         )?;
         ensure(!self.behaviour.decay.is_zero(), "score.behaviour.decay", self.behaviour.decay, "must be above 0s")?;
         ensure(!self.slow_peer.decay.is_zero(), "score.slow_peer.decay", self.slow_peer.decay, "must be above 0s")

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::{InvalidSetting, NetworkContext, StageSettings};
 use pmq_pipeline::Part;
+use pmq_protocol::setting;
 
 /// Whose rates and quotas an `admission` keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
@@ -88,6 +89,8 @@ impl AdmissionSettings {
             let help = format!("a message of the network's max_message ({max_message} bytes) would never pass; at least that much");
             return Err(InvalidSetting::range("byte_burst", self.byte_burst, help));
         }
+        let sizes = [("byte_rate", self.byte_rate), ("byte_burst", self.byte_burst)];
+        setting::at_most(sizes.map(|(key, size)| (key, size.as_u64(), setting::MAX_SIZE)))?;
         if self.in_flight > self.in_flight_total {
             let help = format!("at most in_flight_total, which is {}", self.in_flight_total);
             return Err(InvalidSetting::range("in_flight", self.in_flight, help));

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::{DeliveryStage, MemoryRing};
 use crate::{InvalidSetting, NetworkContext, StageSettings};
 use pmq_pipeline::{Delivery, DeliveryBlueprint, Part};
+use pmq_protocol::setting;
 use pmq_protocol::wire::Overflow;
 
 /// What happens to a slow consumer, by name.
@@ -65,6 +66,7 @@ impl StageSettings for Settings {
                 return Err(InvalidSetting::range(key, value, "nothing could be delivered; use at least 1"));
             }
         }
+        setting::at_most([("ring_bytes", self.ring_bytes.as_u64(), setting::MAX_SIZE)])?;
         if self.max_lag > self.ring_messages {
             let help = format!("a consumer would lose records before its policy applies; at most ring_messages = {}", self.ring_messages);
             return Err(InvalidSetting::range("max_lag", self.max_lag, help));

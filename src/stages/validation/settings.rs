@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::ValidationQueue;
 use crate::{InvalidSetting, NetworkContext, StageSettings};
 use pmq_pipeline::{Part, PendingQueue, PendingQueueBlueprint};
+use pmq_protocol::setting;
 use pmq_protocol::wire::Reason;
 use pmq_protocol::wire::message::MAX_REASON;
 
@@ -57,6 +58,8 @@ pub struct Settings {
     pub fallback: Fallbacks,
 }
 
+/// Longest deadline: what is left of it is told to verifiers in 32 bits of microseconds.
+const MAX_DEADLINE: Duration = Duration::from_secs(3600);
 /// Most groups of a chain.
 const MAX_GROUPS: usize = 16;
 /// Longest name of a group, in bytes.
@@ -89,6 +92,10 @@ impl StageSettings for Settings {
                 "every message would be dropped at once; use at least the largest message",
             ));
         }
+        if self.deadline > MAX_DEADLINE {
+            return Err(InvalidSetting::range("deadline", format!("{:?}", self.deadline), "take at most \"1h\""));
+        }
+        setting::at_most([("max_bytes", self.max_bytes.as_u64(), setting::MAX_SIZE)])?;
         self.check_groups()?;
         Ok(Part::PendingQueue(Box::new(self)))
     }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::{InvalidSetting, NetworkContext, StageSettings};
 use pmq_pipeline::Part;
+use pmq_protocol::setting;
 
 /// Largest bitmap, in numbers: 9 MiB for each origin.
 const MAX_WINDOW: u64 = 1 << 20;
@@ -45,6 +46,7 @@ impl WindowSettings {
     /// # Errors
     /// The first of them.
     pub fn check(&self) -> Result<(), InvalidSetting> {
+        setting::durations([("grace", self.grace)])?;
         if self.window > MAX_WINDOW {
             return Err(InvalidSetting::range("window", self.window, format!("at most {MAX_WINDOW}, which is 9 MiB for each origin")));
         }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::super::address::MAX_PATH;
 use super::super::{Address, LinkError, TokenFile, settings, tokens};
-use pmq_protocol::InvalidSetting;
+use pmq_protocol::{InvalidSetting, setting};
 
 /// Bytes of the names under which sockets are bound, with the slash: two numbers of 32 bits and two dots.
 const OWN_NAME: usize = 20;
@@ -105,6 +105,7 @@ impl ZeromqSettings {
         {
             return Err(InvalidSetting::new(*key, "no frame could come", "take at least 1").value(0));
         }
+        setting::at_most([("inbox_bytes", self.inbox_bytes, setting::MAX_SIZE)])?;
         tokens::check(&self.token)
     }
 }
