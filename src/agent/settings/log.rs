@@ -21,7 +21,7 @@ pub enum Format {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
-    /// Level, or tracing directives such as "info,pmq::gossip=debug".
+    /// Level, or tracing directives such as "info,pmq_gossip=debug".
     pub filter: String,
     /// How lines are written.
     pub format: Format,
