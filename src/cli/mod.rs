@@ -28,7 +28,7 @@ pub(crate) use output::{Exit, Failure, Output};
 use pmq_agent::settings::Format;
 use pmq_config::{Config, Request};
 
-/// A messaging engine that a node can trust with its voice.
+/// A gossipsub sidecar that forwards only what your node has validated
 #[derive(Debug, Parser)]
 #[command(name = "pmq", version, propagate_version = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
