@@ -1,6 +1,7 @@
 //! Finds and reads the agent's file.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ pub struct Request {
     /// `--set section.key=value`, the last one wins.
     pub flags: Vec<String>,
     /// The environment; only `PMQ_CONFIG`, `XDG_CONFIG_HOME`, `HOME` and `PMQ__...` are looked at.
-    pub environment: Vec<(String, String)>,
+    pub environment: Vec<(OsString, OsString)>,
     /// Where the files' texts are.
     pub source: Source,
 }
@@ -35,21 +36,19 @@ pub enum Source {
 }
 
 impl Request {
-    /// With this process's environment. Names and values that are not UTF-8 are left out: no setting has such a name.
+    /// With this process's environment.
     #[must_use]
     pub fn from_process(file: Option<PathBuf>, flags: Vec<String>) -> Self {
-        let environment =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
-        Self { file, flags, environment, source: Source::Disk }
+        Self { file, flags, environment: std::env::vars_os().collect(), source: Source::Disk }
     }
 
-    fn variable(&self, name: &str) -> Option<&str> {
-        self.environment.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    fn variable(&self, name: &str) -> Option<&Path> {
+        self.environment.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| Path::new(value))
     }
 
     /// Overrides by rising precedence.
     pub(super) fn overrides(&self) -> Result<Vec<Override>, ConfigError> {
-        let mut all = overrides::from_environment(self.environment.iter().cloned())?;
+        let mut all = overrides::from_environment(&self.environment)?;
         for flag in &self.flags {
             all.push(overrides::from_flag(flag)?);
         }
@@ -61,8 +60,8 @@ impl Request {
 #[must_use]
 pub fn search(request: &Request) -> Vec<PathBuf> {
     let user = match (request.variable("XDG_CONFIG_HOME"), request.variable("HOME")) {
-        (Some(dir), _) => Some(Path::new(dir).join("pmq/pmq.toml")),
-        (None, Some(home)) => Some(Path::new(home).join(".config/pmq/pmq.toml")),
+        (Some(dir), _) => Some(dir.join("pmq/pmq.toml")),
+        (None, Some(home)) => Some(home.join(".config/pmq/pmq.toml")),
         (None, None) => None,
     };
     [Some(PathBuf::from("pmq.toml")), user, Some(PathBuf::from("/etc/pmq/pmq.toml"))].into_iter().flatten().collect()

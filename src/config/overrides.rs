@@ -1,5 +1,7 @@
 //! Settings from the environment and the command line.
 
+use std::ffi::OsString;
+
 use super::error::{ConfigError, Place};
 
 /// What an environment variable starts with.
@@ -22,12 +24,19 @@ pub(super) struct Override {
 /// The settings among `variables`, in the order of their names.
 ///
 /// # Errors
-/// [`ConfigError`] for a secret, whose value is not shown.
-pub(super) fn from_environment(variables: impl IntoIterator<Item = (String, String)>) -> Result<Vec<Override>, ConfigError> {
-    let mut ours: Vec<_> = variables.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
+/// [`ConfigError`] for a secret, whose value is not shown, and for what is not valid Unicode.
+pub(super) fn from_environment(variables: &[(OsString, OsString)]) -> Result<Vec<Override>, ConfigError> {
+    let mut ours: Vec<_> = variables.iter().filter(|(name, _)| name.as_encoded_bytes().starts_with(PREFIX.as_bytes())).collect();
     ours.sort();
     ours.into_iter()
         .map(|(name, value)| {
+            let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else {
+                let place = Place::Variable(name.to_string_lossy().into_owned());
+                let part = if name.to_str().is_none() { "name" } else { "value" };
+                let what = format!("its {part} is not valid Unicode");
+                return Err(ConfigError { place, key: None, value: None, what, help: "write it in UTF-8".to_owned() });
+            };
+            let (name, value) = (name.to_owned(), value.to_owned());
             let keys: Vec<String> = name[PREFIX.len()..].split("__").map(str::to_lowercase).collect();
             let place = Place::Variable(name);
             if keys.iter().any(String::is_empty) {

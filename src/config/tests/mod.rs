@@ -55,7 +55,7 @@ pub(super) fn request(file: &Path, environment: &[(&str, &str)], flags: &[&str])
     Request {
         file: Some(file.to_owned()),
         flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
-        environment: environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        environment: environment.iter().map(|(name, value)| (name.into(), value.into())).collect(),
         ..Request::default()
     }
 }

@@ -1,5 +1,7 @@
 //! Flag > environment > file > default, and what the environment must not say.
 
+use std::ffi::OsString;
+
 use super::super::{Place, search, show};
 use super::{AGENT, Files, NETWORK, request};
 
@@ -92,10 +94,30 @@ fn the_file_is_searched_in_order() {
     // $PMQ_CONFIG goes over the search, --config over both.
     let setup = files("");
     request.file = None;
-    request.environment.push(("PMQ_CONFIG".to_owned(), setup.agent().display().to_string()));
+    request.environment.push(("PMQ_CONFIG".into(), setup.agent().into()));
     assert_eq!(super::load(&request).unwrap().file, setup.agent());
     request.file = Some("/nowhere/pmq.toml".into());
     assert_eq!(super::load(&request).unwrap_err().place, Place::Path("/nowhere/pmq.toml".into()));
+}
+
+#[test]
+fn an_override_that_is_not_unicode_is_refused_by_name() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let setup = files("");
+    for (name, value, named, part) in [
+        (&b"PMQ__ATTACH__UNIX__PATH"[..], &b"run/x\xe9/agent.sock"[..], "PMQ__ATTACH__UNIX__PATH", "value is not valid Unicode"),
+        (b"PMQ__OPS__LIST\xe9N", b"x", "PMQ__OPS__LIST\u{fffd}N", "name is not valid Unicode"),
+    ] {
+        let mut request = request(&setup.agent(), &[], &[]);
+        request.environment.push((OsString::from_vec(name.to_vec()), OsString::from_vec(value.to_vec())));
+        let error = super::load(&request).expect_err(named);
+        assert_eq!(error.place, Place::Variable(named.to_owned()), "{error}");
+        assert!(error.what.contains(part) && !error.help.is_empty(), "{error}");
+    }
+    // Others' variables are none of our business.
+    let mut request = request(&setup.agent(), &[], &[]);
+    request.environment.push((OsString::from_vec(b"OTHER\xe9".to_vec()), OsString::from_vec(b"\xff".to_vec())));
+    super::load(&request).unwrap();
 }
 
 #[test]

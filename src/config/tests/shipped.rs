@@ -78,7 +78,7 @@ fn memory_is_estimated_for_every_bounded_room() {
 
 #[test]
 fn an_estimate_has_room_for_everything_that_may_be_set() {
-    let huge = u64::MAX;
+    let huge = pmq_protocol::setting::MAX_SIZE;
     let config = shipped(&[
         "networks=[\"weather.toml\"]",
         &format!("network.weather.stage.delivery.ring_bytes={huge}"),
@@ -86,5 +86,5 @@ fn an_estimate_has_room_for_everything_that_may_be_set() {
     ]);
     let estimates = config.memory();
     let ring = estimates[1].items.iter().find(|item| item.what == "delivery").unwrap();
-    assert_eq!((ring.bytes, estimates[1].total(true)), (huge, huge));
+    assert!(ring.bytes > huge && estimates[1].total(true) >= ring.bytes, "{estimates:?}");
 }
