@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::document::{Document, span_of};
 use super::error::ConfigError;
 use super::overrides::{self, Override};
+use super::reference::REFERENCE;
 use super::spans::Spans;
 use super::{Config, Source, check, clashes, network_file};
 use pmq_agent::{admin, ops, settings};
@@ -43,7 +44,7 @@ pub(super) struct Network {
 /// Reads, checks and joins the agent's file and those that it names.
 pub(super) fn load(path: &Path, source: &Source, all: &[Override], registry: &Registry) -> Result<Config, ConfigError> {
     let (of_networks, own): (Vec<_>, Vec<_>) = all.iter().cloned().partition(|setting| overrides::network_of(setting).is_some());
-    let document = Document::new(path, source.read(path)?, &own);
+    let document = Document::new(path, source.read(path)?, &own, REFERENCE);
     let mut root = document.table()?;
     take_version(&document, &mut root)?;
     let node = Spanned::new(document.span(), DeValue::Table(root.clone()));

@@ -17,6 +17,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use super::error::{ConfigError, Place};
 use super::help::advise;
 use super::overrides::{Override, plain};
+use super::reference::home;
 
 /// A span of the document.
 pub(super) type Span = Range<usize>;
@@ -32,6 +33,8 @@ pub(super) struct Document {
     path: PathBuf,
     text: String,
     overrides: Vec<Placed>,
+    /// The reference file of this kind of files.
+    reference: &'static str,
 }
 
 #[derive(Debug)]
@@ -43,7 +46,7 @@ struct Placed {
 }
 
 impl Document {
-    pub(super) fn new(path: &Path, text: String, overrides: &[Override]) -> Self {
+    pub(super) fn new(path: &Path, text: String, overrides: &[Override], reference: &'static str) -> Self {
         let mut end = text.len() + 1;
         let overrides = overrides
             .iter()
@@ -54,7 +57,7 @@ impl Document {
                 Placed { setting: setting.clone(), span, text }
             })
             .collect();
-        Self { path: path.to_owned(), text, overrides }
+        Self { path: path.to_owned(), text, overrides, reference }
     }
 
     /// The file's table with the overrides in it. Later overrides win.
@@ -120,9 +123,15 @@ impl Document {
                 error.value = None;
             }
         }
-        if advice.what.starts_with("unknown key") && !matches!(error.place, Place::File { .. }) {
-            // What is not a setting might be a secret.
-            error.value = None;
+        if let Some(key) = advice.what.strip_prefix("unknown key `").map(|rest| rest.trim_end_matches('`')) {
+            let here = error.key.as_deref().unwrap_or_default().trim_end_matches(key).trim_end_matches('.');
+            if let Some(home) = home(self.reference, here.split('[').next().unwrap_or_default(), key) {
+                error.help = home;
+            }
+            if !matches!(error.place, Place::File { .. }) {
+                // What is not a setting might be a secret.
+                error.value = None;
+            }
         }
         error
     }

@@ -12,6 +12,7 @@ use super::document::{Document, Node, Span};
 use super::error::{ConfigError, Place};
 use super::help::choose;
 use super::overrides::{self, Override};
+use super::reference::REFERENCE_NETWORK;
 use pmq_agent::settings::{Head, Network};
 use pmq_gossip::{Mesh, NetworkSettings};
 use pmq_pipeline::{Claims, Part, Plan};
@@ -47,7 +48,7 @@ struct Entry<'a> {
 /// Reads and checks one network's file.
 pub(super) fn load(path: &Path, text: String, context: &Context<'_>) -> Result<Read, ConfigError> {
     let own = own(path, &text, context)?;
-    let document = Document::new(path, text, &own);
+    let document = Document::new(path, text, &own, REFERENCE_NETWORK);
     let mut root = document.table()?;
     take_version(&document, &mut root)?;
     let mut rest = root.clone();
@@ -112,7 +113,7 @@ pub(super) fn load(path: &Path, text: String, context: &Context<'_>) -> Result<R
 
 /// The overrides that concern this file. Its name must be read first, and cannot be overridden itself.
 fn own(path: &Path, text: &str, context: &Context<'_>) -> Result<Vec<Override>, ConfigError> {
-    let bare = Document::new(path, text.to_owned(), &[]);
+    let bare = Document::new(path, text.to_owned(), &[], REFERENCE_NETWORK);
     let table = bare.table()?;
     let name = table.get("name").and_then(|name| name.get_ref().as_str()).unwrap_or_default();
     let own = overrides::for_network(context.overrides, name);

@@ -40,10 +40,16 @@ pub fn show(request: &Request) -> Result<Vec<Setting>, ConfigError> {
 }
 
 /// One file over its reference.
-fn merge(network: &str, path: &Path, source: &Source, overrides: &[Override], reference: &str) -> Result<Vec<Setting>, ConfigError> {
-    let document = Document::new(path, source.read(path)?, overrides);
+fn merge(
+    network: &str,
+    path: &Path,
+    source: &Source,
+    overrides: &[Override],
+    reference: &'static str,
+) -> Result<Vec<Setting>, ConfigError> {
+    let document = Document::new(path, source.read(path)?, overrides, reference);
     let table = document.table()?;
-    let defaults = Document::new(Path::new("reference"), uncommented(reference), &[]);
+    let defaults = Document::new(Path::new("reference"), uncommented(reference), &[], reference);
     let default_table = defaults.table()?;
     let mut all = Vec::new();
     walk(&mut Walk { document: &document, defaults: &defaults, network, all: &mut all }, "", Some(&table), Some(&default_table));

@@ -379,14 +379,3 @@ fn a_network_file_that_is_not_there_is_named_where_it_is_listed() {
     let error = Files::new("version = 1\n", &[]).load(&[], &[]).unwrap_err();
     assert_eq!(error.key.as_deref(), Some("networks"));
 }
-
-#[test]
-fn only_keys_of_the_same_section_are_offered() {
-    let told = |agent: &str| Files::new(&format!("{AGENT}{agent}"), &[("weather.toml", NETWORK)]).load(&[], &[]).unwrap_err().help;
-    assert_eq!(told("[gossip.redial]\nmist = \"1s\"\n"), "allowed: min, max");
-    assert_eq!(
-        told("[[attach.grant]]\nrules = []\n"),
-        "did you mean roles? Allowed: uid, token, peer, certificate, roles, networks, max_sessions"
-    );
-    assert_eq!(told("[opps]\n"), "did you mean ops? Allowed: networks, agent, gossip, attach, control, ops, log, network, version");
-}

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod fields;
+mod keys;
 mod mistakes;
 mod precedence;
 mod reference;
