@@ -99,6 +99,21 @@ fn a_mistake_exits_78_within_a_second_and_names_the_place() {
 }
 
 #[test]
+fn check_refuses_what_run_refuses_in_the_same_words() {
+    for (setting, said) in [
+        ("ops.listen=\"127.0.0.1:4001\"", "gossip.listen[0] = \"/ip4/0.0.0.0/tcp/4001\": ops.listen takes the same port"),
+        ("agent.shutdown_within=18446744073709551615s", "agent.shutdown_within"),
+        ("gossip.identity=pmq.toml", "gossip.identity = pmq.toml: identity file pmq.toml: mode"),
+    ] {
+        let dir = minimal();
+        let of = |command: &[&str]| run(pmq(dir.path()).args(command).args(["--set", setting]));
+        let (checked, started) = (of(&["config", "check"]), of(&["run"]));
+        assert_eq!((checked.code, started.code, &checked.err), (78, 78, &started.err), "{setting}");
+        assert!(checked.err.contains(said), "{}", checked.err);
+    }
+}
+
+#[test]
 fn a_missing_file_exits_78_and_says_where_it_was_looked_for() {
     let dir = tempfile::tempdir().unwrap();
     let ran = run(pmq(dir.path()).args(["config", "check"]));
