@@ -5,21 +5,27 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command's own output")]
 
 use futures::StreamExt;
-use pmq_client::{Client, ConsumeOptions, Cursor, Delivery};
+use pmq_client::{Client, ClientError, ConsumeOptions, Cursor, Delivery};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let (Some(url), Some(network), Some(name)) = (args.next(), args.next(), args.next()) else {
-        eprintln!("usage: consume URL NETWORK NAME [STREAM:COUNTER]");
-        std::process::exit(64);
+        refuse("usage: consume URL NETWORK NAME [STREAM:COUNTER]");
     };
     let mut options = ConsumeOptions::named(name);
     if let Some(cursor) = args.next() {
-        let (stream, counter) = cursor.split_once(':').ok_or("a cursor is STREAM:COUNTER, as printed at the end")?;
-        options.cursor = Cursor { stream: stream.parse()?, counter: counter.parse()? };
+        let numbers = cursor.split_once(':').and_then(|(stream, counter)| Some((stream.parse().ok()?, counter.parse().ok()?)));
+        let Some((stream, counter)) = numbers else {
+            refuse(format!("{cursor:?} is no cursor: STREAM:COUNTER, as printed at the end"));
+        };
+        options.cursor = Cursor { stream, counter };
     }
-    let client = Client::builder(url).consume(&network, options).connect().await?;
+    let client = match Client::builder(url).consume(&network, options).connect().await {
+        // Of the URL: what may pass is tried again until the time is over.
+        Err(error @ ClientError::Link(_)) => refuse(error),
+        other => other?,
+    };
     let mut consumer = client.consumer(&network)?;
 
     let stop = tokio::signal::ctrl_c();
@@ -42,4 +48,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("stopped at {stream}:{counter}");
     client.close().await;
     Ok(())
+}
+
+/// An argument that cannot work ends the program.
+fn refuse(what: impl std::fmt::Display) -> ! {
+    eprintln!("{what}");
+    std::process::exit(64)
 }

@@ -6,16 +6,19 @@
 
 use std::io::BufRead;
 
-use pmq_client::{Client, PublishError};
+use pmq_client::{Client, ClientError, PublishError};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let (Some(url), Some(network), Some(topic)) = (args.next(), args.next(), args.next()) else {
-        eprintln!("usage: publish URL NETWORK TOPIC < LINES");
-        std::process::exit(64);
+        refuse("usage: publish URL NETWORK TOPIC < LINES");
     };
-    let client = Client::builder(url).produce(&network).connect().await?;
+    let client = match Client::builder(url).produce(&network).connect().await {
+        // Of the URL: what may pass is tried again until the time is over.
+        Err(error @ ClientError::Link(_)) => refuse(error),
+        other => other?,
+    };
 
     // The terminal is read on a thread of its own, so that heartbeats flow while nobody types.
     let (lines, mut typed) = tokio::sync::mpsc::channel(16);
@@ -35,4 +38,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     client.close().await;
     if failed > 0 { Err(format!("{failed} messages were not sent").into()) } else { Ok(()) }
+}
+
+/// An argument that cannot work ends the program.
+fn refuse(what: impl std::fmt::Display) -> ! {
+    eprintln!("{what}");
+    std::process::exit(64)
 }

@@ -16,10 +16,13 @@ use pmq_client::{Client, ClientError, VerifyOptions};
 async fn main() -> Result<(), ClientError> {
     let mut args = std::env::args().skip(1);
     let (Some(url), Some(network), Some(prefix)) = (args.next(), args.next(), args.next()) else {
-        eprintln!("usage: verifier URL NETWORK PREFIX");
-        std::process::exit(64);
+        refuse("usage: verifier URL NETWORK PREFIX");
     };
-    let client = Client::builder(url).verify(&network, VerifyOptions::default()).connect().await?;
+    let client = match Client::builder(url).verify(&network, VerifyOptions::default()).connect().await {
+        // Of the URL: what may pass is tried again until the time is over.
+        Err(error @ ClientError::Link(_)) => refuse(error),
+        other => other?,
+    };
     println!("verifying {network}");
 
     let (accepted, rejected) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
@@ -51,4 +54,10 @@ async fn main() -> Result<(), ClientError> {
             }
         }
     }
+}
+
+/// An argument that cannot work ends the program.
+fn refuse(what: impl std::fmt::Display) -> ! {
+    eprintln!("{what}");
+    std::process::exit(64)
 }

@@ -9,10 +9,14 @@ use tokio::process::{Child, ChildStdout, Command};
 use pmq_testing::{Agent, Setup, pair, soon};
 
 /// An example's binary, which stands beside the test's own folder.
-fn example(name: &str, agent: &Agent, arguments: &[&str]) -> Child {
+fn binary(name: &str) -> PathBuf {
     let binary = PathBuf::from(env!("CARGO_BIN_EXE_pmq")).with_file_name("examples").join(name);
     assert!(binary.exists(), "{} is not built: `cargo test` builds it", binary.display());
-    let mut command = Command::new(binary);
+    binary
+}
+
+fn example(name: &str, agent: &Agent, arguments: &[&str]) -> Child {
+    let mut command = Command::new(binary(name));
     command.arg(agent.url()).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
     command.spawn().unwrap()
 }
@@ -62,6 +66,25 @@ async fn the_small_parent_of_the_docs_verifies_and_consumes() {
     publisher.stdin.take().unwrap().write_all(b"rumour\nreport 1\n").await.unwrap();
     assert!(soon("the publisher's end", publisher.wait()).await.unwrap().success());
     assert_eq!(line(&mut printed).await, "weather report 1");
+}
+
+#[test]
+fn arguments_that_cannot_work_are_refused_with_a_code_of_their_own() {
+    let nowhere = "unix:///nowhere/agent.sock";
+    for (name, arguments, said) in [
+        ("consume", &[nowhere, "weather"][..], "usage: consume URL"),
+        ("consume", &["nowhere", "weather", "archive"], "unknown scheme"),
+        ("consume", &[nowhere, "weather", "archive", "1"], "is no cursor"),
+        ("consume", &[nowhere, "weather", "archive", "1:x"], "is no cursor"),
+        ("publish", &["zmq+tcp://127.0.0.1:99999", "weather", "weather"], "an IP address and a port"),
+        ("publish", &[nowhere], "usage: publish URL"),
+        ("verifier", &["", "weather", "report"], "unknown scheme"),
+        ("verifier", &[nowhere, "weather"], "usage: verifier URL"),
+    ] {
+        let ended = std::process::Command::new(binary(name)).args(arguments).stdin(Stdio::null()).output().unwrap();
+        let text = String::from_utf8(ended.stderr).unwrap();
+        assert!(ended.status.code() == Some(64) && text.contains(said), "{name} {arguments:?}: {} {text}", ended.status);
+    }
 }
 
 #[test]
