@@ -1,45 +1,20 @@
 //! The agent's file.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
-use super::document::{Document, span_of};
+use super::complaints::{Complaints, take_version};
+use super::document::Document;
 use super::error::ConfigError;
 use super::overrides::{self, Override};
 use super::reference::REFERENCE;
+use super::sections::AgentFile;
 use super::spans::Spans;
 use super::{Config, Source, check, clashes, network_file};
-use pmq_agent::{admin, ops, settings};
-use pmq_protocol::InvalidSetting;
 use pmq_stages::Registry;
-
-/// The only version of both kinds of files so far.
-const VERSION: &str = "1";
-
-/// The agent's file without its version.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct AgentFile {
-    /// The networks' pipeline files, relative to this file.
-    pub networks: Vec<PathBuf>,
-    pub agent: settings::Agent,
-    pub gossip: pmq_gossip::Settings,
-    pub attach: settings::Attach,
-    pub control: admin::settings::Settings,
-    pub ops: ops::settings::Settings,
-    pub log: settings::Log,
-    pub network: Network,
-}
-
-/// `[network]`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Network {
-    pub default: settings::Unclaimed,
-}
 
 /// Reads, checks and joins the agent's file and those that it names.
 pub(super) fn load(path: &Path, source: &Source, all: &[Override], registry: &Registry) -> Result<Config, ConfigError> {
@@ -130,68 +105,4 @@ pub(super) fn load(path: &Path, source: &Source, all: &[Override], registry: &Re
         warnings,
         spans: Spans::new(path, &document, &root),
     })
-}
-
-/// Takes `version` out of a file's table.
-pub(super) fn take_version(document: &Document, root: &mut DeTable<'_>) -> Result<(), ConfigError> {
-    let Some(version) = root.get("version") else {
-        return Err(ConfigError {
-            key: Some("version".into()),
-            ..document.at(document.span(), "`version` is missing", "add version = 1 at the top")
-        });
-    };
-    if version.get_ref().as_integer().is_none_or(|number| number.as_str() != VERSION) {
-        return Err(document.found(root, version.span(), "this version of the file format is not known", "write version = 1"));
-    }
-    root.remove("version");
-    Ok(())
-}
-
-/// Finds where the settings stand about which the other crates complain: they know keys, and no files.
-pub(super) struct Complaints<'d> {
-    pub document: &'d Document,
-    pub root: &'d DeTable<'d>,
-}
-
-impl Complaints<'_> {
-    /// A setting below `section` that cannot work. A value that was not written is the default.
-    pub(super) fn about(&self, section: &str, wrong: InvalidSetting) -> ConfigError {
-        let error = self.at(&join(section, &wrong.key), &wrong.what, &wrong.help);
-        let default = || wrong.value.map(|value| format!("{value} (default)").into());
-        ConfigError { value: error.value.clone().or_else(default), ..error }
-    }
-
-    /// Whether a dotted key was written.
-    pub(super) fn written(&self, key: &str) -> bool {
-        span_of(self.root, &key.split('.').collect::<Vec<_>>()).is_some_and(|(_, exact)| exact)
-    }
-
-    /// A dotted key as it is shown.
-    pub(super) fn shown(&self, key: &str) -> String {
-        shown(&key.split('.').collect::<Vec<_>>())
-    }
-
-    /// A complaint about a dotted key; where it was not written, about the nearest section that was.
-    pub(super) fn at(&self, key: &str, what: &str, help: &str) -> ConfigError {
-        let keys: Vec<&str> = key.split('.').collect();
-        let (span, exact) = span_of(self.root, &keys).unwrap_or_else(|| (self.document.span(), false));
-        let mut error = self.document.found(self.root, span, what, help);
-        if !exact {
-            error.key = Some(shown(&keys).into());
-            error.value = None;
-        }
-        error
-    }
-}
-
-/// A path of keys and indices as it is shown: `stage[0].deadline`.
-fn shown(keys: &[&str]) -> String {
-    keys.iter().fold(String::new(), |shown, key| match key.parse::<usize>() {
-        Ok(index) => format!("{shown}[{index}]"),
-        Err(_) => join(&shown, key),
-    })
-}
-
-fn join(section: &str, key: &str) -> String {
-    if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") }
 }

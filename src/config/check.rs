@@ -2,18 +2,14 @@
 
 use bytesize::ByteSize;
 
-use super::agent_file::{AgentFile, Complaints};
-use super::error::ConfigError;
+use super::complaints::Complaints;
+use super::error::{ConfigError, Warning};
 use super::help::choose;
 use super::network_file::Read;
 use super::overrides::{self, Override};
-use pmq_agent::settings::{Head, Who};
-use pmq_gossip::{MessageIdFunction, NetworkSettings};
-use pmq_pipeline::{Claims, Plan};
+use super::sections::AgentFile;
+use pmq_agent::settings::Who;
 use pmq_transports::{Address, Credential, TokenFile};
-
-/// Something that works, but probably not as it is meant: shaped like an error.
-pub type Warning = ConfigError;
 
 /// Overrides that concern no network.
 pub(super) fn unknown_networks(of_networks: &[Override], read: &[Read]) -> Result<(), ConfigError> {
@@ -207,19 +203,6 @@ fn overlap(a: &[u8], b: &[u8]) -> bool {
         below = row;
     }
     below[0]
-}
-
-/// What in one network's file works, but probably not as it is meant.
-pub(super) fn network(head: &Head, claims: &Claims, overlay: &NetworkSettings, plan: &Plan, complain: &Complaints<'_>) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    let several = claims.0.len() > 1 || claims.0.iter().any(|topic| topic.contains('*'));
-    if several && matches!(overlay.message_id, MessageIdFunction::Content { .. }) {
-        let what = "ids are made of the content alone and there is more than one topic: whoever sends a message on another topic first suppresses it on this one";
-        let help = "take function = \"topic-content\" unless the overlay is shared with nodes that cannot";
-        warnings.push(complain.at("gossip.message_id", what, help));
-    }
-    warnings.extend(plan.warnings(head.expected_rate).into_iter().map(|warning| complain.about("stage", warning)));
-    warnings
 }
 
 #[cfg(test)]

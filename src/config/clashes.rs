@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::agent_file::{AgentFile, Complaints};
+use super::complaints::Complaints;
 use super::error::ConfigError;
 use super::network_file::Read;
+use super::sections::AgentFile;
 use pmq_gossip::Transport;
 use pmq_protocol::InvalidSetting;
 use pmq_transports::{Address, UnixSettings};

@@ -83,3 +83,6 @@ impl ConfigError {
         })
     }
 }
+
+/// Something that works, but probably not as it is meant: shaped like an error.
+pub type Warning = ConfigError;

@@ -9,6 +9,7 @@
 mod agent_file;
 mod check;
 mod clashes;
+mod complaints;
 mod document;
 mod error;
 mod files;
@@ -18,11 +19,11 @@ mod network_file;
 mod notes;
 mod overrides;
 mod reference;
+mod sections;
 mod show;
 mod spans;
 
-pub use check::Warning;
-pub use error::{ConfigError, Place};
+pub use error::{ConfigError, Place, Warning};
 pub use files::{Request, Source, search};
 pub use memory::{Estimate, Item};
 pub use reference::{REFERENCE, REFERENCE_NETWORK};

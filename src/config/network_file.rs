@@ -6,15 +6,14 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::agent_file::{Complaints, take_version};
-use super::check::{self, Warning};
+use super::complaints::{Complaints, take_version};
 use super::document::{Document, Node, Span};
-use super::error::{ConfigError, Place};
+use super::error::{ConfigError, Place, Warning};
 use super::help::choose;
 use super::overrides::{self, Override};
 use super::reference::REFERENCE_NETWORK;
 use pmq_agent::settings::{Head, Network};
-use pmq_gossip::{Mesh, NetworkSettings};
+use pmq_gossip::{Mesh, MessageIdFunction, NetworkSettings};
 use pmq_pipeline::{Claims, Part, Plan};
 use pmq_stages::{NetworkContext, Registry, StageError};
 
@@ -90,7 +89,7 @@ pub(super) fn load(path: &Path, text: String, context: &Context<'_>) -> Result<R
 
     let queue = format!("stage.{}", plan.front.len());
     context.mesh.fits(plan.queue.deadline()).map_err(|wrong| complain.about(&queue, wrong))?;
-    let warnings = check::network(&head, &served, &overlay, &plan, &complain);
+    let warnings = warnings(&head, &served, &overlay, &plan, &complain);
     let place = |key| complain.at(key, "", "").place;
     Ok(Read {
         name_at: place("name"),
@@ -166,4 +165,17 @@ fn entries<'a>(document: &Document, root: &DeTable<'_>, stages: Option<Node<'a>>
         Ok(Entry { name: Spanned::new(name.span(), text), span: span.clone(), settings: Spanned::new(span, DeValue::Table(table)) })
     };
     list.into_iter().map(entry).collect()
+}
+
+/// What in one network's file works, but probably not as it is meant.
+fn warnings(head: &Head, claims: &Claims, overlay: &NetworkSettings, plan: &Plan, complain: &Complaints<'_>) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let several = claims.0.len() > 1 || claims.0.iter().any(|topic| topic.contains('*'));
+    if several && matches!(overlay.message_id, MessageIdFunction::Content { .. }) {
+        let what = "ids are made of the content alone and there is more than one topic: whoever sends a message on another topic first suppresses it on this one";
+        let help = "take function = \"topic-content\" unless the overlay is shared with nodes that cannot";
+        warnings.push(complain.at("gossip.message_id", what, help));
+    }
+    warnings.extend(plan.warnings(head.expected_rate).into_iter().map(|warning| complain.about("stage", warning)));
+    warnings
 }

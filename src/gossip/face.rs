@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::address::Transport;
 use super::settings::{MessageIdFunction, NetworkSettings, TopicScore};
 use pmq_pipeline::{Claims, Peer};
 use pmq_protocol::wire::MessageId;
@@ -51,26 +52,6 @@ pub struct Published {
     pub eligible: usize,
     /// It was known already, and nothing was sent.
     pub duplicate: bool,
-}
-
-/// What a connection runs over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Transport {
-    /// TCP with noise and yamux.
-    Tcp,
-    /// QUIC version 1.
-    Quic,
-}
-
-impl Transport {
-    /// Its name in logs and `/health`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Quic => "quic",
-        }
-    }
 }
 
 /// A neighbour as it stands.

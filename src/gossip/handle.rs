@@ -139,7 +139,7 @@ impl Gossip {
     /// # Errors
     /// [`PeerError`]: a peer id that cannot be read; then nothing is changed.
     pub async fn allow(&self, change: AllowChange) -> Result<(), PeerError> {
-        let change = change.try_map(|id| net::peer_id("allow", &id))?;
+        let change = change.try_map(|id| crate::address::peer_id("allow", &id))?;
         Ok(self.ask(|answer| Command::Allow { change, answer }).await?)
     }
 
@@ -148,7 +148,7 @@ impl Gossip {
     /// # Errors
     /// [`PeerError`]: the peer is not known, or peers are not scored.
     pub async fn appraise(&self, peer_id: &str, score: f64) -> Result<(), PeerError> {
-        let peer = net::peer_id("peer", peer_id)?;
+        let peer = crate::address::peer_id("peer", peer_id)?;
         let known = self.ask(|answer| Command::Appraise { peer, score, answer }).await?;
         if known { Ok(()) } else { Err(PeerError::Unknown(peer_id.to_owned())) }
     }

@@ -14,6 +14,7 @@
 //! - Verdicts come before new work: a verdict forwards a message or frees it, new work only adds.
 //! - Every message that the router hands over is reported exactly once: here if it finds no room, by its road else.
 
+mod address;
 mod error;
 mod face;
 mod handle;
@@ -27,8 +28,9 @@ mod settings;
 mod stock;
 mod task;
 
+pub use address::Transport;
 pub use error::{GossipError, PeerError, PublishError, Stopped, SubscribeError};
-pub use face::{AllowChange, NetworkOverlay, PeerView, Published, Transport};
+pub use face::{AllowChange, NetworkOverlay, PeerView, Published};
 pub use handle::{Gossip, Running, check, start};
 pub use identity::{Identity, IdentityError};
 pub use payloads::Payloads;

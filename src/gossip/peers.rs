@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use libp2p::PeerId;
 use libp2p::swarm::ConnectionId;
 
-use super::face::Transport;
+use super::address::Transport;
 use super::net::Ending;
 use pmq_pipeline::Peer;
 

@@ -11,10 +11,11 @@ use libp2p::gossipsub::{Behaviour, Event, IdentTopic, MessageAcceptance, Message
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{DialError, SwarmEvent};
 
+use super::address::{listen_address, probe, target};
 use super::error::GossipError;
 use super::face::NetworkOverlay;
 use super::identity::Identity;
-use super::net::{assemble, listen_address, probe, target};
+use super::net::assemble;
 use super::settings::Settings;
 use super::stock::{Forward, Networks, config, peer_params, thresholds, topic_params};
 

@@ -179,7 +179,7 @@ impl Driver {
         }
     }
 
-    /// Ends in an error alone.
+    /// Returns only on error.
     async fn drive(&mut self) -> Result<(), Step> {
         self.end = None;
         let mut ticks = tokio::time::interval(TICK * 2);

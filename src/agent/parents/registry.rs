@@ -1,4 +1,4 @@
-//! Who sits where: what is known of each session, for those who look from outside.
+//! Attached sessions, for the admin socket.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

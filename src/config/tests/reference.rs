@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 
-use super::super::agent_file::AgentFile;
 use super::super::reference::{REFERENCE, REFERENCE_NETWORK, uncommented};
+use super::super::sections::AgentFile;
 use super::{Files, fields};
 use pmq_agent::settings::{Head, Unclaimed};
 use pmq_gossip::NetworkSettings;

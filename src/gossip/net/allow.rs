@@ -1,4 +1,4 @@
-//! The list of peers that may connect. Without a list everybody may; with one, whoever is not on it is refused, and disconnected when he falls off it.
+//! The list of peers that may connect. Without a list every peer may; with one, a peer that is not on it is refused, and disconnected when removed.
 
 use std::collections::{HashSet, VecDeque};
 use std::convert::Infallible;
@@ -26,7 +26,7 @@ pub(crate) struct AllowList {
     allowed: Option<HashSet<PeerId>>,
     /// Bounded by the connection limits.
     connected: HashSet<PeerId>,
-    /// Bounded by `connected`: a peer is queued when it falls off the list.
+    /// Bounded by `connected`: a peer is queued when it is removed from the list.
     closing: VecDeque<PeerId>,
     waker: Option<Waker>,
 }

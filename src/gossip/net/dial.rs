@@ -4,16 +4,8 @@ use std::time::{Duration, Instant};
 
 use libp2p::{Multiaddr, PeerId};
 
+use crate::address::Target;
 use crate::settings::Redial;
-
-/// A peer to stay connected to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Target {
-    pub(crate) peer: PeerId,
-    /// Tried one after the other, each with its own time; one is enough. (The swarm would dial several for one call, but their time would run from that call on, so that
-    /// one without an answer takes the others' time, too.)
-    pub(crate) addresses: Vec<Multiaddr>,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {

@@ -1,7 +1,6 @@
 //! Swarm and dialling, shared by every router. Further ways to meet peers (kad, mDNS) become fields of [`Shared`] behind the limits and in front of the router; further
 //! transports become steps of [`swarm`].
 
-mod address;
 mod allow;
 mod dial;
 mod ending;
@@ -11,13 +10,13 @@ use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::{Swarm, SwarmBuilder, identify, noise, ping, quic, tcp, yamux};
 
+use super::address::peer_id;
 use super::error::GossipError;
 use super::identity::Identity;
 use super::settings::Settings;
 
-pub(super) use address::{check_addresses, is_quic, listen_address, peer_id, probe, socket, target, transport};
 pub(super) use allow::AllowList;
-pub(super) use dial::{Dialler, Target};
+pub(super) use dial::Dialler;
 pub(super) use ending::Ending;
 pub(super) use router::{Router, RouterError, RouterEvent};
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::face::Transport;
+use super::address::{Transport, is_quic, listen_address, peer_id, socket, target};
 use pmq_protocol::{InvalidSetting, setting};
 
 pub use mesh::{Memory, Mesh, QUEUE_OVERHEAD};
@@ -154,7 +154,12 @@ impl Settings {
     /// # Errors
     /// [`InvalidSetting`] for the first value that cannot work.
     pub fn check(&self) -> Result<(), InvalidSetting> {
-        super::net::check_addresses(self)?;
+        fn each<T>(texts: &[String], read: impl Fn(&str) -> Result<T, InvalidSetting>) -> Result<(), InvalidSetting> {
+            texts.iter().enumerate().try_for_each(|(index, text)| read(text).map(drop).map_err(|wrong| wrong.item(index)))
+        }
+        each(&self.listen, listen_address)?;
+        each(&self.peers, target)?;
+        each(self.allow.as_deref().unwrap_or_default(), |text| peer_id("allow", text))?;
         setting::durations([
             ("dial_timeout", self.dial_timeout),
             ("idle_timeout", self.idle_timeout),
@@ -191,14 +196,14 @@ impl Settings {
     /// The sockets that `listen` names, each with its place in that list. Addresses that [`check`](Self::check) refuses are left out.
     pub fn sockets(&self) -> impl Iterator<Item = (usize, Transport, SocketAddr)> {
         let parsed = self.listen.iter().enumerate().filter_map(|(index, text)| Some((index, text.parse().ok()?)));
-        parsed.filter_map(|(index, address)| super::net::socket(&address).map(|(transport, socket)| (index, transport, socket)))
+        parsed.filter_map(|(index, address)| socket(&address).map(|(transport, socket)| (index, transport, socket)))
     }
 
     /// Connections over QUIC at most: all, if others may open them; else one to each such address.
     #[must_use]
     pub fn quic_connections(&self) -> u64 {
         let total = self.connections.total;
-        let over_quic = |addresses: &[String]| addresses.iter().filter(|text| super::net::is_quic(text)).count();
+        let over_quic = |addresses: &[String]| addresses.iter().filter(|text| is_quic(text)).count();
         if over_quic(&self.listen) > 0 {
             total.into()
         } else {

@@ -9,7 +9,8 @@ use libp2p::swarm::{ConnectionId, DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId};
 
 use super::Task;
-use crate::net::{Ending, Router, RouterEvent, SharedEvent, transport};
+use crate::address::transport;
+use crate::net::{Ending, Router, RouterEvent, SharedEvent};
 use crate::peers::Link;
 use pmq_pipeline::Arrival;
 use pmq_protocol::wire::{MessageId, Verdict};

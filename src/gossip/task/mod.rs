@@ -20,10 +20,11 @@ use libp2p::{PeerId, Swarm};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Interval, MissedTickBehavior, Sleep};
 
+use super::address::{listen_address, probe, target};
 use super::error::{GossipError, PublishError, SubscribeError};
 use super::face::{AllowChange, NetworkOverlay, PeerView, Published};
 use super::metrics::Metrics;
-use super::net::{Dialler, Router, Shared, listen_address, probe, target};
+use super::net::{Dialler, Router, Shared};
 use super::peers::Peers;
 use super::settings::Settings;
 use pmq_pipeline::{Inlet, Peer, Report, Topic};

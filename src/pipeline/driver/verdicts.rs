@@ -60,7 +60,7 @@ impl Driver {
             Ok(verdicts) => verdicts,
             Err(error) => {
                 // The session has read the same bytes before it passed them on.
-                tracing::error!(network = %self.network, %error, "a frame of verdicts changed under way");
+                tracing::error!(network = %self.network, %error, "invalid verdict frame");
                 return;
             }
         };

@@ -31,7 +31,7 @@ use pmq_protocol::wire::Verdict;
 
 const NAME: &str = "sequence-window";
 
-/// Conflicts are logged at most so often.
+/// Minimum interval between conflict log lines.
 const LOG_EVERY: Duration = Duration::from_secs(1);
 
 /// Checked settings of a `sequence-window`.

@@ -6,10 +6,36 @@ use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 
-use super::Target;
-use crate::face::Transport;
-use crate::settings::{Settings, wrong};
 use pmq_protocol::InvalidSetting;
+
+/// What a connection runs over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Transport {
+    /// TCP with noise and yamux.
+    Tcp,
+    /// QUIC version 1.
+    Quic,
+}
+
+impl Transport {
+    /// Its name in logs and `/health`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Quic => "quic",
+        }
+    }
+}
+
+/// A peer to stay connected to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) peer: PeerId,
+    /// Tried one after the other, each with its own time; one is enough. (The swarm would dial several for one call, but their time would run from that call on, so that
+    /// one without an answer takes the others' time, too.)
+    pub(crate) addresses: Vec<Multiaddr>,
+}
 
 /// The transport of an address, with or without a peer's id behind it; `None` for one that is not spoken.
 pub(crate) fn transport(address: &Multiaddr) -> Option<Transport> {
@@ -33,35 +59,25 @@ pub(crate) fn is_quic(text: &str) -> bool {
 
 /// Reads a peer id.
 pub(crate) fn peer_id(key: &'static str, text: &str) -> Result<PeerId, InvalidSetting> {
-    text.parse().map_err(|_| wrong(key, text, "not a peer id; `pmq key inspect` shows an agent's"))
+    text.parse().map_err(|_| InvalidSetting::range(key, format!("{text:?}"), "not a peer id; `pmq key inspect` shows an agent's"))
 }
 
 /// Reads a listen address.
 pub(crate) fn listen_address(text: &str) -> Result<Multiaddr, InvalidSetting> {
     let help = "not an address of the form /ip4/<address>/tcp/<port> or /ip4/<address>/udp/<port>/quic-v1, or the same with ip6";
-    let address: Multiaddr = text.parse().map_err(|_| wrong("listen", text, help))?;
+    let address: Multiaddr = text.parse().map_err(|_| InvalidSetting::range("listen", format!("{text:?}"), help))?;
     let named = address.iter().any(|part| matches!(part, Protocol::P2p(_)));
-    if transport(&address).is_some() && !named { Ok(address) } else { Err(wrong("listen", text, help)) }
+    if transport(&address).is_some() && !named { Ok(address) } else { Err(InvalidSetting::range("listen", format!("{text:?}"), help)) }
 }
 
 /// Reads a peer's address with its id.
 pub(crate) fn target(text: &str) -> Result<Target, InvalidSetting> {
     let help = "not an address of the form /ip4/<address>/tcp/<port>/p2p/<peer id> or /ip4/<address>/udp/<port>/quic-v1/p2p/<peer id>, or the same with ip6";
-    let mut address: Multiaddr = text.parse().map_err(|_| wrong("peers", text, help))?;
+    let mut address: Multiaddr = text.parse().map_err(|_| InvalidSetting::range("peers", format!("{text:?}"), help))?;
     match (transport(&address), address.pop()) {
         (Some(_), Some(Protocol::P2p(peer))) => Ok(Target { peer, addresses: vec![address] }),
-        _ => Err(wrong("peers", text, help)),
+        _ => Err(InvalidSetting::range("peers", format!("{text:?}"), help)),
     }
-}
-
-/// Checks every address and peer id of the settings; an error names the place in the list.
-pub(crate) fn check_addresses(settings: &Settings) -> Result<(), InvalidSetting> {
-    fn each<T>(texts: &[String], read: impl Fn(&str) -> Result<T, InvalidSetting>) -> Result<(), InvalidSetting> {
-        texts.iter().enumerate().try_for_each(|(index, text)| read(text).map(drop).map_err(|wrong| wrong.item(index)))
-    }
-    each(&settings.listen, listen_address)?;
-    each(&settings.peers, target)?;
-    each(settings.allow.as_deref().unwrap_or_default(), |text| peer_id("allow", text))
 }
 
 /// The socket that an address names.
