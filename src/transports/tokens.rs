@@ -9,6 +9,9 @@ use subtle::ConstantTimeEq as _;
 use super::{LinkError, Token};
 use pmq_protocol::InvalidSetting;
 
+/// Longest name of a token or a certificate, in bytes.
+pub(super) const MAX_NAME: usize = 64;
+
 /// A secret that makes whoever shows it a parent of that name.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -27,6 +30,9 @@ pub(super) fn check(tokens: &[TokenFile]) -> Result<(), InvalidSetting> {
         if token.name.is_empty() {
             let help = "grants have to call it something; \"self\" counts as the user that runs the agent";
             return wrong(index, "name", "it is empty", help);
+        }
+        if token.name.len() > MAX_NAME {
+            return wrong(index, "name", "it is longer than 64 bytes", "take a shorter one: it stands in logs and metrics");
         }
         if token.file.as_os_str().is_empty() {
             return wrong(index, "file", "it is empty", "name a file with the secret");

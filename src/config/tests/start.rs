@@ -173,6 +173,25 @@ fn no_number_or_size_overflows() {
 }
 
 #[test]
+fn names_have_lengths() {
+    let long = |length| "x".repeat(length);
+    let token = |name: String| format!("[[attach.zeromq.token]]\nname = \"{name}\"\nfile = \"token\"\n");
+    let client = |name: String| format!("[[attach.grpc.client]]\nname = \"{name}\"\ncertificate_file = \"c\"\n");
+    let user_agent = |name: String| format!("[gossip]\nuser_agent = \"{name}\"\n");
+    for (agent, key, bound) in [
+        (token(long(65)), "4:8: attach.zeromq.token[0].name", "longer than 64 bytes"),
+        (client(long(65)), "4:8: attach.grpc.client[0].name", "longer than 64 bytes"),
+        (user_agent(long(257)), "4:14: gossip.user_agent", "at most 256 bytes"),
+    ] {
+        let error = refused(&agent);
+        assert!(error.starts_with(key) && error.contains(bound), "{error}");
+    }
+    for agent in [token(long(64)), client(long(64)), user_agent(long(256))] {
+        Files::new(&format!("{AGENT}{agent}"), &[("weather.toml", NETWORK)]).load(&[], &[]).unwrap();
+    }
+}
+
+#[test]
 fn a_deadline_and_a_heartbeat_do_not_make_an_endless_history() {
     let network = NETWORK.replace("use = \"validation-queue\"", "use = \"validation-queue\"\ndeadline = \"1h\"");
     let load = |heartbeat: &str| {

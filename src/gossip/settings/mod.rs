@@ -173,6 +173,8 @@ impl Settings {
             ("publish_waiting", self.publish_waiting as u64, 1_000_000),
             ("connections.remembered", self.connections.remembered as u64, 1_000_000),
         ])?;
+        // identify's messages have 4 KiB in all, and what exceeds them is refused by every neighbour.
+        ensure(self.user_agent.len() <= 256, "user_agent", &self.user_agent, "take at most 256 bytes")?;
         let c = &self.connections;
         ensure(c.total > 0, "connections.total", c.total, "must be at least 1")?;
         ensure(c.per_peer > 0, "connections.per_peer", c.per_peer, "must be at least 1")?;

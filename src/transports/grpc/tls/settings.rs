@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use super::super::super::tokens::MAX_NAME;
 use pmq_protocol::InvalidSetting;
 
 /// What the agent shows at `grpcs://` addresses.
@@ -62,6 +63,10 @@ pub(in super::super) fn check(tls: &GrpcTls, clients: &[ClientCertificate], tls_
     for (index, client) in clients.iter().enumerate() {
         if client.name.is_empty() {
             return wrong(format!("client.{index}.name"), "it is empty", "grants have to call it something");
+        }
+        if client.name.len() > MAX_NAME {
+            let help = "take a shorter one: it stands in logs and metrics";
+            return wrong(format!("client.{index}.name"), "it is longer than 64 bytes", help);
         }
         if client.certificate_file.is_some() == client.authority_file.is_some() {
             let what = "one of certificate_file and authority_file is needed, and not both";
