@@ -90,7 +90,7 @@ async fn a_deadline_beyond_the_cache_is_refused() {
     let mut short = settings();
     short.mesh.history_length = Some(5);
     let error = start(&short, &Identity::ephemeral(), vec![network()]).await.unwrap_err().to_string();
-    assert!(error.contains("deadline of 4s") && error.contains("history_length = 5"), "{error}");
+    assert!(error.contains("deadline = 4s") && error.contains("history_length = 5"), "{error}");
 }
 
 /// Peers that dial again at once do not hold up one that stops. Of several times one is enough: a busy machine may be late, one that is held up always is.
