@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "it shows what happens")]
 
 use std::error::Error;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -63,7 +64,7 @@ async fn agent(dir: &Path, name: &str, gossip: &str, stages: &str) -> Result<Age
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let dir: PathBuf = std::env::temp_dir().join(format!("pmq-custom-stage-{}", std::process::id()));
-    std::fs::create_dir(&dir)?;
+    std::fs::DirBuilder::new().mode(0o700).create(&dir)?;
     let peer = pmq_gossip::Identity::generate(&dir.join("one.key"))?.peer_id();
     let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let (queue, address) = ("[[stage]]\nuse = 'validation-queue'\n[[stage]]\nuse = 'delivery'\n", format!("/ip4/127.0.0.1/tcp/{port}"));

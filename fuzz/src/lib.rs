@@ -1,7 +1,7 @@
 //! What is fuzzed, one function per target: each takes any bytes and panics if something does not hold.
 //! It answers whether the bytes got as far as they should: a seed that does not has gone stale.
 //!
-//! The fuzzers in `fuzz_targets/` run them on nightly; `tests/corpus.rs` runs them on stable, over the corpus that is kept.
+//! The fuzzers in `fuzz_targets/` run them on nightly; `tests/repository/corpus.rs` runs them on stable, over the corpus that is kept.
 
 mod codecs;
 mod config;

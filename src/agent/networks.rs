@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::builder::Wrap;
 use super::directory::Network;
-use super::error::RunError;
 use super::settings;
 use pmq_pipeline::{Channels, Driver, Inlet, Overflowed, Pipeline, Report, RouterGone, Snapshot, Tap};
 
@@ -27,7 +26,7 @@ pub(super) fn start(
     shutdown: &CancellationToken,
     drain_within: Duration,
     drivers: &mut JoinSet<Result<(), RouterGone>>,
-) -> Result<Vec<Network>, RunError> {
+) -> Vec<Network> {
     let mut started = Vec::with_capacity(networks.len());
     for network in networks {
         let name: Arc<str> = network.name.as_str().into();
@@ -68,8 +67,5 @@ pub(super) fn start(
             tap,
         });
     }
-    match layers.into_keys().next() {
-        Some(network) => Err(RunError::NoSuchNetwork(network)),
-        None => Ok(started),
-    }
+    started
 }

@@ -62,6 +62,9 @@ impl Agent {
 }
 
 async fn run(agent: Agent, leave: impl Future<Output = ()>) -> Result<(), RunError> {
+    if let Some(network) = agent.layers.keys().find(|name| agent.settings.networks.iter().all(|network| network.name != **name)) {
+        return Err(RunError::NoSuchNetwork(network.clone()));
+    }
     let within = agent.settings.agent.shutdown_within;
     let board = HealthBoard::new();
     board.expect([health::GOSSIP, health::NETWORKS, health::ATTACH]);
@@ -121,15 +124,17 @@ impl Running {
         let (gossip, running) = swarm.spawn(async move { pmq_gossip::start(&overlay, &identity, overlays).await }).await??;
         let topics: Vec<_> = settings.networks.iter().map(|network| (network.name.clone(), network.subscribe.clone())).collect();
         let drain = CancellationToken::new();
+        let drain_guard = drain.clone().drop_guard();
         let mut drivers = JoinSet::new();
         let within = drain_within(settings.agent.shutdown_within);
-        let started = networks::start(std::mem::take(&mut settings.networks), layers, &gossip.reports(), &drain, within, &mut drivers)?;
+        let started = networks::start(std::mem::take(&mut settings.networks), layers, &gossip.reports(), &drain, within, &mut drivers);
         let directory = Arc::new(Directory::new(started, gossip, settings.agent.max_topics));
         tokio::spawn(grace::keep(directory.clone(), running.healed.clone()));
         join(&directory, topics).await?;
         health::provide(board, &directory);
 
         let part = CancellationToken::new();
+        let part_guard = part.clone().drop_guard();
         let attach = &settings.attach;
         let limits = Limits { payloads: usize::try_from(attach.max_frame_payload.as_u64()).unwrap_or(usize::MAX), ..Limits::default() };
         let admission = Arc::new(Admission::new(attach, rustix::process::geteuid().as_raw()));
@@ -169,8 +174,8 @@ impl Running {
             drivers,
             parents,
             admin,
-            drain: drain.drop_guard(),
-            part: part.drop_guard(),
+            drain: drain_guard,
+            part: part_guard,
             _plugin: plugin,
         })
     }

@@ -134,10 +134,10 @@ pub(super) fn print(data: &str) -> Result<(), Failure> {
     show(data).map(drop)
 }
 
-/// Like [`print`], and answers whether there is still a reader.
+/// Like [`print()`], and answers whether there is still a reader.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub(super) fn show(data: &str) -> Result<ControlFlow<()>, Failure> {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(data.as_bytes()).and_then(|()| if data.ends_with('\n') { Ok(()) } else { stdout.write_all(b"\n") });

@@ -102,6 +102,11 @@ fn through(stack: &mut Stack, pass: Pass) -> Result<Pass, Fault> {
     passed.unwrap_or_else(|payload| Err(Fault::panicked(payload.as_ref())))
 }
 
+/// The end of a message that a stage, the queue or delivery has been given, should it never come back.
+fn lent(envelope: &Envelope) -> Report {
+    Report::of(&envelope.arrival, Outcome::ignore(Reason::Fault))
+}
+
 fn onion(stages: &[Box<dyn super::Blueprint>]) -> Stack {
     stages.iter().rev().fold(Box::new(Core) as Stack, |inner, stage| StageLayer(stage.as_ref()).layer(inner))
 }
@@ -156,9 +161,8 @@ impl Pipeline {
 
     /// One pass of messages through the stages in front of the queue.
     fn front(&mut self, batch: Box<Batch>, pass: fn(Box<Batch>, Instant) -> Pass, now: Instant) -> Result<Box<Batch>, Fault> {
-        let messages = batch.settled.iter().map(|settled| &settled.envelope).chain(&batch.live);
         self.lent.clear();
-        self.lent.extend(messages.map(|envelope| Report::of(&envelope.arrival, Outcome::ignore(Reason::Fault))));
+        self.lent.extend(batch.settled.iter().map(|settled| &settled.envelope).chain(&batch.live).map(lent));
         let pass = pass(batch, now);
         let kind = std::mem::discriminant(&pass);
         let batch = match through(&mut self.front, pass)? {
@@ -169,7 +173,6 @@ impl Pipeline {
         if batch.live.len() + batch.settled.len() != self.lent.len() {
             return Err(Fault::Kept);
         }
-        self.lent.clear();
         Ok(batch)
     }
 
@@ -182,11 +185,13 @@ impl Pipeline {
         let mut batch = self.pool.take();
         batch.live.extend(arrivals.drain(..).map(|arrival| Envelope { arrival, header: None }));
         let mut batch = self.front(batch, Pass::Inward, now)?;
-        if let Err(error) = self.finish(&mut batch, now) {
-            self.out.settled.extend(batch.live.drain(..).map(faulted));
-            return Err(error);
+        if !batch.settled.is_empty() {
+            self.lent.clear();
+            self.lent.extend(batch.live.iter().map(lent));
         }
+        self.finish(&mut batch, now)?;
         self.queue.admit(&mut batch, now);
+        self.lent.clear();
         // Refused by the queue: these have passed the stages and leave through them.
         self.out.settled.append(&mut batch.settled);
         self.pool.give(batch);
@@ -235,6 +240,10 @@ impl Pipeline {
         }
         let batch = std::mem::replace(&mut self.out, fresh);
         let mut batch = self.front(batch, Pass::Outward, now)?;
+        if !batch.live.is_empty() {
+            return Err(Fault::Kept.into());
+        }
+        self.lent.clear();
         self.finish(&mut batch, now)?;
         self.pool.give(batch);
         Ok(())
@@ -268,7 +277,13 @@ impl Pipeline {
         kept
     }
 
+    /// Accepted messages to the consumers' log. What panics here is a fault, so that [`Self::finish`] takes the outcomes back.
     fn tail(&mut self, accepted: Box<Batch>, now: Instant) -> Result<(), PipelineError> {
+        let kept = catch_unwind(AssertUnwindSafe(|| self.deliver(accepted, now)));
+        kept.unwrap_or_else(|payload| Err(Fault::panicked(payload.as_ref()).into()))
+    }
+
+    fn deliver(&mut self, accepted: Box<Batch>, now: Instant) -> Result<(), PipelineError> {
         let mut batch = accepted;
         if !batch.live.is_empty() {
             let Pass::Inward(passed, _) = through(&mut self.tail, Pass::Inward(batch, now))? else {

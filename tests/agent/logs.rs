@@ -1,7 +1,6 @@
 //! Logs that nobody reads: the agent goes on, and counts what is lost.
 
 use std::io::{BufRead as _, BufReader, PipeReader};
-use std::process::Stdio;
 
 use futures::future::join_all;
 use pmq_testing::{Agent, Setup, until};
@@ -12,7 +11,7 @@ async fn start() -> (Agent, BufReader<PipeReader>) {
     let setup = Setup::new("4s");
     let (reader, writer) = std::io::pipe().unwrap();
     let mut command = setup.command();
-    command.arg("-vv").stdout(Stdio::null()).stderr(writer);
+    command.arg("-vv").stdout(writer.try_clone().unwrap()).stderr(writer);
     let child = command.spawn().unwrap();
     // The command holds the pipe's other end, which is the agent's alone.
     drop(command);

@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub struct Admin {
     /// Networks, topics, overlay.
     pub directory: Arc<Directory>,
-    /// The pipeline for publishes.
+    /// Carries out publishes.
     pub requests: Requests,
     /// Who is attached.
     pub registry: Registry,
@@ -34,7 +34,7 @@ pub struct Admin {
     pub own_uid: u32,
     /// Clients at a time.
     pub max_clients: u32,
-    /// PublishOrder true when the agent shuts down.
+    /// Cancelled when the agent shuts down.
     pub shutdown: CancellationToken,
 }
 

@@ -28,7 +28,7 @@ static HOLDERS: AtomicU64 = AtomicU64::new(1);
 pub struct Parents {
     /// Networks, topics, overlay.
     pub directory: Arc<Directory>,
-    /// The pipeline for requests.
+    /// Carries out requests.
     pub requests: Requests,
     /// Who may attach as what.
     pub admission: Arc<Admission>,
@@ -36,7 +36,7 @@ pub struct Parents {
     pub registry: Registry,
     /// What sessions are offered.
     pub terms: Arc<AgentTerms>,
-    /// PublishOrder true when the agent shuts down.
+    /// Cancelled when the agent shuts down.
     pub shutdown: CancellationToken,
 }
 

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::{Driver, PAUSE, RouterGone, Step, stream};
-use crate::{BATCH_MESSAGES, Batch, DetachReason, Outcome, PipelineError, Report, TICK};
+use crate::{BATCH_MESSAGES, Batch, DetachReason, Outcome, Pipeline, PipelineError, Report, TICK};
 use pmq_protocol::wire::Reason;
 
 impl Driver {
@@ -93,20 +93,44 @@ impl Driver {
         Ok(())
     }
 
+    /// A new pipeline, as soon as its stages and layers can be built; `None` when the agent shuts down before.
+    async fn rebuild(&mut self) -> Option<Pipeline> {
+        loop {
+            if let Ok(built) = catch_unwind(AssertUnwindSafe(|| (self.build)(stream()))) {
+                return Some(built);
+            }
+            tracing::error!(network = %self.network, "a stage or a layer panicked while it was built; trying again");
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = self.channels.shutdown.cancelled() => return None,
+            }
+        }
+    }
+
     /// The pipeline failed: what it held is settled, the links are cut, and a new one takes its place.
     pub(super) async fn restart(&mut self, error: &PipelineError) -> Result<(), RouterGone> {
         tracing::error!(network = %self.network, %error, "the pipeline failed and is restarted");
         self.restarts += 1;
         self.metrics.restarts.increment(1);
         // The stages are broken, so what the store still holds is reported without them.
-        self.news();
         let mut rest = Batch::default();
         // A queue that has panicked itself may do so again; what it then still holds has no report, and its neighbours' caches forget it.
-        if catch_unwind(AssertUnwindSafe(|| self.pipeline.queue.flush(Reason::Fault, &mut rest))).is_err() {
+        let flushed = catch_unwind(AssertUnwindSafe(|| {
+            self.news();
+            self.pipeline.queue.flush(Reason::Fault, &mut rest);
+        }));
+        if flushed.is_err() {
             tracing::error!(network = %self.network, "the validation queue failed; what it held is not reported to the router");
         }
-        let old = std::mem::replace(&mut self.pipeline, (self.build)(stream()));
-        self.pipeline.inherit(old, rest);
+        if let Some(next) = self.rebuild().await {
+            let old = std::mem::replace(&mut self.pipeline, next);
+            // What a stage's or a layer's end panics with comes when all is booked.
+            if catch_unwind(AssertUnwindSafe(|| self.pipeline.inherit(old, rest))).is_err() {
+                tracing::error!(network = %self.network, "a stage or a layer panicked while it was dropped");
+            }
+        } else {
+            self.pipeline.settle_without_stages(rest);
+        }
         self.links.drain().for_each(|(_, attached)| attached.end(DetachReason::Fault));
         self.report().await.map_err(|_| RouterGone(self.network.clone()))?;
         tokio::select! {

@@ -94,4 +94,13 @@ impl Pipeline {
         rest.settled.extend(old.out.settled.into_iter().map(|settled| faulted(settled.envelope)));
         self.end(rest.settled.into_iter().map(|settled| Report::of(&settled.envelope.arrival, settled.outcome)).chain(old.lent));
     }
+
+    /// Settles what a pipeline that failed still holds, where no other one takes over.
+    pub fn settle_without_stages(&mut self, rest: Batch) {
+        let held = std::mem::take(&mut self.out.settled).into_iter().map(|settled| faulted(settled.envelope));
+        let reports: Vec<Report> =
+            rest.settled.into_iter().chain(held).map(|settled| Report::of(&settled.envelope.arrival, settled.outcome)).collect();
+        let lent = std::mem::take(&mut self.lent);
+        self.end(reports.into_iter().chain(lent));
+    }
 }

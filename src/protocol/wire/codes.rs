@@ -134,7 +134,7 @@ codes! {
         NotGranted = 7, "not-granted";
         /// No network of this agent claims the topic, or another one does.
         TopicUnknown = 8, "topic-unknown";
-        /// The network's road is being restarted, or the agent shuts down.
+        /// The network's pipeline is being restarted, or the agent shuts down.
         Unavailable = 9, "unavailable";
         /// The overlay refused it for another cause, which the text names.
         Failed = 10, "failed";

@@ -2,7 +2,7 @@
 
 /// How much may be on its way to a parent without an answer. Set by the parent.
 ///
-/// A message larger than `bytes` passes when nothing else is outstanding, so that no window can block the road for ever.
+/// A message larger than `bytes` passes when nothing else is outstanding, so that no window can block the pipeline for ever.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Window {
     /// Messages.

@@ -94,7 +94,7 @@ pub struct SessionId(pub u64);
 /// Where a consumer stands: the delivery stream that it read and the last counter that it has processed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Cursor {
-    /// The delivery stream; a new one after every restart of the agent's road. 0 = none yet.
+    /// The delivery stream; a new one after every restart of the agent's pipeline. 0 = none yet.
     pub stream: u64,
     /// The last record processed; 0 = none.
     pub counter: u64,

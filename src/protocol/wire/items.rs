@@ -99,7 +99,7 @@ pub enum GapReason {
     DropNewest = 2,
     /// The cursor is older than what the ring holds.
     Retention = 3,
-    /// The stream that the cursor names is gone: the agent or the road was restarted. The count is not known.
+    /// The stream that the cursor names is gone: the agent or the pipeline was restarted. The count is not known.
     Restart = 4,
 }
 

@@ -116,7 +116,7 @@ reasons! {
     VerifierConflict = 45, "verifier-conflict", false;
     /// The agent was shutting down.
     Shutdown = 50, "shutdown", false;
-    /// The network's road failed and was restarted.
+    /// The network's pipeline failed and was restarted.
     Fault = 51, "fault", false;
 }
 

@@ -25,7 +25,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds it; see [`place`].
+    /// Binds it; see [`socket_dir`].
     pub async fn bind(path: &Path, mode: SocketMode) -> Result<Self, LinkError> {
         let what = |step: &str| LinkError::io(format!("{step} {}", path.display()));
         let locked = socket_dir::directory(path, socket_dir::NOT_WRITABLE).await?;

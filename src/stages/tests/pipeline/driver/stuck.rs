@@ -1,6 +1,7 @@
 //! Layers that are not ready, and what holds over a fault.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::task::{Context, Poll};
 
 use tower::Service;
@@ -147,5 +148,24 @@ async fn only_what_was_sent_counts_as_delivered() {
     let mut snapshot = bench.snapshot.clone();
     let seen = soon(snapshot.wait_for(|snapshot| snapshot.verdicts == [3, 0, 0])).await.unwrap().delivered;
     assert_eq!(seen, 1);
+    bench.stop().await.unwrap();
+}
+
+/// What a layer's own start panics with is no end either.
+#[tokio::test]
+async fn a_pipeline_that_cannot_be_built_at_once_is_built_later() {
+    let (builds, broken) = (AtomicU32::new(0), Arc::new(AtomicBool::new(true)));
+    let mut bench = Bench::start(move |stream| {
+        assert_ne!(builds.fetch_add(1, Ordering::SeqCst), 1, "told to");
+        let broken = broken.clone();
+        Pipeline::new(&plan(NUMBERED), stream).wrap(&MapRequestLayer::new(move |pass: Pass| {
+            assert!(!(matches!(pass, Pass::Inward(..)) && broken.swap(false, Ordering::SeqCst)), "told to");
+            pass
+        }))
+    });
+    bench.arrive([1]).await;
+    assert_eq!(bench.report().await, (1, Verdict::Ignore, Reason::Fault));
+    bench.arrive([2]).await;
+    assert_eq!(bench.report().await, (2, Verdict::Reject, Reason::Malformed), "the third one stands");
     bench.stop().await.unwrap();
 }
