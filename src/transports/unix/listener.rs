@@ -25,7 +25,10 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds it; see [`socket_dir`].
+    /// Binds it, in a directory that only this user can write to.
+    ///
+    /// # Errors
+    /// [`LinkError`] where the place cannot be trusted or is taken.
     pub async fn bind(path: &Path, mode: SocketMode) -> Result<Self, LinkError> {
         let what = |step: &str| LinkError::io(format!("{step} {}", path.display()));
         let locked = socket_dir::directory(path, socket_dir::NOT_WRITABLE).await?;
