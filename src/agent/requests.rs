@@ -1,4 +1,4 @@
-//! Requests: what parents ask for beside verdicts. Stock tower layers bound it; boxing is fine here, it is not the messages' way.
+//! Requests: what parents ask for beside verdicts. Stock tower layers bound them; boxing is fine here, this is not the messages' way.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use pmq_protocol::wire::MessageId;
 fn the_last_word_has_its_place_behind_a_full_stream() {
     let (sender, mut receiver, last) = stream::<u32>(2).unwrap();
     assert!([1, 2].into_iter().all(|item| sender.try_send(Ok(item)).is_ok()));
-    // VerdictRecord like any other item it would be lost.
+    // Said like any other item it would be lost.
     assert!(sender.try_send(Err(leaving())).is_err());
     last.say(leaving());
     let said: Vec<Result<u32, Code>> =

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// How long an answer may wait for the next ones.
 const HOLD: Duration = Duration::from_millis(1);
-/// ReplyBatcher that are written without waiting longer.
+/// Answers that are written without waiting longer.
 const BURST: usize = 64;
 /// Bound of the doubt: a hold in vain costs up to two milliseconds, and then at most one request of so many.
 const MOST_DOUBT: u32 = 4095;

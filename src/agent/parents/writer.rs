@@ -54,7 +54,7 @@ impl Writer {
         Pin::new(&mut self.sink).poll_close(cx)
     }
 
-    /// Moves frames into the sink as long as it has room. ReplyBatcher whether it had none.
+    /// Moves frames into the sink as long as it has room. Answers whether it had none.
     fn take(&mut self, end: &mut AgentEnd, cx: &mut Context<'_>) -> Result<bool, LinkError> {
         loop {
             let lanes = match self.sink.poll_lanes(cx) {
